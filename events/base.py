@@ -1,0 +1,24 @@
+"""What every fact is made of.
+
+A fact says in the past tense that something happened. It is frozen, it is versioned, and it is never edited: a shape
+that changes gets the next ``sv`` (schema version) and an upcaster in :mod:`events.upcast` that converts the old one on
+read. A module of this package holds one stream: its facts, its state, and the pure ``evolve`` that folds one into the
+other.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of all facts.
+
+    ``type`` is the name that stands in the journal (``network.created``), ``sv`` the version of this shape.
+    Fields hold strings, integers, booleans, lists and maps; never a float, never a secret value.
+    """
+
+    type: ClassVar[str]
+    sv: ClassVar[int] = 1

@@ -1,0 +1,58 @@
+"""The stream of one command: that it was received, and how it ended.
+
+A change leaves ``command.received`` before its first effect and ``command.completed`` after its last. A query leaves
+one ``command.completed``. A received command without its end is *unknown*: it can be resumed or reconciled.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from events.base import Fact
+
+
+class CommandReceived(Fact, frozen=True, kw_only=True):
+    """The intent, on the record before the first effect."""
+
+    type: ClassVar[str] = "command.received"
+
+    command: str
+    """The command's tag, as ``network.create``."""
+    arguments: dict[str, Any] = {}
+    """Its fields as JSON values; those marked secret are left out."""
+    client: str = ""
+    """Version of the program that received it."""
+    context: str = ""
+
+
+class CommandCompleted(Fact, frozen=True, kw_only=True):
+    """The outcome. ``code`` is the error's code, empty on success; ``exit`` the exit code."""
+
+    type: ClassVar[str] = "command.completed"
+
+    command: str
+    exit: int = 0
+    code: str = ""
+    message: str = ""
+    arguments: dict[str, Any] = {}
+    """Filled for a query, which has no ``command.received``."""
+    client: str = ""
+    context: str = ""
+
+
+class CommandState(msgspec.Struct, frozen=True):
+    """What is known of one command: ``unknown`` until its end is on the record."""
+
+    command: str = ""
+    outcome: str = "none"
+
+
+def evolve(state: CommandState, fact: Fact) -> CommandState:
+    """Fold one fact into the state of its command."""
+    if isinstance(fact, CommandReceived):
+        return CommandState(command=fact.command, outcome="unknown")
+    if isinstance(fact, CommandCompleted):
+        return CommandState(command=fact.command, outcome="success" if fact.exit == 0 else "failure")
+    return state

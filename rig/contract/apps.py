@@ -1,0 +1,129 @@
+"""Apps: what is deployed, where it is served, and how it is doing."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from rig.contract.base import Command, Effect, Page, Reply, arg, opt
+from rig.contract.names import LABEL_PATTERN
+from rig.contract.networks import After, Limit
+
+APP_PATTERN = LABEL_PATTERN[:-1] + "/" + LABEL_PATTERN[1:]
+AppName = Annotated[
+    str,
+    Meta(pattern=APP_PATTERN),
+    arg(
+        "The app, as network/app; the network may be left out where rig.toml gives it.", metavar="APP", completes="apps"
+    ),
+]
+
+
+class App(Reply, frozen=True, kw_only=True):
+    """An app as the node knows it."""
+
+    name: str
+    """``network/app``."""
+    url: str
+    hostname: str
+    status: str
+    """``empty`` (never deployed), ``live``, ``crashed``, ``stopped`` or ``deploying``."""
+    version: int = 0
+    """The release that serves, 0 before the first."""
+    processes: dict[str, int] = {}
+    """How many instances of each process type are wanted."""
+    created_at: str = ""
+    created_by: str = ""
+    updated_at: str = ""
+
+
+class AppPage(Page, frozen=True, kw_only=True):
+    apps: list[App] = []
+
+
+class Instance(Reply, frozen=True, kw_only=True):
+    """One process of an app."""
+
+    name: str
+    """``web.1``."""
+    version: int
+    state: str
+    """``starting``, ``up``, ``stopping``, ``backoff``, ``crashed`` or ``exited``."""
+    pid: int = 0
+    port: int = 0
+    started_at: str = ""
+    restarts: int = 0
+    exit: str = ""
+    """How the last run ended: ``exit 1``, ``SIGKILL``; empty while it has not."""
+    memory: int = 0
+    """Resident bytes of the whole process tree."""
+
+
+class AppStatus(Reply, frozen=True, kw_only=True):
+    """How an app is doing now."""
+
+    app: App
+    instances: list[Instance] = []
+    isolation: str = ""
+    deployment: int = 0
+    """The release that is being made right now, 0 if none."""
+    phase: str = ""
+
+
+class CreateApp(Command, frozen=True, kw_only=True, tag="app.create"):
+    """Make an app. It is served once something is deployed to it."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "app"
+
+    app: AppName
+
+
+class ListApps(Command, frozen=True, kw_only=True, tag="app.list"):
+    """List the apps that you may see."""
+
+    kind: ClassVar[str] = "apps"
+
+    network: Annotated[str, opt("Only those of this network.", "--network", "-n", completes="networks")] = ""
+    limit: Limit = 100
+    after: After = ""
+
+
+class ShowApp(Command, frozen=True, kw_only=True, tag="app.show"):
+    """Show one app: its address, release, processes."""
+
+    kind: ClassVar[str] = "app"
+
+    app: AppName
+
+
+class ShowAppStatus(Command, frozen=True, kw_only=True, tag="app.status"):
+    """Show how an app is doing: each process with its state, restarts and memory."""
+
+    kind: ClassVar[str] = "app-status"
+
+    app: AppName
+
+
+class UpdateApp(Command, frozen=True, kw_only=True, tag="app.update"):
+    """Change an app: how many processes of each type run."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "app"
+
+    app: AppName
+    scale: Annotated[
+        dict[str, Annotated[int, Meta(ge=0, le=100)]],
+        opt("Wanted number of a process type; may be given more than once.", "--scale", metavar="TYPE=N"),
+    ] = {}
+
+
+class DeleteApp(Command, frozen=True, kw_only=True, tag="app.delete"):
+    """Delete an app: stop its processes, free its name and address. Its history stays in the journal."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "app"
+
+    app: AppName
+    yes: Annotated[bool, opt("Do not ask.", "--yes", "-y")] = False

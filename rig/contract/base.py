@@ -1,0 +1,105 @@
+"""Commands and replies: what goes into the bus and what comes out.
+
+A command is a frozen Struct. Its docstring is its help, its fields are its arguments, options, JSON Schema and page in
+the docs: :func:`arg` and :func:`opt` carry what a bare type cannot say. Nothing about a field is written down twice.
+The same Struct is the request of an API route (:mod:`rig.contract.api`), so the client sends what the user typed and
+the node dispatches what the client sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+SCHEMA = "rig/1"
+"""The version of the envelope on stdout. A new member does not change it; a changed meaning does."""
+
+Effect = Literal["query", "local", "change", "access"]
+"""What a command does.
+
+``query``: reads; leaves ``command.completed``. ``local``: changes something on this machine only. ``change``: changes
+the platform; its intent and its outbox row are on the record before it travels. ``access``: remote access; refused
+when it cannot be recorded. The last three leave ``command.received`` and ``command.completed``.
+"""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of all commands. Each has a ``tag`` such as ``network.create``, given as a class keyword."""
+
+    effect: ClassVar[Effect] = "query"
+    kind: ClassVar[str] = ""
+    """The ``kind`` of the envelope that answers it."""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all replies: the ``data`` of an envelope. Lists are never null, times are RFC 3339 UTC."""
+
+
+class Done(Reply, frozen=True, kw_only=True):
+    """A reply that has nothing to tell but what was acted on."""
+
+    target: str
+    message: str = ""
+
+
+class CommandOption(msgspec.Struct, frozen=True):
+    """How a field looks on the command line; see :func:`arg` and :func:`opt`."""
+
+    positional: bool = False
+    metavar: str = ""
+    flags: tuple[str, ...] = ()
+    hidden: bool = False
+    secret: bool = False
+    wire_only: bool = False
+    completes: str = ""
+
+
+def arg(description: str, *, metavar: str = "", completes: str = "") -> msgspec.Meta:
+    """A positional argument. ``completes`` names what shell completion offers (``apps``, ``networks``)."""
+    option = CommandOption(positional=True, metavar=metavar, completes=completes)
+    return msgspec.Meta(description=description, extra={"option": option})
+
+
+def opt(
+    description: str, *flags: str, metavar: str = "", hidden: bool = False, secret: bool = False, completes: str = ""
+) -> msgspec.Meta:
+    """An option. Without ``flags`` it is ``--field-name``. A ``secret`` field never enters the journal."""
+    option = CommandOption(metavar=metavar, flags=flags, hidden=hidden, secret=secret, completes=completes)
+    return msgspec.Meta(description=description, extra={"option": option})
+
+
+def wire(description: str = "", *, secret: bool = False) -> msgspec.Meta:
+    """A field that only travels: it has no place on the command line."""
+    return msgspec.Meta(description=description, extra={"option": CommandOption(wire_only=True, secret=secret)})
+
+
+def tag_of(command: Command | type[Command]) -> str:
+    """The command's tag, as ``network.create``."""
+    return str(command.__struct_config__.tag)
+
+
+def option_of(field_type: Any) -> CommandOption:
+    """The :class:`CommandOption` of an annotated field type; the default where there is none."""
+    for meta in getattr(field_type, "__metadata__", ()):
+        if isinstance(meta, msgspec.Meta) and meta.extra and "option" in meta.extra:
+            option = meta.extra["option"]
+            assert isinstance(option, CommandOption)
+            return option
+    return CommandOption()
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """The one document on stdout, on success and on failure."""
+
+    schema: str = SCHEMA
+    kind: str = ""
+    data: Any = None
+    error: Any = None
+    warnings: tuple[str, ...] = ()
+
+
+class Page(Reply, frozen=True, kw_only=True):
+    """The base of paged lists: ``next`` goes back as ``after`` for the following page; empty on the last one."""
+
+    next: str = ""

@@ -1,0 +1,57 @@
+"""Names of things, and the rules they follow.
+
+Networks and apps are RFC 1035 labels (section 2.3.1), because an app's hostname is ``app.network.domain``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import Meta
+
+LABEL_PATTERN = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+LABEL_RULE = "1 to 63 lower-case letters, digits and hyphens, a letter first, no hyphen last"
+
+Label = Annotated[str, Meta(pattern=LABEL_PATTERN, description=LABEL_RULE, examples=["shop"])]
+
+PROCESS_PATTERN = r"^[A-Za-z0-9_-]{1,30}$"
+ProcessType = Annotated[str, Meta(pattern=PROCESS_PATTERN, description="a process type of the Procfile")]
+
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,255}$"
+"""POSIX environment variable names (XBD 8.1), upper and lower case."""
+
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="a SHA-256 in lower-case hexadecimal")]
+
+RESERVED_NETWORKS = frozenset({"api", "node", "rig", "localhost"})
+
+_label = re.compile(LABEL_PATTERN)
+
+
+def label_problem(name: str) -> str:
+    """Why ``name`` is no label, as the end of a sentence; empty when it is one."""
+    if _label.match(name) and not name.endswith("\n"):
+        return ""
+    if not name:
+        return "it is empty"
+    if len(name) > 63:
+        return f"it has {len(name)} characters, and 63 is the limit"
+    if name[0] not in "abcdefghijklmnopqrstuvwxyz":
+        return "it does not begin with a lower-case letter"
+    if name.endswith("-"):
+        return "it ends with a hyphen"
+    bad = sorted({c for c in name if not re.match(r"[a-z0-9-]", c)})
+    return "it holds " + " and ".join(repr(c) for c in bad)
+
+
+def suggest_label(name: str) -> str:
+    """The nearest label to ``name``, or an empty string where nothing is left of it."""
+    near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    near = near.lstrip("0123456789-")[:63].rstrip("-")
+    return near if _label.match(near) else ""
+
+
+def split_app(ref: str) -> tuple[str, str]:
+    """``network/app`` → ``("network", "app")``; a bare ``app`` → ``("", "app")``."""
+    network, slash, app = ref.partition("/")
+    return (network, app) if slash else ("", network)

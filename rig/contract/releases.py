@@ -1,0 +1,181 @@
+"""Releases: what was deployed, when, by whom, from which source, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from rig.contract.apps import AppName
+from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
+from rig.contract.names import Digest
+from rig.contract.networks import After, Limit
+from rig.contract.project import AppConfig
+
+Outcome = Literal["pending", "succeeded", "failed"]
+Phase = Literal["queued", "building", "releasing", "starting", "checking", "switching", "done"]
+
+Message = Annotated[str, Meta(max_length=500), opt("Why; kept with the release.", "--message", "-m", metavar="TEXT")]
+Version = Annotated[str, Meta(pattern=r"^(v?[1-9][0-9]{0,8})?$"), arg("A release, as v3.", metavar="[VERSION]")]
+
+
+class SourceInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the source came from. ``dirty`` means that it differs from ``commit``."""
+
+    commit: Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")] = ""
+    branch: Annotated[str, Meta(max_length=255)] = ""
+    dirty: bool = False
+    subject: Annotated[str, Meta(max_length=200)] = ""
+    """First line of the commit message."""
+
+
+class Release(Reply, frozen=True, kw_only=True):
+    """One release ``vN`` of an app: bundle + build + variables + process configuration."""
+
+    app: str
+    version: int
+    outcome: Outcome
+    phase: Phase
+    current: bool = False
+    """Whether it is the one that serves."""
+    url: str = ""
+    created_at: str = ""
+    finished_at: str = ""
+    created_by: str = ""
+    message: str = ""
+    bundle: str = ""
+    build: str = ""
+    rebuilt: bool = False
+    """Whether this release ran a build, or took one that was there."""
+    source: SourceInfo = SourceInfo()
+    config: AppConfig = AppConfig()
+    processes: dict[str, str] = {}
+    """Command line of each process type."""
+    changed: list[str] = []
+    """What differs from the release that served before: ``source``, ``env.NAME``, ``processes.web`` …"""
+    rollback_of: int = 0
+    """The release that this one restores, 0 if it is no rollback."""
+    previous: int = 0
+    """The release that served when this one began, 0 if none."""
+    isolation: str = ""
+    code: str = ""
+    """Error code of a failed release."""
+    reason: str = ""
+    hint: str = ""
+    output: list[str] = []
+    """The last lines of the output that explain a failure."""
+
+
+class ReleasePage(Page, frozen=True, kw_only=True):
+    releases: list[Release] = []
+    """Newest first."""
+
+
+class StartRelease(Command, frozen=True, kw_only=True, tag="release.start"):
+    """Make a release from a bundle that is on the node. It is accepted at once; ask for it until it is done."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "release"
+
+    app: AppName
+    bundle: Digest
+    config: Annotated[AppConfig, wire("What rig.toml says.")] = AppConfig()
+    source: Annotated[SourceInfo, wire("Where the source came from.")] = SourceInfo()
+    message: Message = ""
+    create: Annotated[bool, wire("Make the app, and its network, where they are missing.")] = False
+    force: Annotated[bool, wire("Build even if this bundle was built before.")] = False
+
+
+class ShowRelease(Command, frozen=True, kw_only=True, tag="release.show"):
+    """Show one release. With ``wait`` the answer is held back until the phase is no longer ``seen``, or it is over."""
+
+    kind: ClassVar[str] = "release"
+
+    app: AppName
+    version: Annotated[int, Meta(ge=1), wire("Number of the release.")]
+    wait: Annotated[int, Meta(ge=0, le=30), wire("Seconds to wait for a change of phase.")] = 0
+    seen: Annotated[str, Meta(max_length=20), wire("The phase that the asker knows.")] = ""
+
+
+class ListReleases(Command, frozen=True, kw_only=True, tag="release.list"):
+    """Show the releases of an app, newest first."""
+
+    kind: ClassVar[str] = "history"
+
+    app: AppName
+    limit: Limit = 20
+    after: After = ""
+
+
+class Rollback(Command, frozen=True, kw_only=True, tag="release.rollback"):
+    """Serve an earlier release again: its source, build, variables and processes, as a new release, without a build."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "rollback"
+
+    app: AppName
+    version: Version = ""
+    """Empty: the release that served before the one that serves now."""
+    message: Message = ""
+
+
+class ShowBuildLog(Command, frozen=True, kw_only=True, tag="release.build_log"):
+    """Show the kept build output of a release; the newest one's without VERSION."""
+
+    kind: ClassVar[str] = "build-log"
+
+    app: AppName
+    version: Version = ""
+    after: Annotated[int, Meta(ge=0), wire("Number of lines that the asker has.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=10000), wire("At most this many lines.")] = 1000
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    seq: int
+    at: str
+    text: str
+    source: str = ""
+
+
+class BuildLog(Reply, frozen=True, kw_only=True):
+    app: str
+    version: int
+    lines: list[LogLine] = []
+    next: int = 0
+    complete: bool = False
+    """Whether the build is over, so that nothing will follow."""
+
+
+class Deployment(Reply, frozen=True, kw_only=True):
+    """What `rig deploy` answers."""
+
+    app: str
+    version: int
+    url: str
+    outcome: str
+    bundle: str
+    files: int
+    bytes: int
+    """Size of the source."""
+    sent: int
+    """Bytes that travelled to the node."""
+    rebuilt: bool = False
+    timings: dict[str, int] = {}
+    """Milliseconds that each step took."""
+    release: Release | None = None
+
+
+class RollbackReport(Reply, frozen=True, kw_only=True):
+    """What `rig rollback` answers."""
+
+    release: Release
+    restored: list[str] = []
+    not_restored: list[str] = []
+    undo: str = ""
+    """The command that takes it back."""
+
+
+def version_number(text: str) -> int:
+    """``v3`` or ``3`` → 3; an empty text → 0."""
+    return int(text.removeprefix("v")) if text else 0

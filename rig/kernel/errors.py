@@ -1,0 +1,49 @@
+"""The one exception that rig raises on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rig.contract.errors import ERRORS, ErrorBody, Problem
+
+
+class RigError(Exception):
+    """A failure with a code of the contract, a sentence that says what happened and why, and a hint that mends it.
+
+    ``code`` must be a key of :data:`rig.contract.errors.ERRORS`; the exit code, the HTTP status and whether a retry
+    makes sense follow from it. ``details`` is for machines: JSON values only, never a secret.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.details = details
+        self.kind = ERRORS[code]
+
+    @property
+    def exit(self) -> int:
+        return self.kind.exit
+
+    def body(self) -> ErrorBody:
+        """The ``error`` of an envelope."""
+        return ErrorBody(
+            code=self.code,
+            message=self.message,
+            hint=self.hint,
+            retryable=self.kind.retryable,
+            exit=self.kind.exit,
+            details=self.details,
+        )
+
+    def problem(self) -> Problem:
+        """The body of an HTTP answer, RFC 9457."""
+        return Problem(
+            title=self.kind.meaning,
+            status=self.kind.status,
+            detail=self.message,
+            code=self.code,
+            hint=self.hint,
+            details=self.details,
+        )

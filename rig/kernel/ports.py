@@ -1,0 +1,164 @@
+"""The ports: what the bus and the handlers need from outside, as Protocols. Adapters stand in `storage` and
+`rig.clients`; the composition roots put them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from events.base import Fact
+from rig.contract.base import Command, Reply
+
+NO_STREAM = 0
+"""Expected version of a stream that must not exist yet."""
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bus knows of one dispatch before anything happens; every event of it carries these."""
+
+    id: str
+    """UUIDv7 of the command (RFC 9562)."""
+    actor: str
+    """``user:ana``, ``token:ci``, or ``os:NAME`` for somebody who has not logged in."""
+    at: int
+    """Wall clock, nanoseconds since the epoch, UTC."""
+    src: str = ""
+    """Where it came from: host and address."""
+    corr: str = ""
+    """Correlation: the id of the command that began it all, on whichever machine."""
+    key: str = ""
+    """Idempotency key; empty where the caller gave none."""
+    client: str = ""
+    """Program and version, ``rig/0.1.0``."""
+    context: str = ""
+    """Name of the context, empty on the node."""
+    session: str = ""
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that wants to be appended to a stream."""
+
+    stream: str
+    """``network:demo``, ``app:demo/hello``, ``command:<id>`` …"""
+    fact: Fact
+    target: str = ""
+    """The resource that it is about, as a reviewer would name it: ``demo/hello``."""
+    outcome: str = "success"
+    """``success``, ``failure``, ``denied``, ``error`` or ``unknown``."""
+    caus: str = ""
+    """Id of the event that caused this one; empty: the command."""
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of the journal, decoded. ``fact`` is current: an old shape was converted by its upcaster."""
+
+    pos: int
+    id: str
+    stream: str
+    ver: int
+    at: int
+    actor: str
+    outcome: str
+    target: str
+    src: str
+    session: str
+    corr: str
+    caus: str
+    idem: str
+    fact: Fact
+    meta: dict[str, Any] = {}
+
+
+class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A change on its way to the platform. Written in the transaction of its intent, settled in that of its outcome."""
+
+    idem: str
+    key: str
+    """What must stay in order: rows of one key travel one after the other."""
+    fingerprint: str
+    """SHA-256 of the request, so that a key cannot be used for another one."""
+    body: bytes
+    """The command, as JSON."""
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """How the delivery of an outbox row ended: ``delivered``, ``refused`` (the platform said no) or ``unknown``."""
+
+    idem: str
+    state: str
+
+
+class Journal(Protocol):
+    """An append-only, verified record. See `storage.journal`."""
+
+    def append(
+        self,
+        drafts: Sequence[Draft],
+        stamp: Stamp,
+        *,
+        expect: Mapping[str, int] | None = None,
+        idem: str = "",
+        outbox: OutboxRow | None = None,
+        settle: Settled | None = None,
+    ) -> list[Recorded]:
+        """Append ``drafts`` in one transaction, durable on return.
+
+        ``expect`` gives the version that a stream must have (0: it must not exist); another one raises `RigError`
+        ``conflict`` and appends nothing. ``idem`` is kept on the first record; a second append with the same one raises
+        ``key_reused``. Raises ``journal_unavailable`` where nothing can be written.
+        """
+        ...
+
+    def stream(self, name: str, after: int = 0) -> list[Recorded]:
+        """The records of one stream whose version is greater than ``after``, oldest first."""
+        ...
+
+    def read(self, after: int = -1, limit: int = 1000) -> list[Recorded]:
+        """Up to ``limit`` records with a position greater than ``after``, oldest first."""
+        ...
+
+    def by_idem(self, key: str) -> Recorded | None:
+        """The record that carries this idempotency key."""
+        ...
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
+        """Rows of a projection; read-only."""
+        ...
+
+
+class Platform(Protocol):
+    """A Max platform, by its API. Raises `RigError` with the code that the platform answered, or ``unreachable``."""
+
+    def call(self, command: Command, *, key: str = "", corr: str = "") -> Reply:
+        """Send a command by its route in `rig.contract.api`; ``key`` is the Idempotency-Key of a change."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it still."""
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch, UTC."""
+        ...
+
+
+class Progress(Protocol):
+    """Where long work says how far it is. The command line draws it; a pipe gets plain lines."""
+
+    def step(self, text: str) -> None:
+        """A new step begins, as ``uploading``."""
+        ...
+
+    def advance(self, done: int, total: int, unit: str = "bytes") -> None:
+        """How far the step is."""
+        ...
+
+    def line(self, text: str) -> None:
+        """Something worth a line of its own, such as build output."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """A warning; it goes into the envelope too."""
+        ...

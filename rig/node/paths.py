@@ -1,0 +1,54 @@
+"""Where the node keeps what: one folder, mode 0700, under RIG_HOME."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class NodePaths(msgspec.Struct, frozen=True):
+    """The folders and files of a node. Nothing is made here; who needs a folder makes it, mode 0700."""
+
+    root: Path
+    """``RIG_HOME/node``."""
+
+    @property
+    def journal(self) -> Path:
+        """The node's journal; its key stands beside it."""
+        return self.root / "journal.sqlite"
+
+    @property
+    def credentials(self) -> Path:
+        """People, invitations and token hashes. Never in the journal."""
+        return self.root / "credentials.sqlite"
+
+    @property
+    def bootstrap_secret(self) -> Path:
+        """0600: whoever can read it is the owner of the embedded node."""
+        return self.root / "bootstrap.secret"
+
+    @property
+    def state(self) -> Path:
+        """What `rig node start` wrote: addresses, pid and start time of the node that runs (or ran last)."""
+        return self.root / "node.json"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "node.log"
+
+    @property
+    def edge(self) -> Path:
+        """Caddy's configuration, certificates, admin socket and output."""
+        return self.root / "edge"
+
+    def network(self, network: str) -> Path:
+        return self.root / "networks" / network
+
+    def store(self, network: str) -> Path:
+        """Contents and directories of the bundles of one network; networks never share them."""
+        return self.network(network) / "store"
+
+    def app(self, network: str, app: str) -> Path:
+        """``builds/``, ``cache/``, ``home/``, ``logs/`` and ``run/`` of one app."""
+        return self.network(network) / "apps" / app

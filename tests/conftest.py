@@ -1,0 +1,20 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import pytest
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A missing program skips a test on a developer's machine, and fails it where CI=true on Linux."""
+    for marker in item.iter_markers("needs"):
+        for program in marker.args:
+            if shutil.which(program) is None:
+                reason = f"needs the program `{program}`"
+                if os.environ.get("CI") == "true" and sys.platform == "linux":
+                    pytest.fail(f"{reason}, and CI has to install it")
+                pytest.skip(reason)
