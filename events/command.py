@@ -22,6 +22,8 @@ class CommandReceived(Fact, frozen=True, kw_only=True):
     """The command's tag, as ``network.create``."""
     arguments: dict[str, Any] = {}
     """Its fields as JSON values; those marked secret are left out."""
+    fingerprint: str = ""
+    """SHA-256 of the whole command, where it came with an idempotency key."""
     client: str = ""
     """Version of the program that received it."""
     context: str = ""
@@ -38,6 +40,9 @@ class CommandCompleted(Fact, frozen=True, kw_only=True):
     message: str = ""
     arguments: dict[str, Any] = {}
     """Filled for a query, which has no ``command.received``."""
+    result: dict[str, Any] = {}
+    """The reply, where it came with an idempotency key: what a retry gets."""
+    hint: str = ""
     client: str = ""
     context: str = ""
 

@@ -31,6 +31,13 @@ class Whoami(Command, frozen=True, kw_only=True, tag="account.show"):
     """Show who you are to the platform of the current context."""
 
     kind: ClassVar[str] = "whoami"
+    reply: ClassVar[type[Reply]] = Account
+
+
+class Invitation(Reply, frozen=True, kw_only=True):
+    name: str
+    link: str
+    expires_at: str
 
 
 class Invite(Command, frozen=True, kw_only=True, tag="account.invite"):
@@ -38,16 +45,12 @@ class Invite(Command, frozen=True, kw_only=True, tag="account.invite"):
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "invitation"
+    reply: ClassVar[type[Reply]] = Invitation
+    keeps_reply: ClassVar[bool] = False
 
     name: AccountName
     network: Annotated[str, opt("Give the role in this network only.", "--network", "-n")] = "*"
     role: Annotated[Role, opt("What they may do.", "--role")] = "deployer"
-
-
-class Invitation(Reply, frozen=True, kw_only=True):
-    name: str
-    link: str
-    expires_at: str
 
 
 class TokenPair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -76,6 +76,7 @@ class CreateApp(Command, frozen=True, kw_only=True, tag="app.create"):
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "app"
+    reply: ClassVar[type[Reply]] = App
 
     app: AppName
 
@@ -84,6 +85,7 @@ class ListApps(Command, frozen=True, kw_only=True, tag="app.list"):
     """List the apps that you may see."""
 
     kind: ClassVar[str] = "apps"
+    reply: ClassVar[type[Reply]] = AppPage
 
     network: Annotated[str, opt("Only those of this network.", "--network", "-n", completes="networks")] = ""
     limit: Limit = 100
@@ -94,6 +96,7 @@ class ShowApp(Command, frozen=True, kw_only=True, tag="app.show"):
     """Show one app: its address, release, processes."""
 
     kind: ClassVar[str] = "app"
+    reply: ClassVar[type[Reply]] = App
 
     app: AppName
 
@@ -102,6 +105,7 @@ class ShowAppStatus(Command, frozen=True, kw_only=True, tag="app.status"):
     """Show how an app is doing: each process with its state, restarts and memory."""
 
     kind: ClassVar[str] = "app-status"
+    reply: ClassVar[type[Reply]] = AppStatus
 
     app: AppName
 
@@ -111,6 +115,7 @@ class UpdateApp(Command, frozen=True, kw_only=True, tag="app.update"):
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "app"
+    reply: ClassVar[type[Reply]] = App
 
     app: AppName
     scale: Annotated[
@@ -124,6 +129,7 @@ class DeleteApp(Command, frozen=True, kw_only=True, tag="app.delete"):
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "app"
+    reply: ClassVar[type[Reply]] = App
 
     app: AppName
     yes: Annotated[bool, opt("Do not ask.", "--yes", "-y")] = False

@@ -24,14 +24,6 @@ when it cannot be recorded. The last three leave ``command.received`` and ``comm
 """
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The base of all commands. Each has a ``tag`` such as ``network.create``, given as a class keyword."""
-
-    effect: ClassVar[Effect] = "query"
-    kind: ClassVar[str] = ""
-    """The ``kind`` of the envelope that answers it."""
-
-
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """The base of all replies: the ``data`` of an envelope. Lists are never null, times are RFC 3339 UTC."""
 
@@ -41,6 +33,19 @@ class Done(Reply, frozen=True, kw_only=True):
 
     target: str
     message: str = ""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of all commands. Each has a ``tag`` such as ``network.create``, given as a class keyword."""
+
+    effect: ClassVar[Effect] = "query"
+    kind: ClassVar[str] = ""
+    """The ``kind`` of the envelope that answers it."""
+    reply: ClassVar[type[Reply]] = Done
+    """What answers it: the ``data`` of the envelope, and the body of the API's answer."""
+    keeps_reply: ClassVar[bool] = True
+    """Whether the reply may stand in the journal, so that a retry with the same key gets it again. False where it
+    carries a secret."""
 
 
 class CommandOption(msgspec.Struct, frozen=True):

@@ -40,6 +40,7 @@ class CreateNetwork(Command, frozen=True, kw_only=True, tag="network.create"):
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "network"
+    reply: ClassVar[type[Reply]] = Network
 
     name: NetworkName
 
@@ -48,6 +49,7 @@ class ListNetworks(Command, frozen=True, kw_only=True, tag="network.list"):
     """List the networks that you may see."""
 
     kind: ClassVar[str] = "networks"
+    reply: ClassVar[type[Reply]] = NetworkPage
 
     limit: Limit = 100
     after: After = ""
@@ -57,6 +59,7 @@ class ShowNetwork(Command, frozen=True, kw_only=True, tag="network.show"):
     """Show one network."""
 
     kind: ClassVar[str] = "network"
+    reply: ClassVar[type[Reply]] = Network
 
     name: NetworkName
 
@@ -66,6 +69,7 @@ class DeleteNetwork(Command, frozen=True, kw_only=True, tag="network.delete"):
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "network"
+    reply: ClassVar[type[Reply]] = Network
 
     name: NetworkName
     yes: Annotated[bool, opt("Do not ask.", "--yes", "-y")] = False

@@ -77,6 +77,7 @@ class StartRelease(Command, frozen=True, kw_only=True, tag="release.start"):
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "release"
+    reply: ClassVar[type[Reply]] = Release
 
     app: AppName
     bundle: Digest
@@ -91,6 +92,7 @@ class ShowRelease(Command, frozen=True, kw_only=True, tag="release.show"):
     """Show one release. With ``wait`` the answer is held back until the phase is no longer ``seen``, or it is over."""
 
     kind: ClassVar[str] = "release"
+    reply: ClassVar[type[Reply]] = Release
 
     app: AppName
     version: Annotated[int, Meta(ge=1), wire("Number of the release.")]
@@ -102,10 +104,21 @@ class ListReleases(Command, frozen=True, kw_only=True, tag="release.list"):
     """Show the releases of an app, newest first."""
 
     kind: ClassVar[str] = "history"
+    reply: ClassVar[type[Reply]] = ReleasePage
 
     app: AppName
     limit: Limit = 20
     after: After = ""
+
+
+class RollbackReport(Reply, frozen=True, kw_only=True):
+    """What `rig rollback` answers."""
+
+    release: Release
+    restored: list[str] = []
+    not_restored: list[str] = []
+    undo: str = ""
+    """The command that takes it back."""
 
 
 class Rollback(Command, frozen=True, kw_only=True, tag="release.rollback"):
@@ -113,22 +126,12 @@ class Rollback(Command, frozen=True, kw_only=True, tag="release.rollback"):
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "rollback"
+    reply: ClassVar[type[Reply]] = RollbackReport
 
     app: AppName
     version: Version = ""
     """Empty: the release that served before the one that serves now."""
     message: Message = ""
-
-
-class ShowBuildLog(Command, frozen=True, kw_only=True, tag="release.build_log"):
-    """Show the kept build output of a release; the newest one's without VERSION."""
-
-    kind: ClassVar[str] = "build-log"
-
-    app: AppName
-    version: Version = ""
-    after: Annotated[int, Meta(ge=0), wire("Number of lines that the asker has.")] = 0
-    limit: Annotated[int, Meta(ge=1, le=10000), wire("At most this many lines.")] = 1000
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +148,18 @@ class BuildLog(Reply, frozen=True, kw_only=True):
     next: int = 0
     complete: bool = False
     """Whether the build is over, so that nothing will follow."""
+
+
+class ShowBuildLog(Command, frozen=True, kw_only=True, tag="release.build_log"):
+    """Show the kept build output of a release; the newest one's without VERSION."""
+
+    kind: ClassVar[str] = "build-log"
+    reply: ClassVar[type[Reply]] = BuildLog
+
+    app: AppName
+    version: Version = ""
+    after: Annotated[int, Meta(ge=0), wire("Number of lines that the asker has.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=10000), wire("At most this many lines.")] = 1000
 
 
 class Deployment(Reply, frozen=True, kw_only=True):
@@ -164,16 +179,6 @@ class Deployment(Reply, frozen=True, kw_only=True):
     timings: dict[str, int] = {}
     """Milliseconds that each step took."""
     release: Release | None = None
-
-
-class RollbackReport(Reply, frozen=True, kw_only=True):
-    """What `rig rollback` answers."""
-
-    release: Release
-    restored: list[str] = []
-    not_restored: list[str] = []
-    undo: str = ""
-    """The command that takes it back."""
 
 
 def version_number(text: str) -> int:
