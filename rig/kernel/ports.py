@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -125,6 +125,16 @@ class Journal(Protocol):
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
         """Rows of a projection; read-only."""
+        ...
+
+
+class Transport(Protocol):
+    """HTTP to one platform, logged in. Thread-safe: each thread has a connection of its own."""
+
+    def request(
+        self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send one request; gives status, headers (lower-case names) and body. Raises `RigError` ``unreachable``."""
         ...
 
 

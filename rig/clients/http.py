@@ -1,0 +1,157 @@
+"""HTTP to a Max platform, with the standard library: one request at a time, a connection for each thread.
+
+aiohttp would cost half of a command's time budget to import.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from rig.kernel.errors import RigError
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
+MAX_ANSWER = 64 * 1024 * 1024
+RETRY_WINDOW = 30.0
+"""Seconds within which a passing failure of a repeatable request is tried again."""
+
+Body = bytes | Iterable[bytes] | None
+Answer = tuple[int, Mapping[str, str], bytes]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine, by its form alone (RFC 6761 for ``localhost``)."""
+    return host in {"localhost", "::1"} or host.endswith(".localhost") or host.startswith("127.")
+
+
+def parse_base(url: str) -> SplitResult:
+    """The address of a platform. Raises `RigError` ``usage`` for what is none, and for plain HTTP off this machine."""
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise RigError("usage", f"`{url}` is not the address of a platform.", "Give it as https://max.example.com.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise RigError(
+            "usage",
+            f"rig sends no token over plain HTTP, and `{url}` is not on this machine.",
+            f"Use https://{parts.netloc}, or forward a local port to it through SSH.",
+        )
+    return parts
+
+
+class HttpTransport:
+    """Requests to one platform. Thread-safe: each thread has a connection of its own, which is kept open.
+
+    ``token`` gives the access token; it is called with True after a 401, once, for a fresh one.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        token: Callable[[bool], str] | None = None,
+        *,
+        user_agent: str = "rig",
+        timeout: float = READ_TIMEOUT,
+    ) -> None:
+        self._base = parse_base(base)
+        self._token = token
+        self._user_agent = user_agent
+        self._timeout = timeout
+        self._local = threading.local()
+
+    def request(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Answer:
+        """Send one request; gives status, headers (lower-case names) and body, whatever the status.
+
+        Repeatable requests (GET, DELETE, or any with an Idempotency-Key) are tried again after a lost connection, 429
+        and 503, as Retry-After says, within 30 seconds. Raises `RigError` ``unreachable``.
+        """
+        streamed = body is not None and not isinstance(body, bytes)
+        repeatable = not streamed and (method in {"GET", "DELETE"} or "Idempotency-Key" in headers)
+        deadline = time.monotonic() + RETRY_WINDOW
+        pause, renewed = 0.1, False
+        while True:
+            try:
+                status, answered, content = self._once(method, path, body, headers, renew=renewed)
+            except (OSError, http.client.HTTPException) as error:
+                self.close()
+                # A refused connection means that nobody listens: waiting would only hide it.
+                if not repeatable or isinstance(error, ConnectionRefusedError) or time.monotonic() + pause > deadline:
+                    raise self._unreachable(error) from error
+                wait = pause
+            else:
+                if status == 401 and self._token and not renewed and not streamed:
+                    renewed = True
+                    continue
+                if status not in {429, 503} or not repeatable:
+                    return status, answered, content
+                wait = max(pause, retry_after(answered))
+                if time.monotonic() + wait > deadline:
+                    return status, answered, content
+            time.sleep(wait)
+            pause = min(pause * 2, 5.0)
+
+    def _once(self, method: str, path: str, body: Body, headers: Mapping[str, str], *, renew: bool) -> Answer:
+        connection = self._connection()
+        sent = {"Host": self._base.netloc, "User-Agent": self._user_agent, "Accept": "application/json", **headers}
+        if self._token and "Authorization" not in sent:
+            token = self._token(renew)
+            if token:
+                sent["Authorization"] = f"Bearer {token}"
+        chunked = body is not None and not isinstance(body, bytes)
+        if chunked:
+            sent["Transfer-Encoding"] = "chunked"
+        try:
+            connection.request(
+                method, self._base.path.rstrip("/") + path, body=body, headers=sent, encode_chunked=chunked
+            )
+        except (BrokenPipeError, ConnectionResetError):
+            # The node may have refused early and closed; its answer then says more than the broken pipe.
+            if connection.sock is None:
+                raise
+        response = connection.getresponse()
+        content = response.read(MAX_ANSWER + 1)
+        if len(content) > MAX_ANSWER:
+            self.close()
+            raise RigError("invalid_data", f"The answer of {self._base.netloc} is larger than {MAX_ANSWER} bytes.")
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, content
+
+    def _connection(self) -> http.client.HTTPConnection:
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            host = self._base.hostname or ""
+            # `*.localhost` does not resolve everywhere, so what means this machine is reached by its number.
+            address = "127.0.0.1" if host.endswith("localhost") else host
+            if self._base.scheme == "https":
+                connection = http.client.HTTPSConnection(
+                    address, self._base.port, timeout=self._timeout, context=ssl.create_default_context()
+                )
+            else:
+                connection = http.client.HTTPConnection(address, self._base.port, timeout=self._timeout)
+            self._local.connection = connection
+        return connection
+
+    def close(self) -> None:
+        """Close this thread's connection; the next request opens a new one."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def _unreachable(self, error: Exception) -> RigError:
+        reason = str(error) or type(error).__name__
+        hint = (
+            "Start it with `rig node start`."
+            if is_loopback(self._base.hostname or "")
+            else "Check the address and the network."
+        )
+        return RigError("unreachable", f"{self._base.scheme}://{self._base.netloc} cannot be reached: {reason}.", hint)
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds that the server asks to wait (RFC 9110, section 10.2.3, the number form); 0 where it says nothing."""
+    text = headers.get("retry-after", "")
+    return float(text) if text.isdigit() else 0.0

@@ -1,0 +1,67 @@
+"""From a command to its HTTP request and back, by the table of :mod:`rig.contract.api`.
+
+The same rules hold on both sides: path parameters are fields of the command (``{network}/{name}`` of an app's path are
+its ``app``), the other fields of a GET or DELETE are query parameters, those of a POST or PATCH the JSON body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from rig.contract.api import ROUTES, Route
+from rig.contract.base import Command
+
+
+class Request(msgspec.Struct, frozen=True):
+    """An HTTP request without its host: what :func:`request_of` makes of a command."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: dict[str, Any] | None
+
+
+@cache
+def route_of(command: type[Command]) -> Route:
+    """The route by which a command travels. Raises `KeyError` for one that does not."""
+    for route in ROUTES:
+        if route.command is command:
+            return route
+    raise KeyError(command.__name__)
+
+
+def request_of(command: Command) -> Request:
+    """The request that carries ``command``."""
+    route = route_of(type(command))
+    fields: dict[str, Any] = msgspec.to_builtins(command)
+    fields.pop("type", None)
+    path = route.path
+    if "{network}/{name}" in path:
+        path = path.replace("{network}/{name}", fields.pop("app"))
+    for name in [name for name in fields if "{" + name + "}" in path]:
+        path = path.replace("{" + name + "}", str(fields.pop(name)))
+    if route.method in {"GET", "DELETE"}:
+        query = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in fields.items()}
+        return Request(route.method, path, query, None)
+    return Request(route.method, path, {}, fields)
+
+
+def command_of(
+    route: Route, path: Mapping[str, str], query: Mapping[str, str], body: Mapping[str, Any] | None
+) -> Command:
+    """The command that a request carries. Raises `msgspec.ValidationError` where a value breaks its rules."""
+    known = {field.encode_name for field in msgspec.structs.fields(route.command)}
+    given = {**query, **(body or {})}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise msgspec.ValidationError(f"Unknown field `{unknown[0]}`")
+    fields: dict[str, Any] = {**given, **path}
+    if "{network}/{name}" in route.path:
+        fields["app"] = f"{path['network']}/{path['name']}"
+        del fields["network"], fields["name"]
+    # Path and query values are all text; a JSON body keeps its types.
+    return msgspec.convert(fields, route.command, strict=body is not None and not set(path) - {"network", "name"})
