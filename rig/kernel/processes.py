@@ -1,0 +1,44 @@
+"""How a process is recognised: by pid *and* start time, since pids are used again."""
+
+from __future__ import annotations
+
+import sys
+
+
+def start_time(pid: int) -> int:
+    """When the process began, in a unit of the platform's own; 0 where it does not run, or is a zombie.
+
+    Linux: clock ticks since boot, field 22 of ``/proc/PID/stat`` (proc_pid_stat(5)). Elsewhere: milliseconds since the
+    epoch, from psutil. Only good for comparing with another value of this function on the same machine and boot.
+    """
+    if pid <= 0:
+        return 0
+    return _linux(pid) if sys.platform == "linux" else _psutil(pid)
+
+
+def alive(pid: int, started: int) -> bool:
+    """Whether the process that had this pid and start time still runs."""
+    return started != 0 and start_time(pid) == started
+
+
+def _linux(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    # The second field is the program's name in parentheses; it may hold spaces and parentheses of its own.
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def _psutil(pid: int) -> int:
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return 0
+        return int(process.create_time() * 1000)
+    except psutil.NoSuchProcess:
+        return 0
