@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -31,11 +30,11 @@ class HttpPlatform:
         if request.body is not None:
             body = msgspec.json.encode(request.body)
             headers["Content-Type"] = "application/json"
-        status, answered, content = self._transport.request(request.method, path, body, headers)
+        status, _, content = self._transport.request(request.method, path, body, headers)
         if status >= 400:
             raise problem_error(status, content)
         try:
-            return cast("Reply", msgspec.json.decode(content, type=command.reply))
+            return msgspec.json.decode(content, type=command.reply)
         except msgspec.DecodeError as error:
             raise RigError(
                 "invalid_data", f"The platform's answer to `{request.method} {request.path}` cannot be read: {error}."

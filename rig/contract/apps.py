@@ -132,4 +132,3 @@ class DeleteApp(Command, frozen=True, kw_only=True, tag="app.delete"):
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
-    yes: Annotated[bool, opt("Do not ask.", "--yes", "-y")] = False

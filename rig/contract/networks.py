@@ -72,4 +72,3 @@ class DeleteNetwork(Command, frozen=True, kw_only=True, tag="network.delete"):
     reply: ClassVar[type[Reply]] = Network
 
     name: NetworkName
-    yes: Annotated[bool, opt("Do not ask.", "--yes", "-y")] = False

@@ -1,0 +1,37 @@
+"""Questions. Nothing is asked without a terminal: the error names the option that answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rig.cli.output import Output, printable
+from rig.kernel.errors import RigError
+
+
+class Terminal:
+    """Whoever sits in front of it, if anybody does."""
+
+    def __init__(self, output: Output, *, may_ask: bool) -> None:
+        self._output = output
+        self.interactive = may_ask and sys.stdin.isatty() and output.stderr.isatty() and not os.environ.get("CI")
+
+    def agree(self, question: str, *, default: bool = False) -> bool:
+        """Ask a yes-or-no question; ``default`` is what a bare return means. False where nobody can be asked."""
+        if not self.interactive:
+            return False
+        self._output.stderr.write(printable(question) + (" [Y/n] " if default else " [y/N] "))
+        self._output.stderr.flush()
+        answer = sys.stdin.readline().strip().lower()
+        return answer in {"y", "yes"} or (default and not answer)
+
+    def confirm(self, question: str, *, flag: str) -> None:
+        """Go on only with a yes. Raises `RigError` ``input_required`` without a terminal, ``cancelled`` on a no."""
+        if not self.interactive:
+            raise RigError("input_required", f"{question} There is no terminal to ask on.", f"Say it with `{flag}`.")
+        if not self.agree(question):
+            raise RigError("cancelled", "Nothing was done.")
+
+    def note(self, text: str) -> None:
+        """Say something on stderr."""
+        self._output.note(text)

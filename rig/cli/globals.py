@@ -1,0 +1,78 @@
+"""The global options: they work before the verb and after it."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+import msgspec
+
+from rig.contract.base import opt
+from rig.kernel.errors import RigError
+
+OutputFormat = Literal["table", "json", "jsonl", "yaml", "csv"]
+
+
+class GlobalOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What every verb takes. An empty value means that it was not given."""
+
+    output: Annotated[
+        Literal["", "table", "json", "jsonl", "yaml", "csv"], opt("table, json, jsonl, yaml or csv.", "--output", "-o")
+    ] = ""
+    json: Annotated[bool, opt("The same as -o json.", "--json")] = False
+    query: Annotated[str, opt("Print this part of the data (JMESPath).", "--query", "-q", metavar="EXPR")] = ""
+    context: Annotated[str, opt("Use this platform.", "--context", metavar="NAME")] = ""
+    config: Annotated[str, opt("Use this settings file.", "--config", metavar="FILE")] = ""
+    no_input: Annotated[bool, opt("Never ask; fail and name the option instead.", "--no-input")] = False
+    no_color: Annotated[bool, opt("No colour.", "--no-color")] = False
+    quiet: Annotated[bool, opt("Print results and errors only.", "--quiet")] = False
+    verbose: Annotated[bool, opt("Say more; show the trace of a bug.", "--verbose", "-v")] = False
+
+    @property
+    def format(self) -> OutputFormat:
+        """The output format that the flags or RIG_OUTPUT give; a table otherwise."""
+        wanted = "json" if self.json else self.output or os.environ.get("RIG_OUTPUT", "")
+        match wanted:
+            case "json" | "jsonl" | "yaml" | "csv":
+                return wanted
+        return "table"
+
+
+VALUE_FLAGS = frozenset({"-o", "--output", "-q", "--query", "--context", "--config"})
+BARE_FLAGS = frozenset({"--json", "--no-input", "--no-color", "--quiet", "--verbose", "-v"})
+
+
+def take_word(argv: list[str]) -> tuple[list[str], str, list[str]]:
+    """Split argv at its first word: (global options before it, the word, the rest). The word is empty if there is none.
+
+    Raises `RigError` ``usage`` for an option that is no global one: it would belong to a verb that is not there yet.
+    """
+    i = 0
+    while i < len(argv):
+        token = argv[i]
+        if not token.startswith("-") or token == "-":
+            return argv[:i], token, argv[i + 1 :]
+        name = token.partition("=")[0]
+        if name in VALUE_FLAGS and name == token:
+            i += 2
+        elif name in VALUE_FLAGS or token in BARE_FLAGS or (token[:2] in {"-o", "-q"} and len(token) > 2):
+            i += 1
+        elif token in {"--help", "-h"}:
+            return argv[:i], "", argv[i:]
+        else:
+            raise RigError(
+                "usage", f"`{token}` is no global option.", "Options of a verb stand after it; see `rig --help`."
+            )
+    return argv, "", []
+
+
+def wants_json(argv: list[str]) -> bool:
+    """Whether the answer must be JSON, even if the rest of argv cannot be understood."""
+    for i, token in enumerate(argv):
+        if token == "--":
+            break
+        if token in {"--json", "-ojson", "-o=json", "--output=json"}:
+            return True
+        if token in {"-o", "--output"} and argv[i + 1 : i + 2] == ["json"]:
+            return True
+    return os.environ.get("RIG_OUTPUT") == "json"

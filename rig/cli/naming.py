@@ -1,0 +1,50 @@
+"""Which app is meant: `network/app`, or less of it where rig.toml, the context or a setting say the rest."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from rig.cli.adapter import fields_of
+from rig.contract.base import Command
+from rig.contract.names import label_problem, split_app, suggest_label
+from rig.kernel.errors import RigError
+
+if TYPE_CHECKING:
+    from rig.bootstrap import Client
+
+
+def resolve_names(command: type[Command], given: dict[str, Any], client: Client) -> dict[str, Any]:
+    """The fields with every app name made whole. Raises `RigError` ``usage`` where something is missing."""
+    fields = {field.name: field for field in fields_of(command)}
+    app = fields.get("app")
+    if app is None or app.option.completes != "apps":
+        return given
+    named = given.get("app") or ""
+    if app.option.positional and "version" in fields and re.fullmatch(r"v[0-9]+", named) and not given.get("version"):
+        # `rig rollback v1` in a project's folder: the one word is the version.
+        given, named = {**given, "version": named}, ""
+    return {**given, "app": whole_name(named, client, given.get("path") or ".")}
+
+
+def whole_name(named: str, client: Client, folder: str) -> str:
+    """``hello`` → ``demo/hello``. What the name leaves out comes from rig.toml, then the context, then the settings."""
+    network, app = split_app(named)
+    if not network or not app:
+        project = client.project(folder)
+        app = app or project.app or ""
+        network = network or project.network or client.settings.get("network") or ""
+    if not app:
+        raise RigError("usage", "Which app?", "Name it as NETWORK/APP, or put `app` and `network` into rig.toml.")
+    if not network:
+        raise RigError(
+            "usage", f"In which network is `{app}`?", f"Name it as NETWORK/{app}, or put `network` into rig.toml."
+        )
+    for what, name in (("network", network), ("app", app)):
+        problem = label_problem(name)
+        if problem:
+            near = suggest_label(name)
+            raise RigError(
+                "usage", f"`{name}` cannot be the name of a {what}: {problem}.", f"Would `{near}` do?" if near else ""
+            )
+    return f"{network}/{app}"

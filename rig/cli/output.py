@@ -1,0 +1,188 @@
+"""Output: data on stdout, everything else on stderr, in the format that was asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+import msgspec
+
+from rig.cli.globals import OutputFormat
+from rig.contract.base import SCHEMA, Envelope
+from rig.contract.errors import ErrorBody
+from rig.kernel.errors import RigError
+
+
+class Output:
+    """Where a verb prints. ``format`` is how; ``stdout`` holds data only."""
+
+    def __init__(
+        self,
+        output_format: OutputFormat = "table",
+        *,
+        query: str = "",
+        color: bool | None = None,
+        quiet: bool = False,
+        verbose: bool = False,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+    ) -> None:
+        self.format = output_format
+        self.query = query
+        self.quiet = quiet
+        self.verbose = verbose
+        self.stdout = stdout or sys.stdout
+        self.stderr = stderr or sys.stderr
+        self._color = color
+        self._streaming = False
+
+    # -- for people -------------------------------------------------------------------------------------------------
+
+    def line(self, text: str = "") -> None:
+        """A line of data on stdout. Control characters that came from elsewhere do not reach the terminal."""
+        self.stdout.write(printable(text) + "\n")
+
+    def note(self, text: str) -> None:
+        """A line for people on stderr; silent with --quiet."""
+        if not self.quiet:
+            self.stderr.write(printable(text) + "\n")
+
+    def hint(self, text: str) -> None:
+        """What one might do next; only where somebody reads along."""
+        if self.stderr.isatty():
+            self.note(self._paint(text, "2", self.stderr))
+
+    def pairs(self, pairs: Iterable[tuple[str, Any]]) -> None:
+        """Names and values, one pair a line, empty values left out."""
+        shown = [(name, str(value)) for name, value in pairs if value not in ("", None, [], {})]
+        width = max((len(name) for name, _ in shown), default=0)
+        for name, value in shown:
+            self.stdout.write(self._paint(f"{name:<{width}}", "2", self.stdout) + "  " + printable(value) + "\n")
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str = "") -> None:
+        """A table that fits the width of the terminal; a pipe gets every value whole."""
+        if not rows:
+            self.note(empty)
+            return
+        from rig.cli.tables import draw
+
+        self.stdout.write(draw(headers, rows, width=self.width, color=self.color(self.stdout)))
+
+    @property
+    def width(self) -> int:
+        """Columns to draw in; 0 where there is no limit."""
+        if not self.stdout.isatty():
+            return int(os.environ["COLUMNS"]) if os.environ.get("COLUMNS", "").isdigit() else 0
+        import shutil
+
+        return shutil.get_terminal_size((80, 24)).columns
+
+    def color(self, stream: TextIO) -> bool:
+        """Whether ``stream`` gets colour: as told, else on a terminal without NO_COLOR (see no-color.org)."""
+        if self.format != "table" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            return False
+        return stream.isatty() if self._color is None else self._color
+
+    def _paint(self, text: str, code: str, stream: TextIO) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color(stream) else text
+
+    # -- for machines -----------------------------------------------------------------------------------------------
+
+    def reply(self, kind: str, data: Any, warnings: Sequence[str], rows: list[Any] | None) -> None:
+        """A reply in a machine's format."""
+        plain = msgspec.to_builtins(data)
+        if self.query:
+            plain = search(self.query, plain)
+        match self.format:
+            case "csv":
+                self._csv(plain if self.query else msgspec.to_builtins(rows if rows is not None else [data]))
+            case "jsonl":
+                items = [] if rows is None or self.query else msgspec.to_builtins(rows)
+                for item in items:
+                    self.event("item", data=item)
+                self.event("result", kind=kind, data=plain, error=None, warnings=list(warnings))
+            case _:
+                self._document(Envelope(kind=kind, data=plain, warnings=tuple(warnings)))
+
+    def value(self, data: Any) -> None:
+        """The part of a reply that --query asked for, for people: a bare value as it is, anything else as JSON."""
+        found = search(self.query, msgspec.to_builtins(data))
+        self.line(found if isinstance(found, str) else _pretty(found))
+
+    def failure(self, kind: str, error: RigError, warnings: Sequence[str] = ()) -> None:
+        """A failure: an envelope for machines, three lines on stderr for people."""
+        body = error.body()
+        if self.format in {"json", "yaml"}:
+            self._document(Envelope(kind=kind, error=body, warnings=tuple(warnings)))
+        elif self.format == "jsonl":
+            self.event("result", kind=kind, data=None, error=body, warnings=list(warnings))
+        self._say_failure(body)
+
+    def _say_failure(self, body: ErrorBody) -> None:
+        if self.format in {"json", "yaml", "jsonl"} and not self.stderr.isatty():
+            return
+        for line in body.details.get("output") or ():
+            self.stderr.write("  | " + printable(str(line)) + "\n")
+        self.stderr.write(self._paint("error:", "1;31", self.stderr) + " " + printable(body.message) + "\n")
+        if body.hint:
+            self.stderr.write("\n" + self._paint("hint:", "1;36", self.stderr) + " " + printable(body.hint) + "\n")
+
+    def event(self, event: str, **members: Any) -> None:
+        """One line of a stream of JSON Lines, sent at once; before the first comes the line that names the version."""
+        if not self._streaming:
+            self._streaming = True
+            self.event("version", schema=SCHEMA)
+        self.stdout.write(msgspec.json.encode({"type": event, **members}).decode() + "\n")
+        self.stdout.flush()
+
+    def _document(self, envelope: Envelope) -> None:
+        if self.format == "yaml":
+            import yaml
+
+            self.stdout.write(yaml.safe_dump(msgspec.to_builtins(envelope), sort_keys=False, allow_unicode=True))
+            return
+        self.stdout.write(_pretty(envelope) + "\n")
+
+    def _csv(self, rows: Any) -> None:
+        import csv
+
+        listed = rows if isinstance(rows, list) else [rows]
+        dicts = [row if isinstance(row, dict) else {"value": row} for row in listed]
+        names = list(dict.fromkeys(name for row in dicts for name in row))
+        writer = csv.writer(self.stdout, lineterminator="\n")
+        if names:
+            writer.writerow(names)
+        writer.writerows([_cell(row.get(name)) for name in names] for row in dicts)
+
+
+def _pretty(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def _cell(value: Any) -> str:
+    """A value as a CSV cell. Text that a spreadsheet would run as a formula is quoted (CWE-1236)."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return "'" + text if isinstance(value, str) and text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def search(expression: str, data: Any) -> Any:
+    """The part of ``data`` that a JMESPath expression names. Raises `RigError` ``usage``."""
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        return jmespath.search(expression, data)
+    except JMESPathError as error:
+        reason = str(error).splitlines()[0].rstrip(":")
+        raise RigError("usage", f"--query: {reason}.", "See https://jmespath.org for the language.") from error
+
+
+def printable(text: str) -> str:
+    """``text`` without the control characters that could move the cursor or change a terminal's state."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)

@@ -1,0 +1,35 @@
+"""What a verb's module says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from rig.cli.output import Output
+from rig.contract.base import Command
+
+
+def exit_zero(reply: Any) -> int:
+    """The exit code of a reply that is no failure."""
+    return 0
+
+
+class Verb(msgspec.Struct, frozen=True, kw_only=True):
+    """One command on the command line: its Struct, and how people see its reply.
+
+    A verb's module holds ``VERBS: dict[str, Verb]``, by noun (``create app``); the noun is empty for a verb without.
+    """
+
+    command: type[Command]
+    render: Callable[[Any, Output], None]
+    """Prints a reply for people; the other formats need nothing."""
+    rows: Callable[[Any], list[Any]] | None = None
+    """The items of a list, for CSV and JSON Lines."""
+    question: Callable[[Any], str] | None = None
+    """What to ask before it is done. With it the verb takes ``--yes``."""
+    exit_code: Callable[[Any], int] = exit_zero
+
+
+Verbs = Mapping[str, Verb]
