@@ -22,3 +22,11 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     type: ClassVar[str]
     sv: ClassVar[int] = 1
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """When a fact was recorded and by whom: what ``evolve`` may know besides the fact."""
+
+    at: int = 0
+    """Nanoseconds since the epoch, UTC."""
+    actor: str = ""

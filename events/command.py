@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from events.base import Fact
+from events.base import Fact, Happened
 
 
 class CommandReceived(Fact, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class CommandState(msgspec.Struct, frozen=True):
     outcome: str = "none"
 
 
-def evolve(state: CommandState, fact: Fact) -> CommandState:
+def evolve(state: CommandState, fact: Fact, happened: Happened) -> CommandState:
     """Fold one fact into the state of its command."""
     if isinstance(fact, CommandReceived):
         return CommandState(command=fact.command, outcome="unknown")

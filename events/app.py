@@ -1,0 +1,186 @@
+"""The stream of one app, ``app:NETWORK/APP``: the app itself and its releases."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from events.base import Fact, Happened
+
+
+class AppCreated(Fact, frozen=True, kw_only=True):
+    type: ClassVar[str] = "app.created"
+
+    name: str
+    """``network/app``."""
+
+
+class AppDeleted(Fact, frozen=True, kw_only=True):
+    type: ClassVar[str] = "app.deleted"
+
+    name: str
+
+
+class AppScaled(Fact, frozen=True, kw_only=True):
+    """Wanted numbers of process types were set; they outlive deployments."""
+
+    type: ClassVar[str] = "app.scaled"
+
+    name: str
+    scale: dict[str, int]
+
+
+class AppCrashed(Fact, frozen=True, kw_only=True):
+    """An instance ended too often in too short a time and is not started again."""
+
+    type: ClassVar[str] = "app.crashed"
+
+    name: str
+    instance: str
+    version: int
+    reason: str
+
+
+class DeployStarted(Fact, frozen=True, kw_only=True):
+    """A release was begun and has its number."""
+
+    type: ClassVar[str] = "deploy.started"
+
+    app: str
+    version: int
+    bundle: str
+    config: dict[str, Any] = {}
+    """`rig.toml` as the contract's ``AppConfig``."""
+    source: dict[str, Any] = {}
+    """Commit, branch, dirty, subject."""
+    message: str = ""
+    changed: list[str] = []
+    previous: int = 0
+    """The release that served then, 0 if none."""
+    rollback_of: int = 0
+    force: bool = False
+    isolation: str = ""
+
+
+class DeployBuilt(Fact, frozen=True, kw_only=True):
+    """The release has its build, whether it was made for it or found."""
+
+    type: ClassVar[str] = "deploy.built"
+
+    app: str
+    version: int
+    build: str
+    rebuilt: bool = False
+    processes: dict[str, str] = {}
+
+
+class DeploySucceeded(Fact, frozen=True, kw_only=True):
+    """The release passed its checks, and the edge sends it the app's requests."""
+
+    type: ClassVar[str] = "deploy.succeeded"
+
+    app: str
+    version: int
+    bundle: str = ""
+    url: str = ""
+
+
+class DeployFailed(Fact, frozen=True, kw_only=True):
+    """The release was given up; what served before still does."""
+
+    type: ClassVar[str] = "deploy.failed"
+
+    app: str
+    version: int
+    code: str
+    reason: str
+    hint: str = ""
+    output: list[str] = []
+
+
+class DeployRolledBack(Fact, frozen=True, kw_only=True):
+    """An earlier release was restored as a new one."""
+
+    type: ClassVar[str] = "deploy.rolled_back"
+
+    app: str
+    version: int
+    restored: int
+
+
+class ReleaseState(msgspec.Struct, frozen=True, kw_only=True):
+    """What one release is now. ``outcome`` is ``pending``, ``succeeded`` or ``failed``."""
+
+    started: DeployStarted
+    outcome: str = "pending"
+    created_at: int = 0
+    created_by: str = ""
+    finished_at: int = 0
+    build: str = ""
+    rebuilt: bool = False
+    processes: dict[str, str] = {}
+    failure: DeployFailed | None = None
+
+
+class AppState(msgspec.Struct, frozen=True, kw_only=True):
+    """What an app is now. Numbers of releases go on counting if an app is deleted and made anew."""
+
+    name: str = ""
+    exists: bool = False
+    created_at: int = 0
+    created_by: str = ""
+    updated_at: int = 0
+    scale: dict[str, int] = {}
+    current: int = 0
+    """The release that serves, 0 if none."""
+    pending: int = 0
+    """The release that is being made, 0 if none."""
+    last: int = 0
+    """The highest number given so far."""
+    releases: dict[int, ReleaseState] = {}
+    crashed: dict[str, str] = {}
+    """Reason by instance, of those that are not started again."""
+
+
+def evolve(state: AppState, fact: Fact, happened: Happened) -> AppState:
+    """Fold one fact into the state."""
+    change = msgspec.structs.replace
+    match fact:
+        case AppCreated():
+            return AppState(
+                name=fact.name,
+                exists=True,
+                created_at=happened.at,
+                created_by=happened.actor,
+                updated_at=happened.at,
+                last=state.last,
+            )
+        case AppDeleted():
+            return AppState(name=fact.name, last=state.last)
+        case AppScaled():
+            return change(state, scale={**state.scale, **fact.scale}, updated_at=happened.at, crashed={})
+        case AppCrashed():
+            return change(state, crashed={**state.crashed, fact.instance: fact.reason})
+        case DeployStarted():
+            release = ReleaseState(started=fact, created_at=happened.at, created_by=happened.actor)
+            return change(
+                state, pending=fact.version, last=fact.version, releases={**state.releases, fact.version: release}
+            )
+        case DeployBuilt():
+            return _with_release(state, fact.version, build=fact.build, rebuilt=fact.rebuilt, processes=fact.processes)
+        case DeploySucceeded():
+            done = _with_release(state, fact.version, outcome="succeeded", finished_at=happened.at)
+            return change(done, current=fact.version, pending=0, updated_at=happened.at, crashed={})
+        case DeployFailed():
+            failed = _with_release(state, fact.version, outcome="failed", finished_at=happened.at, failure=fact)
+            return change(failed, pending=0)
+    return state
+
+
+def _with_release(state: AppState, version: int, **changes: Any) -> AppState:
+    release = state.releases.get(version)
+    if release is None:
+        return state
+    releases = {**state.releases, version: msgspec.structs.replace(release, **changes)}
+    return msgspec.structs.replace(state, releases=releases)

@@ -1,0 +1,40 @@
+"""The stream of one network, ``network:NAME``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from events.base import Fact, Happened
+
+
+class NetworkCreated(Fact, frozen=True, kw_only=True):
+    type: ClassVar[str] = "network.created"
+
+    name: str
+
+
+class NetworkDeleted(Fact, frozen=True, kw_only=True):
+    type: ClassVar[str] = "network.deleted"
+
+    name: str
+
+
+class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a network is now. ``exists`` is false before the first ``network.created`` and after the last deletion."""
+
+    name: str = ""
+    exists: bool = False
+    created_at: int = 0
+    created_by: str = ""
+
+
+def evolve(state: NetworkState, fact: Fact, happened: Happened) -> NetworkState:
+    """Fold one fact into the state."""
+    match fact:
+        case NetworkCreated():
+            return NetworkState(name=fact.name, exists=True, created_at=happened.at, created_by=happened.actor)
+        case NetworkDeleted():
+            return NetworkState(name=fact.name)
+    return state
