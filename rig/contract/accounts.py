@@ -7,10 +7,24 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from rig.contract.base import Command, Effect, Reply, arg, opt, wire
+from rig.contract.base import Command, Done, Effect, Reply, arg, opt, wire
 
 Role = Literal["owner", "deployer", "operator", "viewer", "auditor"]
+TokenPlace = Literal["keychain", "file", "none"]
 AccountName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$"), arg("Name of the person.", metavar="NAME")]
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """A platform that rig knows, under a name of the user's choice. Its tokens are kept elsewhere."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    url: Annotated[str, Meta(min_length=1, max_length=2000)]
+    account: Annotated[str, Meta(max_length=200)] = ""
+    """The name that the platform knows you by, when you last logged in."""
+    network: Annotated[str, Meta(max_length=63)] = ""
+    """The network of an app that is named without one."""
+    store: TokenPlace = "none"
+    """Where its tokens are."""
 
 
 class Account(Reply, frozen=True, kw_only=True):
@@ -53,13 +67,26 @@ class Invite(Command, frozen=True, kw_only=True, tag="account.invite"):
     role: Annotated[Role, opt("What they may do.", "--role")] = "deployer"
 
 
-class TokenPair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+"""RFC 8628, section 3.4."""
+BOOTSTRAP_GRANT = "urn:rig:params:oauth:grant-type:bootstrap"
+"""For the owner of an embedded node, who proves it by the content of the 0600 bootstrap secret."""
+
+
+class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
     """An answer of the token endpoint, RFC 6749 section 5.1. Tokens are ``[A-Za-z0-9._-]`` only."""
 
     access_token: str
     token_type: str = "Bearer"
     expires_in: int = 900
     refresh_token: str = ""
+
+
+class TokenError(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal of the token endpoint, RFC 6749 section 5.2."""
+
+    error: str
+    error_description: str = ""
 
 
 class DeviceAuthorization(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +98,84 @@ class DeviceAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     verification_uri_complete: str
     expires_in: int
     interval: int = 5
+
+
+class LoggedIn(Reply, frozen=True, kw_only=True):
+    """What `rig login` answers."""
+
+    context: str
+    url: str
+    account: Account
+    store: TokenPlace
+    """``keychain``, or ``file`` (mode 0600) where there is none."""
+
+
+class Login(Command, frozen=True, kw_only=True, tag="account.login"):
+    """Log in to a platform: opens its page in the browser, and waits until you have approved it there.
+
+    Without URL it is the node of this machine (`rig node start`), which asks nothing, or else the platform of the
+    current context. The login is kept as a context, which becomes the current one.
+    """
+
+    effect: ClassVar[Effect] = "local"
+    kind: ClassVar[str] = "login"
+    reply: ClassVar[type[Reply]] = LoggedIn
+
+    url: Annotated[str, Meta(max_length=2000), arg("Address of the platform, https://…", metavar="[URL]")] = ""
+    name: Annotated[
+        str,
+        Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"),
+        opt("Name for the context; the platform's host name if not given.", "--name", metavar="NAME"),
+    ] = ""
+    token_stdin: Annotated[bool, opt("Read a token from standard input, as CI does.", "--token-stdin")] = False
+    browser: Annotated[bool, opt("Open the browser.", "--browser/--no-browser")] = True
+
+
+class Logout(Command, frozen=True, kw_only=True, tag="account.logout"):
+    """Log out: end the login on the platform, and forget its tokens here. The context stays."""
+
+    effect: ClassVar[Effect] = "local"
+    kind: ClassVar[str] = "logout"
+    reply: ClassVar[type[Reply]] = Done
+
+    name: Annotated[
+        str, Meta(max_length=63), arg("The context; the current one if not given.", metavar="[CONTEXT]")
+    ] = ""
+
+
+class ContextRow(Reply, frozen=True, kw_only=True):
+    """One row of `rig context list`."""
+
+    name: str
+    url: str
+    account: str
+    network: str
+    store: TokenPlace
+    current: bool
+
+
+class ContextList(Reply, frozen=True, kw_only=True):
+    contexts: list[ContextRow] = []
+
+
+class ListContexts(Command, frozen=True, kw_only=True, tag="context.list"):
+    """List the platforms that you have logged in to."""
+
+    kind: ClassVar[str] = "contexts"
+    reply: ClassVar[type[Reply]] = ContextList
+
+
+class UseContext(Command, frozen=True, kw_only=True, tag="context.use"):
+    """Make a context the current one."""
+
+    effect: ClassVar[Effect] = "local"
+    kind: ClassVar[str] = "context"
+    reply: ClassVar[type[Reply]] = ContextRow
+
+    name: Annotated[str, Meta(max_length=63), arg("Name of the context.", metavar="CONTEXT", completes="contexts")]
+    network: Annotated[
+        str, Meta(max_length=63), opt("Take this network for apps that are named without one.", "--network", "-n")
+    ] = ""
 
 
 class RegisterJournal(Command, frozen=True, kw_only=True, tag="journal.register"):

@@ -1,0 +1,101 @@
+"""The stream of one account, ``account:<name>``: how somebody came in, what they may do, and what was cut off.
+
+Passphrases, tokens and invitation codes never appear here; a session is named by its random id.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from events.base import Fact
+
+
+class AccountInvited(Fact, frozen=True, kw_only=True):
+    """An invitation was made out. It is good once, until ``expires_at`` (RFC 3339, UTC)."""
+
+    type: ClassVar[str] = "account.invited"
+
+    name: str
+    network: str = "*"
+    role: str
+    expires_at: str
+
+
+class AccountJoined(Fact, frozen=True, kw_only=True):
+    """Somebody took up an invitation and set a passphrase. ``again``: an account that was there before was renewed."""
+
+    type: ClassVar[str] = "account.joined"
+
+    name: str
+    network: str = "*"
+    role: str
+    again: bool = False
+
+
+class RoleGranted(Fact, frozen=True, kw_only=True):
+    """A role in one network was given without an invitation, as to the maker of a network."""
+
+    type: ClassVar[str] = "role.granted"
+
+    name: str
+    network: str
+    role: str
+
+
+class AuthSucceeded(Fact, frozen=True, kw_only=True):
+    """A session began. ``method`` is ``device`` or ``bootstrap``, ``host`` what the client calls its machine."""
+
+    type: ClassVar[str] = "auth.succeeded"
+
+    method: str
+    session: str
+    host: str = ""
+
+
+class AuthFailed(Fact, frozen=True, kw_only=True):
+    """Somebody was turned away. ``reason`` is ``passphrase``, ``secret`` or ``denied`` (by the person, on the page)."""
+
+    type: ClassVar[str] = "auth.failed"
+
+    method: str
+    reason: str
+    host: str = ""
+
+
+class TokenRevoked(Fact, frozen=True, kw_only=True):
+    """A session was ended with all its tokens. ``reason``: ``logout``, ``reuse`` (a spent token came back) or
+    ``rejoined``."""
+
+    type: ClassVar[str] = "token.revoked"
+
+    session: str
+    reason: str
+
+
+class AccountState(msgspec.Struct, frozen=True):
+    """What the stream says of one account."""
+
+    invited: bool = False
+    joined: bool = False
+    roles: dict[str, str] = {}
+    sessions: frozenset[str] = frozenset()
+    """Sessions that began and were not revoked; they may have run out."""
+
+
+def evolve(state: AccountState, fact: Fact) -> AccountState:
+    """Fold one fact into the state of its account."""
+    match fact:
+        case AccountInvited():
+            return msgspec.structs.replace(state, invited=True)
+        case AccountJoined():
+            roles = {**state.roles, fact.network: fact.role}
+            return msgspec.structs.replace(state, invited=False, joined=True, roles=roles)
+        case RoleGranted():
+            return msgspec.structs.replace(state, roles={**state.roles, fact.network: fact.role})
+        case AuthSucceeded():
+            return msgspec.structs.replace(state, sessions=state.sessions | {fact.session})
+        case TokenRevoked():
+            return msgspec.structs.replace(state, sessions=state.sessions - {fact.session})
+    return state
