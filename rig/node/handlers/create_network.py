@@ -1,0 +1,39 @@
+"""Make a network."""
+
+from __future__ import annotations
+
+from events.base import Fact
+from events.network import NetworkCreated, NetworkState, evolve
+from rig.contract.names import RESERVED_NETWORKS
+from rig.contract.networks import CreateNetwork, Network
+from rig.kernel.errors import RigError
+from rig.node.ports import NodeContext, happening
+from rig.node.views import network_view
+
+
+def decide(state: NetworkState, name: str) -> list[Fact]:
+    """The facts of making the network ``name``. Raises `RigError` ``already_exists`` or ``invalid_data``."""
+    if state.exists:
+        raise RigError(
+            "already_exists", f"There is a network `{name}` already.", f"See it with `rig details network {name}`."
+        )
+    if name in RESERVED_NETWORKS:
+        raise RigError("invalid_data", f"`{name}` is kept for the platform itself.", "Choose another name.")
+    return [NetworkCreated(name=name)]
+
+
+def found(name: str, ctx: NodeContext) -> NetworkState:
+    """Emit the facts of a new network and make whoever asked its owner; gives the state that follows."""
+    world, principal = ctx.ports.world, ctx.ports.principal
+    stream, state = f"network:{name}", world.networks.get(name, NetworkState())
+    for fact in decide(state, name):
+        ctx.emit(stream, fact, target=name, expect=world.version(stream))
+        state = evolve(state, fact, happening(ctx))
+    if not principal.owner:
+        granted = ctx.ports.accounts.grant(principal.name, name, "owner")
+        ctx.emit(f"account:{principal.name}", granted, target=principal.name)
+    return state
+
+
+def handle(command: CreateNetwork, ctx: NodeContext) -> Network:
+    return network_view(found(command.name, ctx), ctx.ports)

@@ -1,0 +1,29 @@
+"""Delete an app."""
+
+from __future__ import annotations
+
+from events.app import AppDeleted, AppState
+from events.base import Fact
+from rig.contract.apps import App, DeleteApp
+from rig.kernel.errors import RigError
+from rig.node.ports import NodeContext
+from rig.node.views import app_view
+
+
+def decide(state: AppState) -> list[Fact]:
+    """The facts of deleting an app. Raises `RigError` ``locked`` while a release is being made."""
+    if state.pending:
+        raise RigError(
+            "locked",
+            f"`{state.name}` cannot be deleted while release v{state.pending} is being made.",
+            f"Watch it with `rig status app {state.name}`, and try again when it is done.",
+        )
+    return [AppDeleted(name=state.name)]
+
+
+def handle(command: DeleteApp, ctx: NodeContext) -> App:
+    state = ctx.ports.world.app(command.app)
+    view = app_view(state, ctx.ports)
+    for fact in decide(state):
+        ctx.emit(f"app:{command.app}", fact, target=command.app)
+    return view

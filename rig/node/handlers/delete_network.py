@@ -1,0 +1,30 @@
+"""Delete a network."""
+
+from __future__ import annotations
+
+from events.base import Fact
+from events.network import NetworkDeleted
+from rig.contract.networks import DeleteNetwork, Network
+from rig.kernel.errors import RigError
+from rig.node.ports import NodeContext
+from rig.node.views import network_view
+
+
+def decide(name: str, apps: list[str]) -> list[Fact]:
+    """The facts of deleting a network. Raises `RigError` ``conflict`` while it holds ``apps``."""
+    if apps:
+        shown = ", ".join(f"`{app}`" for app in apps[:5]) + (f" and {len(apps) - 5} more" if len(apps) > 5 else "")
+        raise RigError(
+            "conflict", f"Network `{name}` still has apps: {shown}.", f"Delete them first: `rig delete app {apps[0]}`."
+        )
+    return [NetworkDeleted(name=name)]
+
+
+def handle(command: DeleteNetwork, ctx: NodeContext) -> Network:
+    world = ctx.ports.world
+    view = network_view(world.network(command.name), ctx.ports)
+    stream = f"network:{command.name}"
+    for fact in decide(command.name, world.apps_of(command.name)):
+        ctx.emit(stream, fact, target=command.name, expect=world.version(stream))
+    ctx.ports.accounts.forget_network(command.name)
+    return view

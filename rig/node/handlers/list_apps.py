@@ -1,0 +1,24 @@
+"""List apps."""
+
+from __future__ import annotations
+
+from rig.contract.apps import AppPage, ListApps
+from rig.contract.names import split_app
+from rig.node.paging import page_of
+from rig.node.ports import NodeContext
+from rig.node.views import app_view
+from rig.node.world import no_network
+
+
+def handle(command: ListApps, ctx: NodeContext) -> AppPage:
+    world, principal = ctx.ports.world, ctx.ports.principal
+    if command.network:
+        # A network that one may not see gets the answer of one that is not there.
+        if not principal.permits("read", command.network):
+            raise no_network(command.network)
+        world.network(command.network)
+        names = world.apps_of(command.network)
+    else:
+        names = [name for name in world.existing_apps() if principal.permits("read", split_app(name)[0])]
+    page, following = page_of(names, command.after, command.limit)
+    return AppPage(apps=[app_view(world.app(name), ctx.ports) for name in page], next=following)

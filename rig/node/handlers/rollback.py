@@ -1,0 +1,87 @@
+"""Restore an earlier release as a new one, without a build."""
+
+from __future__ import annotations
+
+from events.app import AppState, DeployBuilt, DeployRolledBack, DeployStarted, evolve
+from events.base import Fact
+from rig.contract.releases import Rollback, RollbackReport, version_number
+from rig.kernel.errors import RigError
+from rig.node.handlers.show_release import find_release
+from rig.node.handlers.start_release import changes, require_unlocked
+from rig.node.ports import NodeContext, happening
+from rig.node.views import release_view
+
+NOT_RESTORED = [
+    "data: files that the app wrote, and databases",
+    "migrations: what a `release:` command changed stays changed; it is not run again",
+]
+
+
+def choose(state: AppState, version: int) -> int:
+    """The release to restore: the one asked for, else the newest good one before the one that serves.
+
+    Raises `RigError` ``not_found``, or ``conflict`` where there is nothing to go back to.
+    """
+    if version:
+        release = find_release(state, version)
+        if release.outcome != "succeeded":
+            raise RigError(
+                "conflict",
+                f"v{version} of `{state.name}` never served: it {release.outcome}.",
+                f"`rig history {state.name}` shows which releases succeeded.",
+            )
+        if version == state.current:
+            raise RigError("conflict", f"v{version} of `{state.name}` serves already.", "Name an earlier release.")
+        return version
+    good = [v for v, release in state.releases.items() if release.outcome == "succeeded" and v < state.current]
+    if not good:
+        raise RigError(
+            "conflict",
+            f"`{state.name}` has no earlier release to go back to.",
+            f"`rig history {state.name}` lists them.",
+        )
+    return max(good)
+
+
+def decide(state: AppState, version: int, message: str, isolation: str) -> list[Fact]:
+    """The facts of rolling back: a new release that stands on the build of the old one."""
+    require_unlocked(state)
+    chosen = choose(state, version)
+    old = state.releases[chosen]
+    number = state.last + 1
+    started = DeployStarted(
+        app=state.name,
+        version=number,
+        bundle=old.started.bundle,
+        config=old.started.config,
+        source=old.started.source,
+        message=message or f"rollback to v{chosen}",
+        changed=changes(state, old.started.bundle, old.started.config),
+        previous=state.current,
+        rollback_of=chosen,
+        isolation=isolation,
+    )
+    built = DeployBuilt(app=state.name, version=number, build=old.build, processes=old.processes)
+    return [started, built, DeployRolledBack(app=state.name, version=number, restored=chosen)]
+
+
+def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:
+    world = ctx.ports.world
+    stream, before = f"app:{command.app}", world.app(command.app)
+    state = before
+    for fact in decide(before, version_number(command.version), command.message, ctx.ports.isolation):
+        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
+        state = evolve(state, fact, happening(ctx))
+    view = release_view(state, state.last, ctx.ports)
+    restored = [
+        f"source: bundle {view.bundle[:12]}" + (f", commit {view.source.commit[:12]}" if view.source.commit else ""),
+        f"build: {view.build}",
+        f"variables of rig.toml: {', '.join(sorted(view.config.env)) or 'none'}",
+        f"processes: {', '.join(sorted(view.processes)) or 'none'}",
+    ]
+    return RollbackReport(
+        release=view,
+        restored=restored,
+        not_restored=NOT_RESTORED,
+        undo=f"rig rollback {command.app} v{before.current}" if before.current else "",
+    )

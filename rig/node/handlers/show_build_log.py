@@ -1,0 +1,20 @@
+"""Show kept build output."""
+
+from __future__ import annotations
+
+from rig.contract.releases import BuildLog, ShowBuildLog, version_number
+from rig.kernel.errors import RigError
+from rig.node.handlers.show_release import find_release
+from rig.node.ports import NodeContext
+
+
+def handle(command: ShowBuildLog, ctx: NodeContext) -> BuildLog:
+    state = ctx.ports.world.app(command.app)
+    version = version_number(command.version) or state.last
+    if not version:
+        raise RigError(
+            "not_found", f"`{command.app}` was never deployed.", f"Deploy it: `rig deploy --app {command.app}`."
+        )
+    find_release(state, version)
+    lines, complete = ctx.ports.build_logs.lines(command.app, version, command.after, command.limit)
+    return BuildLog(app=command.app, version=version, lines=lines, next=command.after + len(lines), complete=complete)

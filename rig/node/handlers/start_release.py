@@ -1,0 +1,96 @@
+"""Begin a release. What follows is the deployer's, which hears of the fact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from events.app import AppCreated, AppState, DeployStarted, evolve
+from events.base import Fact
+from rig.contract.names import split_app
+from rig.contract.releases import Release, StartRelease
+from rig.kernel.errors import RigError
+from rig.kernel.ids import rfc3339
+from rig.node.handlers.create_network import found
+from rig.node.ports import NodeContext, happening
+from rig.node.views import release_view
+
+
+def decide(state: AppState, command: StartRelease, isolation: str) -> list[Fact]:
+    """The facts of beginning a release. Raises `RigError` ``not_found`` or ``locked``."""
+    facts: list[Fact] = []
+    if not state.exists:
+        if not command.create:
+            raise RigError(
+                "not_found",
+                f"There is no app `{command.app}`.",
+                f"Make it on the way with `--create`, or first with `rig create app {command.app}`.",
+            )
+        facts.append(AppCreated(name=command.app))
+    require_unlocked(state)
+    config: dict[str, Any] = msgspec.to_builtins(command.config)
+    source: dict[str, Any] = msgspec.to_builtins(command.source)
+    started = DeployStarted(
+        app=command.app,
+        version=state.last + 1,
+        bundle=command.bundle,
+        config=config,
+        source=source,
+        message=command.message,
+        changed=changes(state, command.bundle, config),
+        previous=state.current,
+        force=command.force,
+        isolation=isolation,
+    )
+    return [*facts, started]
+
+
+def require_unlocked(state: AppState) -> None:
+    """One release of an app at a time. Raises `RigError` ``locked`` that says who, since when and why."""
+    if not state.pending:
+        return
+    holder = state.releases[state.pending]
+    since = rfc3339(holder.created_at)
+    said = f", saying “{holder.started.message}”" if holder.started.message else ""
+    raise RigError(
+        "locked",
+        f"{holder.created_by} is deploying v{state.pending} of `{state.name}` since {since}{said}.",
+        f"Try again when it is done; `rig status app {state.name}` shows how far it is.",
+        holder=holder.created_by,
+        since=since,
+        version=state.pending,
+        said=holder.started.message,
+    )
+
+
+def changes(state: AppState, bundle: str, config: dict[str, Any]) -> list[str]:
+    """What differs from the release that serves, as ``source``, ``env.NAME``, ``processes.web``."""
+    current = state.releases.get(state.current)
+    if current is None:
+        return ["first release"]
+    before = current.started
+    changed = ["source"] if before.bundle != bundle else []
+    for table in sorted({*before.config, *config}):
+        old, new = before.config.get(table, {}), config.get(table, {})
+        changed += [f"{table}.{key}" for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return changed
+
+
+def handle(command: StartRelease, ctx: NodeContext) -> Release:
+    world, network = ctx.ports.world, split_app(command.app)[0]
+    if network not in world.existing_networks():
+        if not command.create:
+            world.network(network)
+        found(network, ctx)
+    if not ctx.ports.bundles.complete(network, command.bundle):
+        raise RigError(
+            "not_found",
+            f"Bundle {command.bundle[:12]} is not on the node.",
+            "Deploy again; what is missing is sent then.",
+        )
+    stream, state = f"app:{command.app}", world.apps.get(command.app, AppState())
+    for fact in decide(state, command, ctx.ports.isolation):
+        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
+        state = evolve(state, fact, happening(ctx))
+    return release_view(state, state.last, ctx.ports)

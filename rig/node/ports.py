@@ -1,0 +1,86 @@
+"""What the node's handlers may reach. One object for each request, since it knows who asks."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from events.base import Happened
+from rig.contract.apps import Instance
+from rig.contract.releases import LogLine, Phase
+from rig.kernel.context import Context
+from rig.node.accounts.accounts import Accounts
+from rig.node.accounts.principal import Principal
+from rig.node.runtime.driver import IsolationName
+from rig.node.world import World
+
+
+class Bundles(Protocol):
+    """Which bundles are on the node, whole."""
+
+    def complete(self, network: str, bundle: str) -> bool: ...
+
+
+class Runtime(Protocol):
+    """What runs now, and what is being made."""
+
+    def instances(self, app: str) -> list[Instance]: ...
+
+    def phase(self, app: str) -> Phase:
+        """The phase of the release that is being made; ``done`` where none is."""
+        ...
+
+
+class BuildLogs(Protocol):
+    """Kept build output."""
+
+    def lines(self, app: str, version: int, after: int, limit: int) -> tuple[list[LogLine], bool]:
+        """Up to ``limit`` lines after the first ``after`` ones, and whether nothing will follow them."""
+        ...
+
+
+class NodePorts(Protocol):
+    """The ports of a handler on the node."""
+
+    @property
+    def world(self) -> World: ...
+
+    @property
+    def principal(self) -> Principal: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+
+    @property
+    def bundles(self) -> Bundles: ...
+
+    @property
+    def runtime(self) -> Runtime: ...
+
+    @property
+    def build_logs(self) -> BuildLogs: ...
+
+    @property
+    def isolation(self) -> IsolationName: ...
+
+    def network_domain(self, network: str) -> str:
+        """``demo.localhost``."""
+        ...
+
+    def hostname(self, app: str) -> str:
+        """``hello.demo.localhost`` of ``demo/hello``."""
+        ...
+
+    def url(self, app: str) -> str:
+        """Where a browser finds the app, port included."""
+        ...
+
+
+NodeContext = Context[NodePorts]
+
+
+def happening(ctx: NodeContext) -> Happened:
+    """When and by whom the facts of this dispatch happen: a handler folds them to answer with what follows.
+
+    They are appended with the outcome, in one transaction; until then the world does not know them.
+    """
+    return Happened(ctx.stamp.at, ctx.stamp.actor)

@@ -1,0 +1,103 @@
+"""From the node's states to the replies of the contract."""
+
+from __future__ import annotations
+
+import msgspec
+
+from events.app import AppState
+from events.network import NetworkState
+from rig.contract.apps import App
+from rig.contract.networks import Network
+from rig.contract.project import AppConfig
+from rig.contract.releases import Outcome, Phase, Release, SourceInfo
+from rig.kernel.ids import rfc3339
+from rig.node.ports import NodePorts
+
+
+def network_view(state: NetworkState, ports: NodePorts) -> Network:
+    """A network as the asker sees it."""
+    return Network(
+        name=state.name,
+        domain=ports.network_domain(state.name),
+        apps=len(ports.world.apps_of(state.name)),
+        role=ports.principal.role(state.name),
+        created_at=rfc3339(state.created_at),
+        created_by=state.created_by,
+    )
+
+
+def app_view(state: AppState, ports: NodePorts) -> App:
+    """An app as the asker sees it."""
+    return App(
+        name=state.name,
+        url=ports.url(state.name),
+        hostname=ports.hostname(state.name),
+        status=app_status(state),
+        version=state.current,
+        processes=wanted(state),
+        created_at=rfc3339(state.created_at),
+        created_by=state.created_by,
+        updated_at=rfc3339(state.updated_at),
+    )
+
+
+def app_status(state: AppState) -> str:
+    """One word for how the app is doing."""
+    if not state.current:
+        return "deploying" if state.pending else "empty"
+    web = {name: reason for name, reason in state.crashed.items() if name.startswith("web.")}
+    counts = wanted(state)
+    if "web" in counts and len(web) >= counts["web"] > 0:
+        return "crashed"
+    return "live" if any(counts.values()) else "stopped"
+
+
+def wanted(state: AppState, version: int = 0) -> dict[str, int]:
+    """How many instances of each process type a release wants; what was scaled by hand wins over rig.toml."""
+    release = state.releases.get(version or state.current)
+    if release is None:
+        return {}
+    config = msgspec.convert(release.started.config, AppConfig)
+    counts = {}
+    for process in release.processes:
+        given = config.processes.get(process)
+        counts[process] = state.scale.get(process, given.count if given else 1)
+    return counts
+
+
+def release_view(state: AppState, version: int, ports: NodePorts) -> Release:
+    """One release of an app."""
+    release, name = state.releases[version], state.name
+    started, failure = release.started, release.failure
+    outcome: Outcome = "pending"
+    phase: Phase = "done"
+    if release.outcome == "pending":
+        phase = ports.runtime.phase(name)
+    else:
+        outcome = "succeeded" if release.outcome == "succeeded" else "failed"
+    return Release(
+        app=name,
+        version=version,
+        outcome=outcome,
+        phase=phase,
+        current=state.current == version,
+        url=ports.url(name),
+        created_at=rfc3339(release.created_at),
+        finished_at=rfc3339(release.finished_at),
+        created_by=release.created_by,
+        message=started.message,
+        bundle=started.bundle,
+        build=release.build,
+        rebuilt=release.rebuilt,
+        source=msgspec.convert(started.source, SourceInfo),
+        config=msgspec.convert(started.config, AppConfig),
+        processes=release.processes,
+        changed=started.changed,
+        rollback_of=started.rollback_of,
+        previous=started.previous,
+        isolation=started.isolation,
+        code=failure.code if failure else "",
+        reason=failure.reason if failure else "",
+        hint=failure.hint if failure else "",
+        output=failure.output if failure else [],
+    )

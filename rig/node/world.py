@@ -1,0 +1,119 @@
+"""What the node knows: the state of every network and app, folded from its journal and kept in memory.
+
+Only the events are truth; a node that starts folds them again. All changes pass through one writer thread, so what a
+handler decided on is still so when its facts are appended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from events import app as app_stream
+from events import network as network_stream
+from events.app import AppState
+from events.base import Happened
+from events.network import NetworkState
+from rig.kernel.errors import RigError
+from rig.kernel.ports import Draft, Journal, OutboxRow, Recorded, Settled, Stamp
+
+PAGE = 5_000
+
+
+class World:
+    """Networks and apps by name. ``listeners`` are called with every record, in the thread that appended it."""
+
+    def __init__(self) -> None:
+        self.networks: dict[str, NetworkState] = {}
+        self.apps: dict[str, AppState] = {}
+        self.versions: dict[str, int] = {}
+        """Version of each stream, for optimistic appends."""
+        self.listeners: list[Callable[[Recorded], None]] = []
+
+    def replay(self, journal: Journal) -> None:
+        """Fold the whole journal."""
+        after = -1
+        while page := journal.read(after, PAGE):
+            for record in page:
+                self._fold(record)
+            after = page[-1].pos
+
+    def apply(self, record: Recorded) -> None:
+        """Fold one new record and tell the listeners."""
+        self._fold(record)
+        for listener in self.listeners:
+            listener(record)
+
+    def _fold(self, record: Recorded) -> None:
+        kind, _, name = record.stream.partition(":")
+        happened = Happened(record.at, record.actor)
+        if kind == "app":
+            self.apps[name] = app_stream.evolve(self.apps.get(name, AppState()), record.fact, happened)
+        elif kind == "network":
+            state = self.networks.get(name, NetworkState())
+            self.networks[name] = network_stream.evolve(state, record.fact, happened)
+        else:
+            return
+        self.versions[record.stream] = record.ver
+
+    def version(self, stream: str) -> int:
+        """The version that a stream has now, 0 where it has no record."""
+        return self.versions.get(stream, 0)
+
+    def network(self, name: str) -> NetworkState:
+        """The network of this name. Raises `RigError` ``not_found``."""
+        state = self.networks.get(name)
+        if state is None or not state.exists:
+            raise no_network(name)
+        return state
+
+    def app(self, name: str) -> AppState:
+        """The app ``network/app``. Raises `RigError` ``not_found``."""
+        state = self.apps.get(name)
+        if state is None or not state.exists:
+            raise RigError("not_found", f"There is no app `{name}`.", "`rig list apps` shows those you may see.")
+        return state
+
+    def apps_of(self, network: str) -> list[str]:
+        """Names of the apps that exist in a network, sorted."""
+        prefix = network + "/"
+        return sorted(name for name, state in self.apps.items() if name.startswith(prefix) and state.exists)
+
+    def existing_apps(self) -> list[str]:
+        """Names of all apps that exist, sorted."""
+        return sorted(name for name, state in self.apps.items() if state.exists)
+
+    def existing_networks(self) -> list[str]:
+        return sorted(name for name, state in self.networks.items() if state.exists)
+
+
+def no_network(name: str) -> RigError:
+    """The error for a network that is not there, or that the asker may not know of."""
+    return RigError("not_found", f"There is no network `{name}`.", "`rig list networks` shows those you may see.")
+
+
+class FoldingJournal:
+    """The node's journal as its handlers see it: what is appended is in the world before anybody can ask."""
+
+    def __init__(self, journal: Journal, world: World) -> None:
+        self._journal = journal
+        self._world = world
+
+    def append(
+        self,
+        drafts: Sequence[Draft],
+        stamp: Stamp,
+        *,
+        expect: Mapping[str, int] | None = None,
+        idem: str = "",
+        outbox: OutboxRow | None = None,
+        settle: Settled | None = None,
+    ) -> list[Recorded]:
+        """As `Journal.append`; then folds."""
+        records = self._journal.append(drafts, stamp, expect=expect, idem=idem, outbox=outbox, settle=settle)
+        for record in records:
+            self._world.apply(record)
+        return records
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
