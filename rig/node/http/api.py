@@ -1,0 +1,130 @@
+"""The Max API over HTTP: each route of the contract becomes a command on the node's bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from rig import __version__
+from rig.contract.api import API_VERSIONS, ROUTES, Route
+from rig.contract.base import Command, Reply
+from rig.contract.releases import ShowRelease
+from rig.contract.routing import command_of
+from rig.kernel.errors import RigError
+from rig.kernel.ids import uuid7
+from rig.kernel.ports import Clock, Stamp
+from rig.node.accounts.principal import Principal
+
+MAX_BODY = 1024 * 1024
+MAX_HEADER = 200
+
+
+class Dispatcher(Protocol):
+    """The node's bus, as HTTP sees it."""
+
+    async def dispatch(self, command: Command, stamp: Stamp, principal: Principal) -> tuple[Reply, list[str]]: ...
+
+    async def changed(self, app: str, seconds: float) -> None:
+        """Wait until something changes about an app, at most so long."""
+        ...
+
+
+Authenticate = Callable[[web.Request], Awaitable[Principal]]
+
+
+class Api:
+    """Serves the routes of :data:`rig.contract.api.ROUTES`."""
+
+    def __init__(self, dispatcher: Dispatcher, authenticate: Authenticate, clock: Clock) -> None:
+        self._dispatcher = dispatcher
+        self._authenticate = authenticate
+        self._clock = clock
+
+    def add_routes(self, app: web.Application) -> None:
+        """Register every route of the contract, and `GET /v1`."""
+        app.router.add_get("/v1", self._versions)
+        for route in ROUTES:
+            app.router.add_route(route.method, route.path, self._handler(route))
+
+    async def _versions(self, request: web.Request) -> web.Response:
+        features = ["device-login", "bundles", "rollback", "build-log"]
+        return web.json_response({"versions": list(API_VERSIONS), "features": features, "server": f"rig/{__version__}"})
+
+    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            principal = await self._authenticate(request)
+            command = await read_command(route, request)
+            stamp = self._stamp(request, principal)
+            reply, warnings = await self._dispatch(command, stamp, principal)
+            headers = {"Rig-Warning": _header(" ".join(warnings))} if warnings else {}
+            return web.Response(
+                status=route.status, body=msgspec.json.encode(reply), content_type="application/json", headers=headers
+            )
+
+        return handle
+
+    async def _dispatch(self, command: Command, stamp: Stamp, principal: Principal) -> tuple[Reply, list[str]]:
+        if isinstance(command, ShowRelease) and command.wait:
+            # A long poll: the answer is held back until the phase is another one than the asker has seen.
+            deadline = asyncio.get_running_loop().time() + command.wait
+            while True:
+                reply, warnings = await self._dispatcher.dispatch(command, stamp, principal)
+                left = deadline - asyncio.get_running_loop().time()
+                if getattr(reply, "phase", "") != command.seen or command.seen == "done" or left <= 0:
+                    return reply, warnings
+                await self._dispatcher.changed(command.app, left)
+        return await self._dispatcher.dispatch(command, stamp, principal)
+
+    def _stamp(self, request: web.Request, principal: Principal) -> Stamp:
+        identity = uuid7()
+        return Stamp(
+            id=identity,
+            actor=principal.actor,
+            at=self._clock.now(),
+            src=request.remote or "",
+            corr=_given(request, "Rig-Correlation") or identity,
+            key=_key(request, principal),
+            client=_given(request, "User-Agent"),
+            session=principal.session,
+        )
+
+
+async def read_command(route: Route, request: web.Request) -> Command:
+    """The command that a request carries. Raises `RigError` ``usage``, ``invalid_data`` or ``too_large``."""
+    body: dict[str, Any] | None = None
+    if route.method in {"POST", "PATCH"}:
+        if request.content_length is not None and request.content_length > MAX_BODY:
+            raise RigError("too_large", f"The body is larger than {MAX_BODY} bytes.")
+        data = await request.content.read(MAX_BODY + 1)
+        while len(data) <= MAX_BODY and (more := await request.content.read(MAX_BODY + 1 - len(data))):
+            data += more
+        if len(data) > MAX_BODY:
+            raise RigError("too_large", f"The body is larger than {MAX_BODY} bytes.")
+        try:
+            body = msgspec.json.decode(data or b"{}", type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RigError("usage", f"The body is not a JSON object: {error}.") from error
+    try:
+        return command_of(route, dict(request.match_info), dict(request.query), body)
+    except msgspec.ValidationError as error:
+        raise RigError("invalid_data", f"{error}.") from error
+
+
+def _given(request: web.Request, header: str) -> str:
+    return _header(request.headers.get(header, ""))
+
+
+def _key(request: web.Request, principal: Principal) -> str:
+    """The idempotency key. It is the actor's own: nobody meets the result of somebody else's request."""
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > MAX_HEADER or not key.isprintable():
+        raise RigError("usage", f"An Idempotency-Key has at most {MAX_HEADER} printable characters.")
+    return f"{principal.actor}/{key}" if key else ""
+
+
+def _header(text: str) -> str:
+    return "".join(c if c.isprintable() and c.isascii() else "?" for c in text[:MAX_HEADER])

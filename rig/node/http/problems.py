@@ -1,0 +1,55 @@
+"""Refusals as RFC 9457 problems."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from rig.kernel.errors import RigError
+
+log = logging.getLogger("rig.node.http")
+
+RETRY_AFTER_SECONDS = 2
+
+
+def problem_response(error: RigError) -> web.Response:
+    """The answer for an error; 429 and 503 say when to come back (RFC 9110, section 10.2.3)."""
+    problem = error.problem()
+    headers = {}
+    if problem.status in {423, 429, 503}:
+        headers["Retry-After"] = str(error.details.get("retry_after", RETRY_AFTER_SECONDS))
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="max"'
+    return web.Response(
+        status=problem.status,
+        body=msgspec.json.encode(problem),
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever a handler raises into a problem. What was not foreseen is logged here and told to nobody."""
+    try:
+        return await handler(request)
+    except RigError as error:
+        if error.code == "internal":
+            log.error("%s %s failed", request.method, request.path, exc_info=error.__cause__ or error)
+        return problem_response(error)
+    except web.HTTPException as error:
+        if error.status < 400 or error.content_type == "text/html":
+            raise
+        return problem_response(RigError(_CODES.get(error.status, "usage"), error.reason or "Refused."))
+    except (ConnectionResetError, TimeoutError) as error:
+        return problem_response(RigError("interrupted", f"The request was cut off: {type(error).__name__}."))
+    except Exception as error:
+        log.exception("%s %s failed", request.method, request.path)
+        cause = RigError("internal", f"The node failed in a way it should not: {type(error).__name__}.")
+        return problem_response(cause)
+
+
+_CODES = {404: "not_found", 405: "usage", 413: "too_large"}
