@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from events.base import Fact
 from rig.contract.base import Command, Reply
+
+if TYPE_CHECKING:
+    from rig.contract.audit import JournalReport, Verification
 
 NO_STREAM = 0
 """Expected version of a stream that must not exist yet."""
@@ -125,6 +128,18 @@ class Journal(Protocol):
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
         """Rows of a projection; read-only."""
+        ...
+
+    def digest_secret(self, value: str) -> str:
+        """HMAC-SHA-256 under the journal's own key, hexadecimal: the only form in which a secret is recorded."""
+        ...
+
+    def verify(self) -> Verification:
+        """Check everything, from the first record to the pin outside the file. Reports what is wrong; never raises."""
+        ...
+
+    def info(self) -> JournalReport:
+        """What the journal is and how far it goes; nothing is verified."""
         ...
 
 

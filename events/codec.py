@@ -1,0 +1,68 @@
+"""Facts ↔ the JSON that stands in the journal.
+
+:data:`MODULES` says which module of this package holds the facts of which prefix. A module is imported when the first
+fact of its prefix is read, so a command loads no more of them than it needs. A new stream is one line here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from events.base import Fact
+from events.upcast import UPCASTERS, upcast
+
+MODULES: dict[str, str] = {
+    "account": "events.account",
+    "auth": "events.account",
+    "command": "events.command",
+    "role": "events.account",
+    "token": "events.account",
+}
+"""What stands before the first dot of a fact's ``type`` → the module that defines it."""
+
+_decoders: dict[str, tuple[type[Fact], msgspec.json.Decoder[Fact]]] = {}
+
+
+class UnknownFact(ValueError):
+    """A record that this version of rig cannot read: its type or the version of its shape is not known."""
+
+
+def facts_of(module: str) -> dict[str, type[Fact]]:
+    """The facts that a module defines, by ``type``."""
+    found: dict[str, type[Fact]] = {}
+    for value in vars(import_module(module)).values():
+        if isinstance(value, type) and issubclass(value, Fact) and value.__module__ == module:
+            name = value.__dict__.get("type")
+            if isinstance(name, str):
+                found[name] = value
+    return found
+
+
+def class_of(type_: str) -> type[Fact]:
+    """The class of a fact, by its ``type``. Raises `UnknownFact`."""
+    return _decoder(type_)[0]
+
+
+def decode(type_: str, sv: int, body: bytes | msgspec.Raw) -> Fact:
+    """The fact, in its current shape. Raises `UnknownFact`, or `msgspec.MsgspecError` where the body does not fit."""
+    fact, decoder = _decoder(type_)
+    current = fact.sv
+    if sv == current:
+        return decoder.decode(body)
+    if sv > current or any((type_, version) not in UPCASTERS for version in range(sv, current)):
+        raise UnknownFact(f"version {sv} of `{type_}` is not known here; version {current} is")
+    old: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+    return msgspec.convert(upcast(type_, sv, old, current), fact)
+
+
+def _decoder(type_: str) -> tuple[type[Fact], msgspec.json.Decoder[Fact]]:
+    if type_ not in _decoders:
+        module = MODULES.get(type_.partition(".")[0])
+        fact = facts_of(module).get(type_) if module else None
+        if fact is None:
+            raise UnknownFact(f"there is no fact `{type_}`")
+        _decoders[type_] = fact, msgspec.json.Decoder(fact)
+    return _decoders[type_]

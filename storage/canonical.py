@@ -1,0 +1,68 @@
+"""Canonical JSON: one value, one sequence of bytes.
+
+UTF-8, keys sorted by code point, no white space, the short escapes of RFC 8259 and nothing else escaped: what
+``json.dumps(sort_keys=True, ensure_ascii=False, separators=(",", ":"))`` writes. Numbers are integers within
+±(2^53 - 1), the range that every JSON reader keeps exactly (RFC 7493, section 2.2); there are no floats, since no two
+languages print them alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+MAX_INT = 2**53 - 1
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def encode(value: Any) -> bytes:
+    """The canonical bytes of a JSON value, or of a Struct of such. Raises `ValueError` for anything that is none.
+
+    A `msgspec.Raw` inside a Struct is taken as it is: it must be canonical already.
+    """
+    try:
+        _check(value, "$")
+        return _encoder.encode(value)
+    except UnicodeEncodeError as error:
+        raise ValueError("a text holds half of a surrogate pair, which UTF-8 cannot carry") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def is_canonical(data: bytes) -> bool:
+    """Whether ``data`` is exactly what :func:`encode` gives for the value that it holds."""
+    try:
+        value = _decoder.decode(data)
+        return _encoder.encode(value) == data
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        return False
+
+
+def _refuse_float(text: str) -> None:
+    raise ValueError(f"{text} is no integer")
+
+
+_decoder = msgspec.json.Decoder(float_hook=_refuse_float)
+
+
+def _check(value: Any, path: str) -> None:
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return
+    if kind is int:
+        if not -MAX_INT <= value <= MAX_INT:
+            raise ValueError(f"{path} is beyond the integers that every JSON reader keeps exactly; record it as text")
+    elif kind is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise ValueError(f"{path} has a key that is not text: {key!r}")
+            _check(item, f"{path}.{key}")
+    elif kind is list or kind is tuple:
+        for index, item in enumerate(value):
+            _check(item, f"{path}[{index}]")
+    elif isinstance(value, msgspec.Struct):
+        for field in value.__struct_fields__:
+            _check(getattr(value, field), f"{path}.{field}")
+    elif kind is not msgspec.Raw:
+        raise ValueError(f"{path} is a {kind.__name__}; a record holds text, integers, true, false, null, lists, maps")

@@ -1,0 +1,68 @@
+"""The database file: how it is opened, and what its failures mean.
+
+Journal mode TRUNCATE and ``synchronous=FULL``: a transaction that was committed survives a loss of power, and no
+checkpoint of a write-ahead log can go wrong (sqlite.org/wal.html, "the WAL-reset bug": fixed in 3.51.3, 3.50.7 and
+3.44.6 only). The mode belongs to each connection, so every one of them sets it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rig.kernel.errors import RigError
+
+
+def connect(path: str, *, read_only: bool = False, timeout: float = 10.0) -> sqlite3.Connection:
+    """Open the file. ``timeout`` is how long, in seconds, to wait for other processes. Raises `sqlite3.Error`."""
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA fullfsync=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        mode = connection.execute("PRAGMA journal_mode=TRUNCATE").fetchone()[0]
+        if mode == "wal":
+            raise sqlite3.OperationalError("another program has put it into WAL mode and holds it open")
+        if read_only:
+            connection.execute("PRAGMA query_only=ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Take the write lock at once, commit at the end, roll back on any error."""
+    # IMMEDIATE: what is read must still be true when it is written. A deferred transaction that reads first and
+    # writes later fails without waiting when somebody else was faster.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may have rolled it back already; a COMMIT that found readers has not.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def unavailable(path: str, error: Exception) -> RigError:
+    """The error that a user sees when the journal cannot be opened or written."""
+    name = getattr(error, "sqlite_errorname", "")
+    reason, hint = str(error), f"look at {path}: `rig journal info` and `rig journal verify` tell more"
+    if isinstance(error, OSError):
+        reason, hint = error.strerror or reason, f"make the folder of {path} writable, or set RIG_HOME to one that is"
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        reason, hint = "another process holds it", "try again; `fuser` on the file names the process"
+    elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        reason = "it cannot be written: the file, its folder or the file system is read-only"
+        hint = f"make {path} and its folder writable, or set RIG_HOME to a folder that is"
+    elif name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        reason = f"the disk did not take it ({error}): it is full, failing, or a limit on file sizes was reached"
+        hint = "make room on the disk, then run the command again; nothing was recorded"
+    elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        reason = f"it is damaged ({error})"
+        hint = "run `rig journal verify` to see how far it can be trusted, and restore it from a backup"
+    return RigError("journal_unavailable", f"The journal {path} is not available: {reason}.", hint)

@@ -1,0 +1,41 @@
+"""What a projection is.
+
+A projection folds records into tables of the same database, so that a question is one indexed query. Its rows are
+committed together with the records. Nothing in it is truth: it can be dropped at any time and is made again from the
+records whenever its ``version`` is raised (see `storage.projections.runner`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Protocol
+
+from rig.kernel.ports import Recorded
+
+
+class Projection(Protocol):
+    """One set of tables. Read-only attributes, so that a class with constants fits."""
+
+    @property
+    def name(self) -> str:
+        """Unique in a journal; also the prefix of its tables and indexes, so that no two projections meet."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Raised with every change of ``ddl`` or ``apply``: the tables are then made anew."""
+        ...
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that ``ddl`` makes."""
+        ...
+
+    @property
+    def ddl(self) -> str:
+        """The statements that make the tables and their indexes."""
+        ...
+
+    def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
+        """Fold one record in. Records come in the order of their positions, each once. Depends on nothing but them."""
+        ...

@@ -1,0 +1,154 @@
+"""One record: the bytes that are hashed, and the row that holds them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+
+from events.codec import UnknownFact, decode
+from rig.kernel.errors import RigError
+from rig.kernel.ids import uuid7
+from rig.kernel.ports import Draft, Recorded, Stamp
+from storage import canonical
+
+MAX_RECORD = 1 << 20
+"""Bytes; a record tells what happened, and is no place for content."""
+GENESIS = b"\x00" * 32
+"""What the first record names as the leaf before it."""
+
+COLUMNS = (
+    "pos", "rec", "leaf", "id", "stream", "ver", "type", "at",
+    "actor", "outcome", "target", "session", "corr", "src", "idem",
+)  # fmt: skip
+INSERT = f"INSERT INTO event({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - constants
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of ``event.rec``. Every field is always there; what is unknown is an empty string."""
+
+    prev: str
+    """Leaf hash of the record before this one, hexadecimal; zeros for the first."""
+    pos: int
+    id: str
+    stream: str
+    ver: int
+    type: str
+    sv: int
+    at: str
+    """Nanoseconds since the epoch, as decimal text: they are beyond the integers that JSON keeps (RFC 7493)."""
+    actor: str
+    outcome: str
+    target: str
+    session: str
+    src: str
+    corr: str
+    caus: str
+    idem: str
+    body: msgspec.Raw
+    meta: dict[str, Any]
+    salt: str
+    """128 random bits, hexadecimal: without them a leaf hash would let a guess at a withheld record be checked."""
+
+
+_decoder = msgspec.json.Decoder(Record)
+
+
+def make(
+    draft: Draft, stamp: Stamp, *, pos: int, ver: int, prev: bytes, at: int, idem: str, meta: dict[str, Any]
+) -> Record:
+    """The record of a draft. Raises `RigError` ``invalid_data``."""
+    return Record(
+        prev=prev.hex(),
+        pos=pos,
+        id=uuid7(at),
+        stream=draft.stream,
+        ver=ver,
+        type=draft.fact.type,
+        sv=draft.fact.sv,
+        at=str(at),
+        actor=stamp.actor,
+        outcome=draft.outcome,
+        target=draft.target,
+        session=stamp.session,
+        src=stamp.src,
+        corr=stamp.corr,
+        caus=draft.caus or stamp.id,
+        idem=idem,
+        body=msgspec.Raw(_canonical(draft.fact, draft.fact.type)),
+        meta=meta,
+        salt=os.urandom(16).hex(),
+    )
+
+
+def encode(record: Record) -> bytes:
+    """The canonical bytes. Raises `RigError` ``invalid_data`` where they cannot be or are too many."""
+    data = _canonical(record, record.type)
+    if len(data) > MAX_RECORD:
+        raise RigError(
+            "invalid_data",
+            f"The event `{record.type}` is {len(data)} bytes long, and a record takes {MAX_RECORD}.",
+            "shorten the arguments of the command",
+        )
+    return data
+
+
+def _canonical(value: msgspec.Struct, type_: str) -> bytes:
+    try:
+        return canonical.encode(value)
+    except ValueError as error:
+        raise RigError("invalid_data", f"The event `{type_}` cannot be recorded: {error}.") from error
+
+
+def parse(data: str | bytes) -> Record:
+    """The record in ``event.rec``. Raises `msgspec.MsgspecError`."""
+    return _decoder.decode(data)
+
+
+def row(record: Record, data: bytes, leaf: bytes) -> tuple[Any, ...]:
+    """The values of :data:`COLUMNS`. An empty text is NULL: it takes no room in an index."""
+    return (
+        record.pos, data.decode(), leaf, record.id, record.stream, record.ver, record.type, int(record.at),
+        record.actor or None, record.outcome or None, record.target or None, record.session or None,
+        record.corr or None, record.src or None, record.idem or None,
+    )  # fmt: skip
+
+
+def recorded(data: str | bytes) -> Recorded:
+    """A record, decoded, its fact in its current shape. Raises `RigError` where this version of rig cannot read it."""
+    try:
+        record = parse(data)
+        fact = decode(record.type, record.sv, record.body)
+    except UnknownFact as error:
+        raise RigError(
+            "invalid_data",
+            f"The journal holds a record that this rig cannot read: {error}.",
+            "upgrade rig: the journal was written by a newer version",
+        ) from error
+    except msgspec.MsgspecError as error:
+        raise RigError(
+            "invalid_data", f"The journal holds a damaged record: {error}.", "run `rig journal verify`"
+        ) from error
+    return view(record, fact)
+
+
+def view(record: Record, fact: Any) -> Recorded:
+    """A record and its fact as handlers and projections see them."""
+    return Recorded(
+        pos=record.pos,
+        id=record.id,
+        stream=record.stream,
+        ver=record.ver,
+        at=int(record.at),
+        actor=record.actor,
+        outcome=record.outcome,
+        target=record.target,
+        src=record.src,
+        session=record.session,
+        corr=record.corr,
+        caus=record.caus,
+        idem=record.idem,
+        fact=fact,
+        meta=record.meta,
+    )
