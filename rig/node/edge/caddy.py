@@ -1,0 +1,309 @@
+"""The edge as the node uses it: give it routes, and they are served, whatever happens to Caddy or to the node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from rig.contract.node import DEFAULT_EDGE_PORT
+from rig.kernel.errors import RigError
+from rig.kernel.files import write_atomic
+from rig.node.edge.admin import Admin, AdminRefused, bind_socket, remove_socket, socket_path, wait_until_answers
+from rig.node.edge.binary import find_caddy
+from rig.node.edge.config import (
+    ADMIN_FD,
+    LISTEN_FDS,
+    PORTS,
+    EdgeOptions,
+    Route,
+    Tls,
+    remove_access_log,
+    render,
+    slots,
+)
+from rig.node.edge.process import EdgeProcess
+from rig.node.sockets import Listening, listen
+
+log = logging.getLogger("rig.node.edge")
+
+START_TIMEOUT = 30.0
+STOP_PATIENCE = 3.0
+"""Seconds that open streams get when the edge itself is stopped."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+"""Back-off between two starts of a Caddy that keeps ending, in seconds; it begins anew after a longer life."""
+
+
+class EdgeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """``edge.json``: what a later node needs to take this edge over, or to start it again as it was."""
+
+    pid: int = 0
+    started: int = 0
+    admin: str = ""
+    port: int = 0
+    domain: str = ""
+    tls: Tls = "off"
+    listeners: int = 1
+    routes: tuple[Route, ...] = ()
+    """The last good ones."""
+
+
+class Edge:
+    """One Caddy and its routes. Call :meth:`start` first; :meth:`close` or :meth:`stop` last."""
+
+    def __init__(self, folder: Path, options: EdgeOptions | None = None) -> None:
+        self.folder = folder
+        self.options = options or EdgeOptions()
+        self.port = 0
+        """The port that apps are served on, known after :meth:`start`."""
+        self.restarts = 0
+        """How often Caddy was started again after it had ended by itself."""
+        self._record = EdgeRecord()
+        self._filled: dict[str, int] = {}
+        self._admin = Admin("")
+        self._process: EdgeProcess | None = None
+        self._listening: Listening | None = None
+        self._watch: asyncio.Task[None] | None = None
+        # One change at a time: a restart must not come between a load and its record.
+        self._lock = asyncio.Lock()
+
+    @property
+    def pid(self) -> int:
+        return self._record.pid
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Those that are served."""
+        return self._record.routes
+
+    def url(self, hostname: str) -> str:
+        """The address of an app, as a browser takes it."""
+        scheme, usual = ("http", 80) if self.options.tls == "off" else ("https", 443)
+        return f"{scheme}://{hostname}" + ("" if self.port == usual else f":{self.port}")
+
+    async def start(self) -> bool:
+        """Take over the edge that an earlier node left, or start one with the last good routes.
+
+        Gives whether it was taken over. Raises `RigError` ``missing_program``, ``conflict`` (the port is taken),
+        ``failed`` (Caddy ended, with what it said).
+        """
+        for each in (self.folder, self.folder / "access", self.folder / PORTS):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._record = self._read_record()
+        adopted = await self._adopt()
+        if not adopted:
+            self._bind()
+            await self._launch()
+        self._watch = asyncio.create_task(self._keep_alive(), name="edge")
+        return adopted
+
+    async def apply(self, routes: Iterable[Route]) -> None:
+        """Serve exactly these routes. On return they are in force; where it raises, the old ones are.
+
+        Requests, streams and WebSockets that have begun go on with the instance they have, of every app. The access
+        log of a hostname that is gone goes with it: the next owner of the name must not read it.
+        """
+        wanted = tuple(routes)
+        async with self._lock:
+            if not self._running.alive:
+                await self._launch()
+            before = self.routes
+            config = self._config(wanted)
+            self._fill(wanted)
+            if config != self._config(before):
+                try:
+                    await self._load(config)
+                except RigError:
+                    self._fill(before)
+                    raise
+            self._keep(msgspec.structs.replace(self._record, routes=wanted))
+            self._forget(before)
+
+    async def in_flight(self, port: int) -> int:
+        """How many connections the edge has to the instance at ``port``: requests, streams, WebSockets.
+
+        One that idles counts too, for :data:`rig.node.edge.config.IDLE_SECONDS` at most.
+        """
+        return await asyncio.to_thread(self._running.connections_to, port)
+
+    async def drained(self, ports: Iterable[int], timeout: float) -> bool:
+        """Wait until nothing runs on these instances any more, at most ``timeout`` seconds; whether that came true."""
+        left = set(ports)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while True:
+            left = {port for port in left if await self.in_flight(port)}
+            if not left or loop.time() >= end:
+                return not left
+            await asyncio.sleep(0.1)
+
+    async def close(self) -> None:
+        """Let go of the edge and leave it serving: the next node takes it over."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+
+    async def stop(self) -> None:
+        """End it. Streams that are open get a few seconds."""
+        await self.close()
+        if self._process is not None:
+            await self._process.end(STOP_PATIENCE)
+            self._keep(msgspec.structs.replace(self._record, pid=0, started=0))
+            remove_socket(self._record.admin)
+
+    @property
+    def _running(self) -> EdgeProcess:
+        if self._process is None:
+            raise RuntimeError("Edge.start() was not called")
+        return self._process
+
+    async def _adopt(self) -> bool:
+        """Take over a Caddy that still runs. One that was started in another way, or does not answer, is ended."""
+        record = self._record
+        process = EdgeProcess(record.pid, record.started)
+        if not process.alive:
+            return False
+        same = (record.tls, record.domain) == (self.options.tls, self.options.domain)
+        same = same and self.options.port in (0, record.port)
+        admin = Admin(record.admin, timeout=5)
+        if not same or not await admin.answers():
+            await process.end(STOP_PATIENCE)
+            return False
+        self._process, self._admin, self.port = process, Admin(record.admin), record.port
+        return True
+
+    def _bind(self) -> None:
+        if not self.options.inherits:
+            self.port = self.options.https_port
+            return
+        remembered = self._record.port if self._record.tls == "off" else 0
+        self._listening = listen(self.options.port, [port for port in (remembered, DEFAULT_EDGE_PORT) if port])
+        self.port = self._listening.port
+
+    async def _launch(self) -> None:
+        """Start Caddy with the last good routes, on sockets that this node keeps: while it is being started again,
+        connections wait instead of being refused."""
+        if self.options.inherits and self._listening is None:
+            # The Caddy that was taken over has ended, and its sockets with it.
+            self._listening = listen(self.port)
+        inherited = self._listening.sockets if self._listening else ()
+        path = socket_path(self.folder)
+        record = msgspec.structs.replace(
+            self._record,
+            admin=path,
+            port=self.port,
+            domain=self.options.domain,
+            tls=self.options.tls,
+            listeners=len(inherited),
+        )
+        self._record = record
+        config, output = self.folder / "caddy.json", self.folder / "caddy.out"
+        self._filled.clear()
+        self._fill(record.routes)
+        write_atomic(config, self._config(record.routes))
+        with bind_socket(path) as admin_socket:
+            numbers = [each.fileno() for each in inherited]
+            env = {ADMIN_FD: str(admin_socket.fileno())} | dict(zip(LISTEN_FDS, map(str, numbers), strict=False))
+            process = EdgeProcess.spawn(
+                find_caddy(), config, self.folder, output, env, [admin_socket.fileno(), *numbers]
+            )
+        # On the record before it is known to work, so that a node that ends here leaves no Caddy that nobody knows.
+        self._keep(msgspec.structs.replace(record, pid=process.pid, started=process.started))
+        self._process, self._admin = process, Admin(path)
+        ended = asyncio.ensure_future(process.ended())
+        try:
+            up = await asyncio.wait_for(wait_until_answers(self._admin, ended), START_TIMEOUT)
+        except TimeoutError:
+            up = False
+        finally:
+            ended.cancel()
+        if not up:
+            await process.end(STOP_PATIENCE)
+            raise _start_failed(output)
+
+    async def _keep_alive(self) -> None:
+        """Start Caddy again when it has ended, with growing pauses where it keeps ending."""
+        pause = FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        while True:
+            since = loop.time()
+            await self._running.ended()
+            if loop.time() - since > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            log.error("Caddy (pid %d) has ended; it is started again", self.pid)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            async with self._lock:
+                if self._running.alive:
+                    continue
+                try:
+                    await self._launch()
+                except (RigError, OSError) as error:
+                    log.error("Caddy could not be started: %s", error)
+                else:
+                    self.restarts += 1
+
+    async def _load(self, config: bytes) -> None:
+        try:
+            await self._admin.load(config)
+        except AdminRefused as refusal:
+            raise RigError("failed", f"Caddy refused the routes: {refusal}") from refusal
+        except (OSError, TimeoutError) as error:
+            raise RigError("unavailable", f"The edge does not answer: {error}", "rig node status") from error
+
+    def _fill(self, routes: tuple[Route, ...]) -> None:
+        """Point the slots to their instances. From here on requests go there."""
+        for name, port in slots(routes).items():
+            if self._filled.get(name) != port:
+                # Not synced: after a power cut they are all filled again.
+                write_atomic(self.folder / PORTS / name, b"%d" % port, durable=False)
+                self._filled[name] = port
+
+    def _forget(self, before: tuple[Route, ...]) -> None:
+        """Remove the files of what is served no more."""
+        for name in slots(before).keys() - slots(self.routes).keys():
+            (self.folder / PORTS / name).unlink(missing_ok=True)
+            self._filled.pop(name, None)
+        for hostname in {route.hostname for route in before} - {route.hostname for route in self.routes}:
+            remove_access_log(self.folder, hostname)
+
+    def _config(self, routes: tuple[Route, ...]) -> bytes:
+        return msgspec.json.encode(render(routes, self.options, self.folder, max(self._record.listeners, 1)))
+
+    def _keep(self, record: EdgeRecord) -> None:
+        write_atomic(self.folder / "edge.json", msgspec.json.encode(record))
+        self._record = record
+
+    def _read_record(self) -> EdgeRecord:
+        path = self.folder / "edge.json"
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=EdgeRecord)
+        except FileNotFoundError:
+            return EdgeRecord()
+        except msgspec.DecodeError as error:
+            # The node's journal knows the routes; only a Caddy that still runs is lost sight of.
+            log.error("%s is of no use: %s", path, error)
+            return EdgeRecord()
+
+
+def _start_failed(output: Path) -> RigError:
+    """What Caddy said last before it ended, as an error."""
+    said = ""
+    for line in output.read_bytes()[-65536:].decode(errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = {"level": "error", "msg": line} if line.startswith("Error:") else {}
+        if entry.get("level") in ("error", "fatal", "panic"):
+            said = f"{entry.get('msg', '')} {entry.get('error', '')}".strip()
+    code = "conflict" if "address already in use" in said else "failed"
+    return RigError(code, f"The edge could not be started: {said or 'Caddy said nothing'}", f"cat {os.fspath(output)}")

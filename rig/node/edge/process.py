@@ -1,0 +1,98 @@
+"""The Caddy process: started so that it outlives the node, and watched whoever started it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rig.kernel.processes import alive, start_time
+
+POLL = 0.25
+"""Seconds between two looks at a process, where the system has no pidfd (pidfd_open(2) is Linux)."""
+
+
+class EdgeProcess:
+    """One Caddy, of this node or of one before it."""
+
+    def __init__(self, pid: int, started: int, child: subprocess.Popen[bytes] | None = None) -> None:
+        self.pid = pid
+        self.started = started
+        self._child = child
+
+    @classmethod
+    def spawn(
+        cls, program: Path, config: Path, folder: Path, output: Path, env: Mapping[str, str], fds: Sequence[int]
+    ) -> EdgeProcess:
+        """Start ``caddy run`` in a session of its own, with all of its state under ``folder``.
+
+        ``output`` takes what it says before its own logs are open. ``fds`` are inherited. Raises `OSError`.
+        """
+        own = {"HOME": str(folder), "XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")}
+        with open(output, "wb") as log:
+            child = subprocess.Popen(
+                [str(program), "run", "--config", str(config)],
+                cwd=folder,
+                env={"PATH": os.defpath, **own, **env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=tuple(fds),
+                start_new_session=True,
+            )
+        return cls(child.pid, start_time(child.pid), child)
+
+    @property
+    def alive(self) -> bool:
+        return alive(self.pid, self.started)
+
+    def connections_to(self, port: int) -> int:
+        """How many established TCP connections the process has to this port on 127.0.0.1; 0 where it has ended."""
+        import psutil  # type: ignore[import-untyped]
+
+        try:
+            found = psutil.Process(self.pid).net_connections("tcp4") if self.alive else []
+        except psutil.NoSuchProcess:
+            return 0
+        return sum(each.status == psutil.CONN_ESTABLISHED and each.raddr == ("127.0.0.1", port) for each in found)
+
+    async def ended(self) -> None:
+        """Return when the process has ended, and leave no zombie."""
+        while self.alive:
+            await self._changed()
+        if self._child is not None:
+            self._child.wait()
+
+    async def end(self, patience: float) -> None:
+        """SIGTERM, and SIGKILL after ``patience`` seconds: Caddy waits for open streams, and those have no end."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not self.alive:
+                break
+            os.kill(self.pid, number)
+            try:
+                await asyncio.wait_for(self.ended(), patience)
+            except TimeoutError:
+                continue
+        await self.ended()
+
+    async def _changed(self) -> None:
+        if not hasattr(os, "pidfd_open"):
+            await asyncio.sleep(POLL)
+            return
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+        try:
+            loop.add_reader(descriptor, over.set)
+            # The pid may have gone to somebody else before it was opened.
+            if self.alive:
+                await over.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
