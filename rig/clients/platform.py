@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from rig.contract.base import Command, Reply
+from rig.contract.base import Command
 from rig.contract.errors import ERRORS, Problem
 from rig.contract.routing import request_of
 from rig.kernel.errors import RigError
-from rig.kernel.ports import Transport
+from rig.kernel.ports import R, Transport
 
 
 class HttpPlatform:
@@ -19,7 +19,7 @@ class HttpPlatform:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def call(self, command: Command, *, key: str = "", corr: str = "") -> Reply:
+    def call(self, command: Command, reply: type[R], *, key: str = "", corr: str = "") -> R:
         """Send ``command`` and decode what answers it. Raises `RigError` with the platform's code."""
         request = request_of(command)
         path = request.path + ("?" + urlencode(request.query) if request.query else "")
@@ -34,7 +34,7 @@ class HttpPlatform:
         if status >= 400:
             raise problem_error(status, content)
         try:
-            return msgspec.json.decode(content, type=command.reply)
+            return msgspec.json.decode(content, type=reply)
         except msgspec.DecodeError as error:
             raise RigError(
                 "invalid_data", f"The platform's answer to `{request.method} {request.path}` cannot be read: {error}."

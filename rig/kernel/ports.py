@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from rig.contract.base import Command, Reply
 
 if TYPE_CHECKING:
     from rig.contract.audit import JournalReport, Verification
+
+R = TypeVar("R", bound=Reply)
 
 NO_STREAM = 0
 """Expected version of a stream that must not exist yet."""
@@ -156,8 +158,11 @@ class Transport(Protocol):
 class Platform(Protocol):
     """A Max platform, by its API. Raises `RigError` with the code that the platform answered, or ``unreachable``."""
 
-    def call(self, command: Command, *, key: str = "", corr: str = "") -> Reply:
-        """Send a command by its route in `rig.contract.api`; ``key`` is the Idempotency-Key of a change."""
+    def call(self, command: Command, reply: type[R], *, key: str = "", corr: str = "") -> R:
+        """Send a command by its route in `rig.contract.api` and decode what answers it.
+
+        ``key`` is the Idempotency-Key of a change.
+        """
         ...
 
 

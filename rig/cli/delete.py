@@ -1,0 +1,26 @@
+"""`rig delete network|app`."""
+
+from __future__ import annotations
+
+from rig.cli.output import Output
+from rig.cli.verb import Verb
+from rig.contract.apps import App, DeleteApp
+from rig.contract.networks import DeleteNetwork, Network
+
+
+def show_network(network: Network, out: Output) -> None:
+    out.line(f"Deleted network {network.name}.")
+
+
+def show_app(app: App, out: Output) -> None:
+    out.line(f"Deleted app {app.name}. Its history stays in the journal.")
+
+
+VERBS = {
+    "network": Verb(
+        command=DeleteNetwork, render=show_network, question=lambda command: f"Delete network {command.name}?"
+    ),
+    "app": Verb(
+        command=DeleteApp, render=show_app, question=lambda command: f"Delete app {command.app} and stop its processes?"
+    ),
+}

@@ -1,0 +1,48 @@
+"""`rig history`."""
+
+from __future__ import annotations
+
+from rig.cli.humanize import moment
+from rig.cli.list import more
+from rig.cli.output import Output
+from rig.cli.verb import Verb
+from rig.contract.releases import ListReleases, Release, ReleasePage
+
+
+def show(page: ReleasePage, out: Output) -> None:
+    rows = [
+        (
+            f"v{release.version}" + (" *" if release.current else ""),
+            outcome(release),
+            moment(release.created_at),
+            release.created_by,
+            commit(release),
+            release.bundle[:12],
+            what(release),
+        )
+        for release in page.releases
+    ]
+    headers = ("RELEASE", "OUTCOME", "WHEN", "WHO", "COMMIT", "BUNDLE", "WHAT CHANGED")
+    out.table(headers, rows, empty="No releases yet. Make one: rig deploy")
+    more(page.next, out)
+
+
+def outcome(release: Release) -> str:
+    """``succeeded``, ``failed: build_failed`` or the phase of one that is being made."""
+    if release.outcome == "pending":
+        return release.phase
+    return release.outcome + (f": {release.code}" if release.code else "")
+
+
+def commit(release: Release) -> str:
+    """Short commit, with a `+` where the source differed from it."""
+    return release.source.commit[:8] + ("+" if release.source.dirty else "")
+
+
+def what(release: Release) -> str:
+    """What the release changed, and what its author says of it."""
+    changed = ", ".join(release.changed) or "nothing"
+    return f"{changed}: {release.message}" if release.message else changed
+
+
+VERBS = {"": Verb(command=ListReleases, render=show, rows=lambda page: page.releases)}

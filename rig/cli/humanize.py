@@ -1,0 +1,39 @@
+"""Times and sizes as people read them. Machines get RFC 3339 and bytes."""
+
+from __future__ import annotations
+
+import time
+
+
+def moment(rfc3339: str) -> str:
+    """``2026-11-01T12:00:00.123Z`` → ``2026-11-01 12:00:00Z``."""
+    return rfc3339[:19].replace("T", " ") + "Z" if rfc3339 else ""
+
+
+def ago(rfc3339: str, now: float | None = None) -> str:
+    """``2026-11-01T12:00:00.123Z`` → ``3 min ago``."""
+    if not rfc3339:
+        return ""
+    import calendar
+
+    then = calendar.timegm(time.strptime(rfc3339[:19], "%Y-%m-%dT%H:%M:%S"))
+    seconds = max(0, int((time.time() if now is None else now) - then))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def size(count: int) -> str:
+    """1536 → ``1.5 KiB``."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    raise AssertionError("unreachable")
+
+
+def duration(milliseconds: int) -> str:
+    """1234 → ``1.2 s``."""
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"

@@ -1,0 +1,32 @@
+"""`rig list apps|networks`."""
+
+from __future__ import annotations
+
+from rig.cli.output import Output
+from rig.cli.verb import Verb
+from rig.contract.apps import AppPage, ListApps
+from rig.contract.networks import ListNetworks, NetworkPage
+
+
+def show_apps(page: AppPage, out: Output) -> None:
+    rows = [(app.name, app.status, f"v{app.version}" if app.version else "", app.url) for app in page.apps]
+    out.table(("APP", "STATUS", "RELEASE", "URL"), rows, empty="No apps yet. Deploy one: rig deploy --create")
+    more(page.next, out)
+
+
+def show_networks(page: NetworkPage, out: Output) -> None:
+    rows = [(network.name, network.apps, network.role, network.domain) for network in page.networks]
+    out.table(("NETWORK", "APPS", "ROLE", "DOMAIN"), rows, empty="No networks yet. Make one: rig create network NAME")
+    more(page.next, out)
+
+
+def more(following: str, out: Output) -> None:
+    """Say that there is more than what was shown, and how to see it."""
+    if following:
+        out.note("There is more; --limit shows up to 1000.")
+
+
+VERBS = {
+    "apps": Verb(command=ListApps, render=show_apps, rows=lambda page: page.apps),
+    "networks": Verb(command=ListNetworks, render=show_networks, rows=lambda page: page.networks),
+}

@@ -1,0 +1,15 @@
+"""`rig update app`."""
+
+from __future__ import annotations
+
+from rig.cli.output import Output
+from rig.cli.verb import Verb
+from rig.contract.apps import App, UpdateApp
+
+
+def show(app: App, out: Output) -> None:
+    counts = ", ".join(f"{process}={count}" for process, count in sorted(app.processes.items()))
+    out.line(f"{app.name} now wants {counts}.")
+
+
+VERBS = {"app": Verb(command=UpdateApp, render=show)}
