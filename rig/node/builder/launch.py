@@ -1,0 +1,92 @@
+"""How a build is started: the command line, environment and mounts of one process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from rig.contract.project import AppConfig
+from rig.kernel.errors import RigError
+from rig.node.builder.model import Build, BuildPaths, read_only
+from rig.node.builder.toolchain import SYSTEM_PATH
+from rig.node.builder.workbench import APP, HOME
+from rig.node.edge.binary import find_caddy
+from rig.node.runtime.driver import Driver, Mount
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a `ProcessSpec` that the build decides."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    cwd: str
+    mounts: tuple[Mount, ...]
+
+
+def process_commands(build: Build, config: AppConfig) -> dict[str, str]:
+    """Process type → command line: what `[processes]` says goes before the Procfile, and that before the builder.
+
+    Raises `RigError` ``bad_config`` where `[processes]` names a type that has no command anywhere.
+    """
+    commands = build.processes | {
+        name: process.command for name, process in config.processes.items() if process.command
+    }
+    for name in config.processes:
+        if name not in commands:
+            raise RigError(
+                "bad_config",
+                f"`[processes.{name}]` has no command, and neither the Procfile nor the builder gives one",
+                f'set `command = "…"` under `[processes.{name}]` in rig.toml, or add `{name}: …` to the Procfile',
+            )
+    return commands
+
+
+def release_command(build: Build, config: AppConfig) -> str:
+    """What runs once before the new version starts; empty: nothing."""
+    return config.deploy.release or build.release
+
+
+def launch(
+    build: Build, paths: BuildPaths, driver: Driver, *, command: str, env: Mapping[str, str], port: int = 0
+) -> Launch:
+    """How to run ``command`` on this build. ``env`` are the app's own variables; ``port`` 0 means no PORT.
+
+    The shell of ``-c`` replaces itself by a last simple command (dash since 0.5.11, bash), so that a signal to it
+    reaches the program. Raises `RigError` ``conflict`` where the build was made under another isolation.
+    """
+    if build.isolation != driver.isolation:
+        raise RigError(
+            "conflict",
+            f"build {build.id} was made with isolation `{build.isolation}`, and the node runs with"
+            f" `{driver.isolation}` now, where its paths do not hold",
+            "deploy again, so that it is built anew",
+        )
+    paths.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = build.path
+    mounts = (
+        Mount(source=paths.source, target=driver.place(paths.source, APP)),
+        Mount(source=paths.home, target=driver.place(paths.home, HOME), writable=True),
+        *read_only(build.mounts, paths),
+    )
+    added = {"LANG": "C.UTF-8", **build.env}
+    if build.static_root:
+        # Caddy is the node's own and may move with an upgrade, so it is looked for at each start.
+        caddy, caddyfile = find_caddy(), driver.place(paths.caddyfile, "/run/rig/Caddyfile")
+        program = driver.place(caddy, "/run/rig/bin/caddy")
+        mounts += (Mount(source=caddy, target=program), Mount(source=paths.caddyfile, target=caddyfile))
+        path = (*path, program.removesuffix("/caddy"))
+        root = driver.place(paths.source, APP)
+        added |= {
+            "CADDYFILE": caddyfile,
+            "STATIC_ROOT": root if build.static_root == "." else f"{root}/{build.static_root}",
+        }
+    full = {
+        **added,
+        **env,
+        "PATH": ":".join((*path, env.get("PATH") or ":".join(SYSTEM_PATH))),
+        "HOME": driver.place(paths.home, HOME),
+    }
+    if port:
+        full["PORT"] = str(port)
+    return Launch(argv=("/bin/sh", "-c", command), env=full, cwd=driver.place(paths.source, APP), mounts=mounts)

@@ -1,0 +1,79 @@
+"""Dependency layers: folders with what a lock file asks for, made once and shared by all builds of one app.
+
+A layer is filled at the path at which it will be used, since virtual environments cannot be moved. A stamp beside the
+folder, out of reach of what runs in it, says that it is complete: without one it is thrown away and made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from rig.kernel.ids import rfc3339
+from rig.node.builder.model import BUILDER_VERSION, BuildMount, relative_mount, write_atomic
+from rig.node.builder.workbench import Workbench
+from rig.node.runtime.driver import Mount
+
+LAYERS = "/layers"
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    inside: str
+    """Where a process finds it."""
+    mount: BuildMount
+    installed: bool
+    """Whether it was made just now."""
+
+
+Fill = Callable[[str, Mount], Awaitable[None]]
+"""Fills a layer, given its path inside and the writable mount of it. It runs its commands at the workbench."""
+
+
+def layer_key(bench: Workbench, kind: str, parts: Mapping[str, bytes]) -> str:
+    """SHA-256 (128 bits of it) over all that decides what an installation gives.
+
+    ``parts`` are the contents of the lock files and the language's version; the builder's own version, the machine's
+    kind, the isolation and the place of the layers come on top.
+    """
+    everything = {
+        "kind": kind.encode(),
+        "builder": str(BUILDER_VERSION).encode(),
+        "isolation": bench.driver.isolation.encode(),
+        "place": bench.driver.place(bench.paths.layers, LAYERS).encode(),
+        "platform": f"{sys.platform} {platform.machine()} {' '.join(platform.libc_ver())}".encode(),
+        **{f"part {name}": value for name, value in parts.items()},
+    }
+    digest = hashlib.sha256()
+    for name, value in sorted(everything.items()):
+        for field in (name.encode(), value):
+            digest.update(len(field).to_bytes(8, "big"))
+            digest.update(field)
+    return f"{kind}-{digest.hexdigest()[:32]}"
+
+
+async def provide(bench: Workbench, kind: str, parts: Mapping[str, bytes], fill: Fill) -> Layer:
+    """The layer for these parts, filled now if no earlier build has done so."""
+    key = layer_key(bench, kind, parts)
+    host = bench.paths.layers / key
+    stamp = host.with_name(f"{key}.json")
+    inside = bench.driver.place(host, f"{LAYERS}/{key}")
+    mount = relative_mount(host, inside, bench.paths)
+    if stamp.exists():
+        bench.log.heading("Dependencies are unchanged: nothing to install")
+        return Layer(key=key, inside=inside, mount=mount, installed=False)
+    if host.exists():
+        await asyncio.to_thread(shutil.rmtree, host)
+    await fill(inside, bench.writable(host, inside))
+    # A stamp that reaches the disk before the files do would vouch for empty ones after a power cut.
+    await asyncio.to_thread(os.sync)
+    write_atomic(stamp, msgspec.json.encode({"key": key, "completed_at": rfc3339(time.time_ns())}))
+    return Layer(key=key, inside=inside, mount=mount, installed=True)

@@ -1,0 +1,106 @@
+"""One build, from the source to `build.json`."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+
+from rig.kernel.errors import RigError
+from rig.node.builder.detect import Plan, detect
+from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build, save_build
+from rig.node.builder.nodejs import build_node
+from rig.node.builder.output import BuildLog
+from rig.node.builder.python import build_python
+from rig.node.builder.static import build_static
+from rig.node.builder.tree import FolderTree, Tree
+from rig.node.builder.workbench import Product, Workbench
+from rig.node.runtime.driver import Driver
+
+
+async def build(request: BuildRequest, driver: Driver, on_line: Callable[[str], None] | None = None) -> Build:
+    """Build what lies at ``request.paths.source``; a build that is complete already is answered as it is.
+
+    Every line of output is kept at ``request.paths.log`` and given to ``on_line``. Raises `RigError` ``build_failed``,
+    ``build_timeout``, ``bad_config`` or ``missing_program``, with the last lines in ``details["output"]``. Cancelling
+    it ends what runs. Whatever ends it early, nothing is left that looks complete.
+    """
+    paths = request.paths
+    done = await asyncio.to_thread(load_build, paths)
+    if done is not None:
+        return done
+    await asyncio.to_thread(_clear, paths)
+    started = time.monotonic()
+    with BuildLog(paths.log, on_line) as log:
+        try:
+            bench = Workbench(request, driver, log)
+            tree = FolderTree(paths.source)
+            plan = detect(tree, request.config)
+            log.heading(f"{plan.builder.capitalize()} app, {plan.reason}")
+            for warning in plan.warnings:
+                log.note(f"warning: {warning}")
+            product = await _BUILDERS[plan.builder](bench, tree, plan)
+            result = Build(
+                id=paths.id,
+                builder=plan.builder,
+                isolation=driver.isolation,
+                language=product.language,
+                processes=product.processes | plan.procfile,
+                release=plan.release,
+                static_root=product.static_root,
+                mounts=product.mounts,
+                path=product.path,
+                env=product.env,
+                layers=product.layers,
+                installed=product.installed,
+                warnings=(*plan.warnings, *product.warnings),
+                built_at=time.time_ns(),
+                milliseconds=round((time.monotonic() - started) * 1000),
+            )
+            await asyncio.to_thread(save_build, result, paths)
+            log.heading(f"Built in {result.milliseconds / 1000:.1f} s")
+            return result
+        except RigError as error:
+            log.heading(f"Build failed: {error.message}")
+            error.details.setdefault("output", log.tail())
+            raise
+        finally:
+            await asyncio.to_thread(_clear_work, paths)
+
+
+async def abandon(paths: BuildPaths, driver: Driver) -> None:
+    """End what still runs of a build whose node was killed. Its log stays; the build can be started again."""
+    for state in sorted(paths.steps.glob("*/state")):
+        handle = driver.adopt(state)
+        if handle is not None and driver.alive(handle):
+            await driver.stop(handle)
+
+
+async def _procfile(bench: Workbench, tree: Tree, plan: Plan) -> Product:
+    given = [name for name, process in bench.request.config.processes.items() if process.command]
+    if not plan.procfile and not given:
+        raise RigError(
+            "build_failed",
+            "there is no Procfile, and `[processes]` in rig.toml has no command",
+            "add a Procfile with a line such as `web: ./server --port $PORT`",
+        )
+    product = Product()
+    await bench.command(product)
+    return product
+
+
+_BUILDERS = {"python": build_python, "node": build_node, "static": build_static, "procfile": _procfile}
+
+
+def _clear(paths: BuildPaths) -> None:
+    """Remove what an earlier attempt left, and make the folders of this one."""
+    _clear_work(paths)
+    shutil.rmtree(paths.site, ignore_errors=True)
+    paths.tmp.mkdir(parents=True, mode=0o700)
+    paths.layers.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _clear_work(paths: BuildPaths) -> None:
+    for folder in (paths.steps, paths.tmp):
+        shutil.rmtree(folder, ignore_errors=True)
