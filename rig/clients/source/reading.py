@@ -1,0 +1,97 @@
+"""Reads files that may change at any moment: what comes out was in the file at one time, or there is an error."""
+
+from __future__ import annotations
+
+import os
+import stat as st
+from hashlib import sha256
+
+from rig.clients.source.statcache import Stat
+from rig.clients.source.tree import show
+from rig.kernel.errors import RigError
+
+ATTEMPTS = 3
+CHUNK = 1 << 20
+# A pipe that took the place of a file must not block the open, nor a symlink be followed.
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+class Gone(Exception):
+    """The file is no longer there, or no longer a file."""
+
+
+def stat_of(name: bytes, result: os.stat_result) -> Stat:
+    return (name, result.st_mode, result.st_size, result.st_mtime_ns, result.st_ctime_ns, result.st_ino)
+
+
+def hash_file(full: bytes, stat: Stat) -> tuple[Stat, bytes]:
+    """The SHA-256 of a file, and the stat for which it holds: ``stat``, unless the file changed since."""
+    seen = stat
+    for _ in range(ATTEMPTS):
+        try:
+            fd = os.open(full, _FLAGS)
+        except FileNotFoundError as error:
+            raise Gone from error
+        except OSError as error:
+            if os.path.islink(full):
+                raise Gone from error
+            raise unreadable(full, error) from error
+        try:
+            before = stat_of(stat[0], os.fstat(fd))
+            if not st.S_ISREG(before[1]):
+                raise Gone
+            digest = _digest(fd, before[2])
+            after = stat_of(stat[0], os.fstat(fd))
+        except OSError as error:
+            raise unreadable(full, error) from error
+        finally:
+            os.close(fd)
+        seen = after
+        # Windows gives other numbers by handle than by name, so there the two by handle are compared.
+        if digest is not None and after == before:
+            return (stat if os.name == "nt" else after), digest
+    raise RigError(
+        "conflict",
+        f"`{show(seen[0])}` keeps changing while it is read.",
+        "Stop what writes to it, or list it in .rigignore.",
+    )
+
+
+def _digest(fd: int, size: int) -> bytes | None:
+    """None if the file is longer or shorter than ``size``."""
+    if size < CHUNK:
+        data = os.read(fd, size + 1)
+        return sha256(data).digest() if len(data) == size else None
+    digest = sha256()
+    left = size
+    buffer = memoryview(bytearray(CHUNK))
+    with open(fd, "rb", buffering=0, closefd=False) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+            left -= count
+    return digest.digest() if left == 0 else None
+
+
+def read_link(full: bytes) -> bytes:
+    """The target of a symlink, with ``/`` between its parts on every system."""
+    try:
+        target = os.readlink(full)
+    except OSError as error:
+        raise Gone from error
+    return target.replace(os.sep.encode(), b"/") if os.sep != "/" else target
+
+
+def unreadable(full: bytes, error: OSError) -> RigError:
+    """The error for a file or folder of the source that cannot be read."""
+    return RigError(
+        "failed",
+        f"`{show(full)}` cannot be read: {error.strerror or error}.",
+        "Make it readable, or list it in .rigignore.",
+        path=show(full),
+    )

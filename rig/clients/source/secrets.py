@@ -1,0 +1,92 @@
+"""Files that look like secrets, by their names. They are refused unless the user allows them, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rig.clients.source.ignore import PatternList
+from rig.kernel.errors import RigError
+
+SECRET_NAMES = b"""
+.env
+.env.*
+*.env
+!.env.example
+!.env.sample
+!.env.template
+!.env.dist
+!.env.defaults
+!example.env
+!sample.env
+!template.env
+.envrc
+*.pem
+*.key
+*.p8
+*.p12
+*.pfx
+*.ppk
+*.jks
+*.keystore
+*.kdbx
+id_rsa*
+id_dsa*
+id_ecdsa*
+id_ed25519*
+!id_*.pub
+.netrc
+_netrc
+.pgpass
+.pypirc
+.git-credentials
+.htpasswd
+*.tfstate
+*.tfstate.backup
+service-account*.json
+client_secret*.json
+secrets.yml
+secrets.yaml
+secrets.toml
+master.key
+"""
+
+NPMRC = b".npmrc"
+_NPM_SECRETS = (b"_authToken", b"_auth", b"_password")
+"""An `.npmrc` without one of these holds settings only, and most projects have such a one."""
+
+_patterns = PatternList(SECRET_NAMES)
+
+
+def looks_secret(name: bytes) -> bool:
+    """Whether a file of this name would hold credentials more often than not."""
+    return _patterns.verdict(name, name, False) is True
+
+
+def npmrc_holds_token(content: bytes) -> bool:
+    """Whether the content of an `.npmrc` has a credential that is not taken from a variable (``${NPM_TOKEN}``)."""
+    for line in content.splitlines():
+        key, _, value = line.partition(b"=")
+        if key.strip().rpartition(b":")[2] in _NPM_SECRETS and not value.strip().strip(b'"').startswith(b"${"):
+            return True
+    return False
+
+
+def refuse_secrets(paths: Iterable[bytes], allowed: Iterable[str]) -> None:
+    """Raise `RigError` ``secret_in_source`` naming all of ``paths`` that no pattern in ``allowed`` matches.
+
+    The patterns are those of an ignore file at the root of the source.
+    """
+    permitted = PatternList("\n".join(allowed).encode("utf-8", "surrogateescape"))
+    offenders = [p for p in paths if not permitted.verdict(p, p.rpartition(b"/")[2], False)]
+    if not offenders:
+        return
+    names = [p.decode("utf-8", "backslashreplace") for p in sorted(offenders)]
+    shown = ", ".join(f"`{n}`" for n in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    raise RigError(
+        "secret_in_source",
+        f"The source holds {'a file that looks' if len(names) == 1 else f'{len(names)} files that look'}"
+        f" like a secret: {shown}.",
+        "List what should not travel in .rigignore or .gitignore, or allow it with "
+        f"`--allow-secret {names[0] if len(names) == 1 else 'PATH'}`.",
+        paths=names[:1000],
+    )

@@ -1,0 +1,96 @@
+"""What the files of a source held when they were last read, so that an unchanged one is not read again.
+
+One file for each source folder. It is a convenience, never a truth: one that is damaged, or cannot be written, counts
+as empty. A file is trusted to be unchanged if size, mode, mtime, ctime and inode are (git trusts the same). That holds
+only for a file which was at rest when it was read: a change within the same tick of the file system's clock would leave
+the times as they are. Such a file is kept without its times, and so is read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from hashlib import sha256
+
+import msgspec
+
+_MAGIC = b"rig stat cache 1\n"
+_FINE_TICK = 100_000_000
+"""Nanoseconds; the kernel's clock for files moves at least every 10 ms."""
+_COARSE_TICK = 2_100_000_000
+"""For file systems that keep whole seconds, or two of them (FAT)."""
+
+Stat = tuple[bytes, int, int, int, int, int]
+"""Name, ``st_mode``, size, mtime and ctime in nanoseconds, inode."""
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """One directory as it was."""
+
+    stats: bytes
+    """MessagePack of the list of `Stat`, sorted by name: a whole directory is compared at once."""
+    folders: bytes
+    """MessagePack of the list of (name, id) of the directories in it."""
+    id: bytes
+    encoding: bytes
+    suspects: list[bytes]
+    """Names of files in it that look like secrets."""
+
+
+def at_rest(stat: Stat, now: int) -> bool:
+    """Whether a later change of the file is sure to show in its times; ``now`` was taken before it was read."""
+    newest = max(stat[3], stat[4])
+    tick = _FINE_TICK if stat[4] % 1_000_000_000 else _COARSE_TICK
+    return newest + tick < now
+
+
+def unsettled(stat: Stat) -> Stat:
+    """The entry that is kept for a file which was not at rest: equal to no real one."""
+    return (stat[0], stat[1], stat[2], -1, -1, 0)
+
+
+class StatCache:
+    """The records of one source folder by path; empty where there is no cache, or it is damaged."""
+
+    def __init__(self, folder: str, root: bytes) -> None:
+        self._folder = folder
+        self._file = os.path.join(folder, sha256(root).hexdigest()[:32] + ".stat") if folder else ""
+        self.records: dict[bytes, Record] = self._load()
+
+    def _load(self) -> dict[bytes, Record]:
+        if not self._file:
+            return {}
+        try:
+            with open(self._file, "rb") as file:
+                data = file.read()
+        except OSError:
+            return {}
+        start = len(_MAGIC) + 4
+        body = memoryview(data)[start:]
+        if not data.startswith(_MAGIC) or zlib.crc32(body).to_bytes(4, "big") != data[len(_MAGIC) : start]:
+            return {}
+        try:
+            return msgspec.msgpack.decode(body, type=dict[bytes, Record])
+        except msgspec.DecodeError:
+            return {}
+
+    def save(self, records: dict[bytes, Record]) -> None:
+        """Replace the cache, in one step. A cache that cannot be written is not missed."""
+        if not self._file:
+            return
+        body = msgspec.msgpack.encode(records)
+        temporary = f"{self._file}.{os.getpid()}"
+        with contextlib.suppress(OSError):
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(fd, "wb") as file:
+                file.write(_MAGIC + zlib.crc32(body).to_bytes(4, "big"))
+                file.write(body)
+            os.replace(temporary, self._file)
+
+    def forget(self) -> None:
+        """Remove the cache, so that everything is read again."""
+        if self._file:
+            with contextlib.suppress(OSError):
+                os.unlink(self._file)

@@ -1,0 +1,208 @@
+"""Walks a source folder: which files belong to it, by their stat alone. Nothing is opened but the ignore files."""
+
+from __future__ import annotations
+
+import os
+import stat as st
+from collections.abc import Iterator
+
+from rig.clients.source.ignore import PatternList, Rules
+from rig.clients.source.reading import stat_of, unreadable
+from rig.clients.source.repository import Repository, find_repository, git_folder
+from rig.clients.source.statcache import Stat
+from rig.clients.source.tree import show
+from rig.contract.bundles import Limits
+from rig.kernel.errors import RigError
+
+IGNORE_FILE_MAX = 1 << 20
+_GIT_IGNORE = b".gitignore"
+_RIG_IGNORE = b".rigignore"
+_NEVER = frozenset({b".git", b".rig"})
+
+
+class Folder:
+    """A folder of the source with what is kept of it. ``path`` is relative to the source, empty for its root."""
+
+    __slots__ = ("files", "folders", "name", "path")
+
+    def __init__(self, path: bytes, name: bytes) -> None:
+        self.path = path
+        self.name = name
+        self.files: list[Stat] = []
+        self.folders: list[Folder] = []
+
+    def at(self, name: bytes) -> bytes:
+        """The path of something in this folder."""
+        return self.path + b"/" + name if self.path else name
+
+
+class Walk:
+    """One walk. ``folders`` holds every folder after those in it; ``warnings`` what was left out and why."""
+
+    def __init__(self, root: bytes, limits: Limits) -> None:
+        self.root = root
+        self.folders: list[Folder] = []
+        self.warnings: list[str] = []
+        self.files = 0
+        self.bytes = 0
+        self._limits = limits
+        repository = find_repository(root)
+        # Paths are matched as they stand in the repository, of which the source may be a part.
+        self._prefix = _below(root, repository)
+        rules = _rules_above(repository, self._prefix) if repository else Rules()
+        self.top = self._walk(b"", b"", rules, Repository(repository, 0) if repository else None, False, 0)
+
+    def full(self, path: bytes) -> bytes:
+        return os.path.join(self.root, path) if path else self.root
+
+    def _walk(
+        self, path: bytes, name: bytes, rules: Rules, repository: Repository | None, tracked_only: bool, depth: int
+    ) -> Folder:
+        if depth > self._limits.depth:
+            raise RigError("invalid_data", f"`{show(path)}` is more than {self._limits.depth} folders deep.")
+        folder = Folder(path, name)
+        full = self.full(path)
+        try:
+            with os.scandir(full) as found:
+                entries = list(found)
+        except FileNotFoundError:
+            if not path:
+                raise
+            return folder
+        except OSError as error:
+            raise unreadable(full, error) from error
+        prefix = self._prefix + path + b"/" if path else self._prefix
+        names = {entry.name for entry in entries}
+        if b".git" in names and path and git_folder(full):
+            # A repository in a repository, submodule or not, is under its own rules.
+            rules, repository, tracked_only = Rules(rules.own), Repository(full, len(prefix)), False
+        if _GIT_IGNORE in names and (patterns := _load(full, _GIT_IGNORE)):
+            rules = rules.with_git(len(prefix), patterns)
+        if _RIG_IGNORE in names and (patterns := _load(full, _RIG_IGNORE)):
+            rules = rules.with_own(len(prefix), patterns)
+        below = path + b"/" if path else b""
+        for entry, child_tracked_only in self._kept(entries, prefix, rules, repository, tracked_only):
+            if entry.is_dir(follow_symlinks=False):
+                child = self._walk(below + entry.name, entry.name, rules, repository, child_tracked_only, depth + 1)
+                if child.files or child.folders:
+                    folder.folders.append(child)
+            else:
+                self._add_file(folder, entry)
+        folder.files.sort()
+        folder.folders.sort(key=lambda child: child.name)
+        self.folders.append(folder)
+        return folder
+
+    def _kept(
+        self,
+        entries: list[os.DirEntry[bytes]],
+        prefix: bytes,
+        rules: Rules,
+        repository: Repository | None,
+        tracked_only: bool,
+    ) -> Iterator[tuple[os.DirEntry[bytes], bool]]:
+        """The entries that no rule excludes; with each, whether below it only what git tracks is kept."""
+        own, by_git = rules.own, rules.git
+        for entry in entries:
+            name = entry.name
+            if name in _NEVER or name.lower() in _NEVER:
+                continue
+            if not (own or by_git or tracked_only):
+                yield entry, False
+                continue
+            is_directory = entry.is_dir(follow_symlinks=False)
+            path = prefix + name
+            verdict = rules.by_own(path, name, is_directory) if own else None
+            if verdict is None:
+                excluded = tracked_only or rules.by_git(path, name, is_directory)
+                if excluded and not (repository and repository.tracks(path[repository.base :])):
+                    continue
+                yield entry, excluded
+            elif not verdict:
+                yield entry, False
+
+    def _add_file(self, folder: Folder, entry: os.DirEntry[bytes]) -> None:
+        try:
+            result = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unreadable(entry.path, error) from error
+        if not (st.S_ISREG(result.st_mode) or st.S_ISLNK(result.st_mode)):
+            self.warnings.append(f"`{show(folder.at(entry.name))}` is no file, and is left out.")
+            return
+        folder.files.append(stat_of(entry.name, result))
+        self.files += 1
+        self.bytes += result.st_size
+
+    def check_limits(self) -> None:
+        """Raise `RigError` ``too_large`` with the largest files, before anything is read or sent."""
+        limits = self._limits
+        if self.files > limits.files:
+            crowded = sorted(self.folders, key=lambda f: -len(f.files))[:5]
+            where = ", ".join(f"`{show(f.path) or '.'}` ({len(f.files)})" for f in crowded)
+            raise RigError(
+                "too_large",
+                f"The source has {self.files} files, and {limits.files} is the limit; most are in {where}.",
+                "List what need not travel in .rigignore.",
+                files=self.files,
+                limit=limits.files,
+            )
+        if self.bytes > limits.bytes:
+            every = ((stat[2], folder.at(stat[0])) for folder in self.folders for stat in folder.files)
+            largest = sorted(every, reverse=True)[:10]
+            where = ", ".join(f"`{show(path)}` ({size / 1e6:.1f} MB)" for size, path in largest[:5])
+            raise RigError(
+                "too_large",
+                f"The source has {self.bytes / 1e6:.1f} MB, and {limits.bytes / 1e6:.1f} MB is the limit;"
+                f" the largest files are {where}.",
+                "List what need not travel in .rigignore.",
+                bytes=self.bytes,
+                limit=limits.bytes,
+                largest=[{"path": show(path), "bytes": size} for size, path in largest],
+            )
+        for folder in self.folders:
+            longest = len(folder.path) + 1 + max((len(stat[0]) for stat in folder.files), default=0)
+            if longest > limits.path:
+                raise RigError("invalid_data", f"A path in `{show(folder.path[:80])}…` is over {limits.path} bytes.")
+
+
+def _below(path: bytes, ancestor: bytes) -> bytes:
+    """``path`` relative to ``ancestor`` with a slash at its end; empty where they are the same, or there is none."""
+    if not ancestor or path == ancestor:
+        return b""
+    relative = os.path.relpath(path, ancestor)
+    return (relative.replace(os.sep.encode(), b"/") if os.sep != "/" else relative) + b"/"
+
+
+def _rules_above(repository: bytes, prefix: bytes) -> Rules:
+    """The rules that the folders above the source set for it.
+
+    Where they exclude the source itself they are left out: it was named by the user, and all of it would be excluded.
+    """
+    rules, done = Rules(), b""
+    for name in prefix.split(b"/")[:-1]:
+        patterns = _load(os.path.join(repository, done), _GIT_IGNORE)
+        if patterns:
+            rules = rules.with_git(len(done), patterns)
+        if rules.by_git(done + name, name, True):
+            return Rules()
+        done += name + b"/"
+    return rules
+
+
+def _load(folder: bytes, name: bytes) -> PatternList | None:
+    """The patterns of an ignore file. One that is a symlink counts for nothing, as with git."""
+    full = os.path.join(folder, name)
+    try:
+        if not st.S_ISREG(os.lstat(full).st_mode):
+            return None
+        with open(full, "rb") as file:
+            text = file.read(IGNORE_FILE_MAX + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unreadable(full, error) from error
+    if len(text) > IGNORE_FILE_MAX:
+        raise RigError("too_large", f"`{show(full)}` is over {IGNORE_FILE_MAX} bytes.")
+    return PatternList(text)
