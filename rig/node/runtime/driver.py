@@ -27,6 +27,11 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     """Unique among all runs; also the log's epoch."""
+    owner: str = ""
+    """Whose run it is, as ``network/app``. Where the node is root, each owner has a user id of its own, and the
+    writable mounts are handed over to it."""
+    labels: dict[str, str] = {}
+    """Kept with the log, to find it again: ``process``, ``version`` …"""
     argv: tuple[str, ...]
     env: dict[str, str]
     cwd: str
@@ -35,7 +40,9 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path
     """Made by the driver, 0700; holds the shim's state and the exit status, and is what adoption reads."""
     log_dir: Path
-    """Where the shim writes the output, see `rig.node.logs`."""
+    """Where the shim writes the output, see `rig.node.logs`. Runs that follow each other may share it."""
+    log_bytes: int = 32 << 20
+    """How much of the output is kept, at most; the oldest goes first."""
     stop_timeout: int = 10
     """Seconds between SIGTERM and SIGKILL."""
     memory: int = 0
@@ -64,11 +71,12 @@ class Handle(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     pid: int
-    """Of the shim."""
+    """Of the shim; 0 where the machine was started anew since, so that nothing can run."""
     started: int
     """Start time of the shim in clock ticks since boot, as in /proc/PID/stat field 22 (or psutil's, elsewhere)."""
     state_dir: Path
     log_dir: Path
+    stop_timeout: int = 10
 
 
 class Driver(Protocol):
