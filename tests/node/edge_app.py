@@ -84,11 +84,11 @@ class App:
 
 
 @asynccontextmanager
-async def serve_app(name: str, host: str = "127.0.0.1") -> AsyncIterator[App]:
+async def serve_app(name: str, port: int = 0) -> AsyncIterator[App]:
     app = App(name)
     runner = web.AppRunner(app.application(), handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, host, 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     app.port = runner.addresses[0][1]
     try:
