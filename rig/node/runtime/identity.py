@@ -73,6 +73,8 @@ def session(leader: int, start: int) -> list[int]:
     The kernel gives a pid to nobody while a session of that number has members. So a leader with another start time
     means that the number is somebody else's now, and the answer is empty.
     """
+    if not leader:
+        return []
     processes = table()
     present = processes.get(leader)
     if present is not None and present[2] != start:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import marshal
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -226,8 +225,8 @@ class ProcessDriver:
     async def _gone(self, handle: Handle) -> None:
         """Return when the shim has ended."""
         if sys.platform != "linux":
-            while self.alive(handle):
-                await asyncio.sleep(_POLL)  # noqa: ASYNC110 - the system tells nobody but its parent
+            while self.alive(handle):  # noqa: ASYNC110 - only a parent is told by the system
+                await asyncio.sleep(_POLL)
             return
         fd = _pidfd(handle)
         if fd is None:
@@ -244,13 +243,15 @@ class ProcessDriver:
     def _sweep(self, handle: Handle) -> None:
         """End what a shim that was killed left behind, and wait until it is gone."""
         run, spec = self._read(handle.state_dir)
-        if run is None or spec is None or not run.root or run.boot != identity.boot_id():
+        if run is None or spec is None or run.boot != identity.boot_id():
             return
         while True:
             if spec.sandboxed:
                 left = [run.root] if identity.same(run.root, run.root_started) else []
             else:
                 left = identity.session(run.root, run.root_started)
+            if identity.same(run.pid, run.started):
+                left.append(run.pid)  # it was slow to begin, and had been given up
             for pid in left:
                 try:
                     os.kill(pid, signal.SIGKILL)
@@ -296,17 +297,11 @@ def _write(path: Path, data: bytes) -> None:
 
 def _tell(reader: LogReader, last: int, on_line: Callable[[str], None] | None) -> int:
     """Hand new lines on; the seq of the last one."""
-    while True:
-        batch = reader.read(last)
-        if not batch.lines:
-            return last
+    batch = reader.read(last)
+    while batch.lines:
         for line in batch.lines:
             if on_line is not None:
                 on_line(line.text)
         last = batch.last
+        batch = reader.read(last)
     return last
-
-
-def remove_state(state_dir: Path) -> None:
-    """Forget a run that is over."""
-    shutil.rmtree(state_dir, ignore_errors=True)

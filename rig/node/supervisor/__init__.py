@@ -1,0 +1,1 @@
+"""Keeps what should run running: desired state in, running instances out."""

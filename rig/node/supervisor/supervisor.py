@@ -1,0 +1,203 @@
+"""Runs instances and keeps them running. Each has one task, which alone starts, watches, restarts and ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from rig.kernel.errors import RigError
+from rig.kernel.ids import uuid7
+from rig.node.logs.retention import prune
+from rig.node.paths import NodePaths
+from rig.node.runtime.driver import Driver
+from rig.node.supervisor.instance import Instance
+from rig.node.supervisor.model import InstanceInfo, InstanceRecord, InstanceSpec, load
+from rig.node.supervisor.policy import Policy
+from rig.node.supervisor.ports import Ports
+
+OnChange = Callable[[str, InstanceInfo], None]
+"""Called with the app and the instance whenever an instance changes its state; on the event loop, so it must not
+block. What it raises is logged, and changes nothing."""
+
+_log = logging.getLogger("rig.node.supervisor")
+
+
+class Supervisor:
+    """All instances of a node. Use it from one event loop, after :meth:`adopt`."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        paths: NodePaths,
+        *,
+        on_change: OnChange | None = None,
+        policy: Policy | None = None,
+        ports: Ports | None = None,
+    ) -> None:
+        self._driver = driver
+        self._paths = paths
+        self._on_change = on_change
+        self._policy = policy or Policy()
+        self._ports = ports or Ports()
+        self._instances: dict[str, Instance] = {}
+        self._lock = -1
+
+    async def adopt(self, desired: Iterable[InstanceSpec] = ()) -> None:
+        """Begin: make what runs agree with ``desired``.
+
+        What an earlier node started, still runs, and is wanted, is taken over as it is; what has died is started
+        again; what is not wanted is ended. Raises `RigError` ``locked`` where another node has these instances.
+        """
+        self._take_lock()
+        wanted = {spec.key: spec for spec in desired}
+        unwanted: list[Instance] = []
+        for folder in sorted(self._paths.root.glob("networks/*/apps/*/run/*")):
+            record = load(folder)
+            if record is None:
+                await self._clear(folder)
+                continue
+            spec = wanted.pop(record.key, None) if record.committed else None
+            instance = self._instance(record, folder, spec)
+            if record.port:
+                self._ports.reserve(record.port)
+            if spec is None:
+                instance.condemn()
+                unwanted.append(instance)
+            instance.take_over()
+        await asyncio.gather(*(self.end(instance) for instance in unwanted))
+        for spec in wanted.values():
+            self._create(spec, committed=True).begin()
+
+    async def launch(self, spec: InstanceSpec) -> Instance:
+        """Start an instance, and return when its program runs.
+
+        It is not restarted, and a node that is started anew ends it, until :meth:`commit` says that it is to stay.
+        Raises `RigError` where it cannot be started; nothing is left of it then.
+        """
+        instance = self._create(spec, committed=False)
+        instance.begin()
+        try:
+            await instance.ready()
+        except BaseException:
+            await asyncio.shield(self.end(instance))
+            raise
+        return instance
+
+    def commit(self, instance: Instance) -> None:
+        """It is to stay: from now on it is restarted when it ends, and taken over by the next node."""
+        instance.commit()
+
+    async def end(self, instance: Instance) -> None:
+        """SIGTERM, then SIGKILL after its stop timeout; returns when nothing of it is left. Again is fine."""
+        await instance.end()
+        if self._instances.pop(instance.id, None) is not None:
+            self._ports.release(instance.port)
+
+    async def set_desired(self, app: str, specs: Sequence[InstanceSpec]) -> None:
+        """Make the committed instances of ``app`` be exactly ``specs``: for scaling, stopping (none), starting.
+
+        Those that are there already are left alone. New ones are restarted by policy at once; a deployment, which
+        checks first, takes :meth:`launch`. An instance that was given up as ``crashed`` is started anew.
+        """
+        wanted = {spec.key: spec for spec in specs}
+        surplus = []
+        for instance in [one for one in self._instances.values() if one.app == app and one.committed]:
+            if instance.key not in wanted or instance.info().state == "crashed":
+                surplus.append(instance)
+            else:
+                del wanted[instance.key]
+        await asyncio.gather(*(self.end(instance) for instance in surplus))
+        started = [self._create(spec, committed=True) for spec in wanted.values()]
+        for instance in started:
+            instance.begin()
+
+    def instances(self, app: str = "", *, memory: bool = False) -> list[InstanceInfo]:
+        """The instances of ``app``, or all, by version and name; ``memory`` asks the system for what each one uses."""
+        found = [one for one in self._instances.values() if app in ("", one.app)]
+        found.sort(key=lambda one: (one.app, one.record.version, one.record.process, one.record.index))
+        return [one.info(memory=memory) for one in found]
+
+    def committed(self, app: str) -> list[Instance]:
+        """The instances of ``app`` that are to stay, such as those of the release that serves."""
+        return [one for one in self._instances.values() if one.app == app and one.committed]
+
+    async def stop_all(self) -> None:
+        """End every instance, of every app."""
+        await asyncio.gather(*(self.end(instance) for instance in list(self._instances.values())))
+
+    async def close(self) -> None:
+        """Stop watching. What runs goes on; the next node adopts it."""
+        await asyncio.gather(*(instance.let_go() for instance in self._instances.values()))
+        self._instances.clear()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def _clear(self, folder: Path) -> None:
+        """End whatever runs in a folder that describes no instance, and remove it."""
+        handles = [self._driver.adopt(state_dir) for state_dir in _folders(folder)]
+        await asyncio.gather(*(self._driver.stop(handle) for handle in handles if handle is not None))
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _create(self, spec: InstanceSpec, *, committed: bool) -> Instance:
+        if self._lock < 0:
+            raise RuntimeError("adopt() comes first")
+        network, _, app = spec.app.partition("/")
+        record = InstanceRecord(
+            id=uuid7(),
+            app=spec.app,
+            version=spec.version,
+            process=spec.process,
+            index=spec.index,
+            port=self._ports.allocate() if spec.port else 0,
+            run="",
+            created_at=time.time_ns(),
+            committed=committed,
+        )
+        return self._instance(record, self._paths.app(network, app) / "run" / record.id, spec)
+
+    def _instance(self, record: InstanceRecord, folder: Path, spec: InstanceSpec | None) -> Instance:
+        network, _, app = record.app.partition("/")
+        logs = self._paths.app(network, app) / "logs"
+        instance = Instance(self._driver, record, spec, folder, logs, self._policy, self._changed)
+        self._instances[record.id] = instance
+        return instance
+
+    def _changed(self, instance: Instance) -> None:
+        info = instance.info()
+        if info.state == "starting":
+            self._prune(instance)
+        if self._on_change is not None:
+            try:
+                self._on_change(instance.app, info)
+            except Exception:
+                _log.exception("a listener failed on %s %s", instance.app, info.name)
+
+    def _prune(self, instance: Instance) -> None:
+        live = {one.record.run for one in self._instances.values() if one.app == instance.app}
+        if instance.logs.is_dir():
+            prune(instance.logs, live)
+
+    def _take_lock(self) -> None:
+        if self._lock >= 0:
+            raise RuntimeError("adopt() was called before")
+        self._paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._paths.root / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise RigError(
+                "locked", "another node looks after these apps already", "see which one with `rig node status`"
+            ) from None
+        self._lock = lock
+
+
+def _folders(path: Path) -> list[Path]:
+    return [each for each in path.iterdir() if each.is_dir()] if path.is_dir() else []
