@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import msgspec
 
-from events.base import Fact
+from events.base import Fact, Happened
 
 
 class AccountInvited(Fact, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class AccountState(msgspec.Struct, frozen=True):
     """Sessions that began and were not revoked; they may have run out."""
 
 
-def evolve(state: AccountState, fact: Fact) -> AccountState:
+def evolve(state: AccountState, fact: Fact, happened: Happened) -> AccountState:
     """Fold one fact into the state of its account."""
     match fact:
         case AccountInvited():

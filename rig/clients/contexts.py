@@ -63,6 +63,10 @@ class FileContexts:
             "Run `rig login URL`, or start a node of your own: `rig node start && rig login`.",
         )
 
+    def chosen(self) -> Context | None:
+        """The context that ``--context`` names, if it was given."""
+        return self.find(self._explicit) if self._explicit else None
+
     def find(self, name: str) -> Context:
         """The context of this name. Raises `RigError` ``not_found``."""
         contexts = self._read()
@@ -74,6 +78,11 @@ class FileContexts:
         hint = f"Did you mean `{near[0]}`?" if near else "`rig context list` shows them; `rig login URL` makes one."
         raise RigError("not_found", f"There is no context `{name}`.", hint)
 
+    def again(self, context: Context) -> Context:
+        """The same context as it is on disk now, where another process may have changed it."""
+        self._known = None
+        return self._read().get(context.name, context)
+
     def all(self) -> list[Context]:
         """Every context, by name."""
         return [context for _, context in sorted(self._read().items())]
@@ -81,6 +90,14 @@ class FileContexts:
     def by_url(self, url: str) -> Context | None:
         """The context of a platform, if there is one."""
         return next((context for context in self.all() if _same(context.url, url)), None)
+
+    def free_name(self, url: str) -> str:
+        """A name for the context of a platform that has none: its host, with a number where that is taken."""
+        stem = context_name(url)
+        name, number = stem, 2
+        while name in self._read():
+            name, number = f"{stem[:58]}-{number}", number + 1
+        return name
 
     def save(self, context: Context) -> None:
         """Keep a context, instead of the one of this name if there is one. An ephemeral one is not kept."""

@@ -63,7 +63,11 @@ class Invite(Command, frozen=True, kw_only=True, tag="account.invite"):
     keeps_reply: ClassVar[bool] = False
 
     name: AccountName
-    network: Annotated[str, opt("Give the role in this network only.", "--network", "-n")] = "*"
+    network: Annotated[
+        str,
+        Meta(pattern=r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$"),
+        opt("Give the role in this network only.", "--network", "-n"),
+    ] = "*"
     role: Annotated[Role, opt("What they may do.", "--role")] = "deployer"
 
 
@@ -184,5 +188,5 @@ class RegisterJournal(Command, frozen=True, kw_only=True, tag="journal.register"
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "journal"
 
-    origin: Annotated[str, Meta(max_length=200), wire("Name of the journal.")]
-    key: Annotated[str, Meta(max_length=200), wire("Verifier key, C2SP signed-note form.")]
+    origin: Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$"), wire("Name of the journal.")]
+    key: Annotated[str, Meta(max_length=300, pattern=r"^[!-~]+$"), wire("Verifier key, C2SP signed-note form.")]

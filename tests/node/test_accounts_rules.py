@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.account import AccountInvited, AccountJoined, AccountState, AuthSucceeded, RoleGranted, TokenRevoked, evolve
+from events.base import Happened
 from rig.contract.api import Permission
 from rig.kernel.errors import RigError
 from rig.node.accounts import codes, passphrases, throttle
@@ -121,5 +122,5 @@ def test_the_stream_of_an_account_folds_to_its_state() -> None:
     ]
     state = AccountState()
     for fact in facts:
-        state = evolve(state, fact)
+        state = evolve(state, fact, Happened())
     assert state == AccountState(joined=True, roles={"*": "viewer", "shop": "owner"}, sessions=frozenset({"2"}))

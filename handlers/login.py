@@ -1,0 +1,81 @@
+"""Log in to a platform."""
+
+from __future__ import annotations
+
+from rig.contract.accounts import Context, LoggedIn, Login, RegisterJournal, TokenPair
+from rig.kernel.client import ClientContext
+from rig.kernel.errors import RigError
+
+EMBEDDED = "local"
+"""Name of the context of the node on this machine."""
+
+
+def handle(command: Login, ctx: ClientContext) -> LoggedIn:
+    logins, contexts = ctx.ports.logins, ctx.ports.contexts
+    url, own = _address(command, ctx)
+    if command.token_stdin:
+        pair = logins.read_token()
+    elif own:
+        pair = logins.as_owner(url)
+    else:
+        pair = _by_browser(url, command.browser, ctx)
+    account = logins.account(url, pair.access_token)
+    known = contexts.by_url(url)
+    name = command.name or (known.name if known else EMBEDDED if own else contexts.free_name(url))
+    network = known.network if known and known.name == name else ""
+    context = logins.keep(Context(name=name, url=url, account=account.name, network=network), pair)
+    contexts.use(name)
+    if _is_current(name, ctx):
+        _register_journal(ctx)
+    else:
+        ctx.warn(f"Commands do not go to `{name}`: `--context`, RIG_URL or RIG_CONTEXT names another platform.")
+    return LoggedIn(context=name, url=url, account=account, store=context.store)
+
+
+def _address(command: Login, ctx: ClientContext) -> tuple[str, bool]:
+    """Where to log in, and whether that is the node of this machine, which asks nothing."""
+    logins, contexts = ctx.ports.logins, ctx.ports.contexts
+    if command.url:
+        url = logins.address(command.url)
+        return url, _is_embedded(url, ctx)
+    chosen = contexts.chosen()
+    if chosen is not None:
+        return chosen.url, _is_embedded(chosen.url, ctx)
+    own = logins.embedded()
+    return (own, True) if own else (contexts.current().url, False)
+
+
+def _is_embedded(url: str, ctx: ClientContext) -> bool:
+    try:
+        return ctx.ports.logins.embedded() == url
+    except RigError:
+        # A node that does not run, or whose state is broken, is no reason not to log in elsewhere.
+        return False
+
+
+def _by_browser(url: str, browser: bool, ctx: ClientContext) -> TokenPair:
+    """The device grant: whoever holds the browser need not sit at this machine."""
+    asked = ctx.ports.logins.ask(url)
+    terminal = ctx.ports.terminal
+    terminal.note(f"Your code is {asked.user_code}. Approve it on {asked.verification_uri}")
+    if browser and terminal.interactive and ctx.ports.open_browser(asked.verification_uri_complete):
+        terminal.note("The page is open in your browser.")
+    ctx.progress.step("waiting for your approval")
+    return ctx.ports.logins.await_approval(url, asked)
+
+
+def _is_current(name: str, ctx: ClientContext) -> bool:
+    try:
+        return ctx.ports.contexts.current().name == name
+    except RigError:
+        return False
+
+
+def _register_journal(ctx: ClientContext) -> None:
+    """From now on the platform can witness what this machine's journal signs. The login is good without that, too."""
+    try:
+        journal = ctx.journal.info()
+        if journal.verifier:
+            ctx.ports.perform(RegisterJournal(origin=journal.origin, key=journal.verifier))
+    except RigError as error:
+        ctx.warn(f"The platform does not know the key of this machine's journal yet: {error.message}")

@@ -1,0 +1,152 @@
+"""Logging in: the adapter behind the `Logins` port."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import BinaryIO
+
+import msgspec
+
+from rig.clients.contexts import FileContexts
+from rig.clients.home import Home
+from rig.clients.http import HttpTransport, parse_base
+from rig.clients.oauth import OAuth
+from rig.clients.platform import HttpPlatform
+from rig.clients.tokens import Tokens
+from rig.contract.accounts import Account, Context, DeviceAuthorization, TokenPair, Whoami
+from rig.contract.node import STATE_FILE, NodeState
+from rig.kernel.errors import RigError
+from rig.kernel.processes import alive
+
+MAX_TOKEN = 8192
+SECRET_FILE = "bootstrap.secret"
+
+
+class ClientLogins:
+    """Logs in to platforms and keeps what comes of it. ``host`` is what their pages will call this machine."""
+
+    def __init__(
+        self,
+        home: Home,
+        contexts: FileContexts,
+        tokens: Tokens,
+        oauth: Callable[[str], OAuth],
+        *,
+        host: str,
+        stdin: Callable[[], BinaryIO] = lambda: sys.stdin.buffer,
+    ) -> None:
+        self._home = home
+        self._contexts = contexts
+        self._tokens = tokens
+        self._oauth = oauth
+        self._host = host
+        self._stdin = stdin
+
+    def address(self, url: str) -> str:
+        """The address in its one form, without a slash at its end. Raises `RigError` ``usage``."""
+        parts = parse_base(url)
+        return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+    def embedded(self) -> str:
+        """Address of the node of this machine, empty if there is none.
+
+        Raises `RigError` ``unreachable`` where there is one that does not run, or is not ready yet.
+        """
+        try:
+            with open(os.path.join(self._home.node, STATE_FILE), "rb") as file:
+                state = msgspec.json.decode(file.read(1 << 16), type=NodeState)
+        except FileNotFoundError:
+            return ""
+        except (OSError, msgspec.MsgspecError) as error:
+            raise RigError(
+                "bad_config", f"The node's state cannot be read: {error}.", "See `rig node status`."
+            ) from error
+        if not state.api or not alive(state.pid, state.started):
+            raise RigError("unreachable", "The node of this machine does not run.", "Start it: `rig node start`.")
+        return self.address(state.api)
+
+    def as_owner(self, url: str) -> TokenPair:
+        """Log in to the node of this machine: whoever can read its bootstrap secret is its owner."""
+        path = os.path.join(self._home.node, SECRET_FILE)
+        try:
+            with open(path, encoding="ascii") as file:
+                secret = file.read(1000).strip()
+        except (OSError, ValueError) as error:
+            raise RigError(
+                "login_required",
+                f"The node's bootstrap secret cannot be read: {path}.",
+                "Log in as the user who started the node, or be invited: `rig node invite NAME`.",
+            ) from error
+        return self._oauth(url).bootstrap(secret, self._host)
+
+    def ask(self, url: str) -> DeviceAuthorization:
+        """Begin a login that somebody approves on the platform's page."""
+        return self._oauth(url).ask(self._host)
+
+    def await_approval(self, url: str, asked: DeviceAuthorization) -> TokenPair:
+        """Wait until it is approved. Raises `RigError` ``forbidden`` or ``login_required``."""
+        return self._oauth(url).await_approval(asked)
+
+    def read_token(self) -> TokenPair:
+        """A token from standard input, read to its end; one newline after it does not count."""
+        token = read_secret(self._stdin(), "token", MAX_TOKEN)
+        if not all("!" <= character <= "~" for character in token):
+            raise RigError("invalid_data", "What came from standard input is no token: it holds blanks or line ends.")
+        return TokenPair(access_token=token, expires_in=0)
+
+    def account(self, url: str, token: str) -> Account:
+        """Whom the platform takes the bearer of a token for."""
+        return HttpPlatform(HttpTransport(url, lambda renew: token)).call(Whoami(), Account)
+
+    def keep(self, context: Context, pair: TokenPair) -> Context:
+        """Keep a new login, and end the one that it replaces."""
+        before = self._contexts.again(context)
+        replaced = self._tokens.peek(before) if before.url == context.url else ""
+        kept = self._tokens.keep(msgspec.structs.replace(context, store="none"), pair)
+        if replaced and pair.refresh_token:
+            self._revoke(context.url, replaced)
+        return kept
+
+    def end(self, context: Context) -> str:
+        """Forget a login here and end it on the platform; gives a warning if the platform could not be told."""
+        token = self._tokens.forget(context)
+        return self._revoke(context.url, token) if token else ""
+
+    def _revoke(self, url: str, token: str) -> str:
+        try:
+            self._oauth(url).revoke(token)
+        except RigError as error:
+            return f"The login was forgotten here, but {url} could not be told: {error.message}"
+        return ""
+
+
+def read_secret(stream: BinaryIO, what: str, limit: int) -> str:
+    """A secret from a pipe, read to its end, without one newline at its end. Raises `RigError` ``invalid_data``."""
+    content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise RigError("too_large", f"The {what} on standard input is longer than {limit} bytes.")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise RigError("invalid_data", f"The {what} on standard input is not UTF-8.") from error
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise RigError(
+            "invalid_data",
+            f"Standard input holds no {what}; it is empty.",
+            'Pipe it in, as in `printf %s "$TOKEN" | rig login URL --token-stdin`.',
+        )
+    return text
+
+
+def open_oauth(user_agent: str) -> Callable[[str], OAuth]:
+    """A maker of OAuth clients by address; they send no token of their own."""
+    return lambda url: OAuth(HttpTransport(url, user_agent=user_agent))
+
+
+def keychain_wanted(setting: str, home: Home) -> bool:
+    """Whether tokens go to the system's keychain. ``auto`` keeps them under RIG_HOME where that is set: entries in the
+    keychain would outlive the folder."""
+    return setting == "on" or (setting == "auto" and not home.single)
