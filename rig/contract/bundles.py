@@ -167,7 +167,7 @@ class LargeContent(msgspec.Struct, frozen=True, array_like=True):
     """A content that travels in parts."""
 
     digest: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    size: Annotated[int, Meta(gt=PART_SIZE, lt=1 << 63)]
+    size: Annotated[int, Meta(gt=PART_SIZE, le=(1 << 63) - 1)]
 
     @property
     def parts(self) -> int:

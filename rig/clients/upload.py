@@ -1,0 +1,320 @@
+"""Brings a source tree to the node: asks what it lacks, sends that, has it checked.
+
+What has arrived stays there, so an upload that was cut off goes on where it stopped: the next one asks again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from typing import NamedTuple
+
+import msgspec
+
+from rig.clients.http import retry_after
+from rig.clients.platform import problem_error
+from rig.clients.source.listing import Listing
+from rig.clients.source.tree import show
+from rig.contract.bundles import (
+    DIRECTORY,
+    MSGPACK,
+    PACK,
+    PART_SIZE,
+    SYMLINK,
+    Ask,
+    Bundle,
+    Commit,
+    Entry,
+    Lacks,
+    LargeContent,
+    bundle_path,
+    decode_directory,
+)
+from rig.kernel.errors import RigError
+from rig.kernel.ports import Progress, Transport
+from rig.wire import pack
+
+THREADS = 4
+PACK_BYTES = 4 << 20
+"""Unpacked size at which a pack is full. Small enough that a lost connection costs little, large enough to compress."""
+PACK_OBJECTS = 4000
+DIRECTORIES_PER_ASK = 512
+CONTENTS_PER_ASK = 16_384
+ATTEMPTS = 6
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 10.0
+
+
+class UploadResult(NamedTuple):
+    """What `upload` did."""
+
+    bundle: str
+    files: int
+    bytes: int
+    """Size of the source."""
+    sent: int
+    """Bytes of the bodies that travelled to the node, repetitions included."""
+
+
+class _Piece(NamedTuple):
+    """Something to send: a directory, a content, or a part of one."""
+
+    kind: int
+    digest: bytes
+    size: int
+    offset: int
+    length: int
+    path: bytes
+    """Of the file; empty for a directory."""
+    symlink: bool = False
+
+
+def upload(transport: Transport, network: str, listing: Listing, progress: Progress | None = None) -> UploadResult:
+    """Make ``listing`` a bundle of ``network``, sending only what is missing there. Repeatable at any time.
+
+    Raises `RigError`: whatever the platform answers; ``unreachable`` or ``unavailable`` after several attempts;
+    ``conflict`` where a file has changed since it was listed.
+    """
+    return _Upload(transport, network, listing, progress).run()
+
+
+class _Upload:
+    def __init__(self, transport: Transport, network: str, listing: Listing, progress: Progress | None) -> None:
+        self._transport = transport
+        self._network = network
+        self._listing = listing
+        self._tree = listing.tree
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._sent = 0
+        self._done = 0
+        self._total = 0
+
+    def run(self) -> UploadResult:
+        bundle = self._commit()
+        if bundle is None:
+            self._send(self._missing())
+            bundle = self._commit()
+        if bundle is None:  # what was there at the question has been collected since
+            self._send(self._missing())
+            bundle = self._commit()
+        if bundle is None:
+            raise RigError("failed", "The platform does not keep what was sent to it.", "Look at the node's log.")
+        return UploadResult(bundle.bundle, bundle.files, bundle.bytes, self._sent)
+
+    # What is missing
+
+    def _commit(self) -> Bundle | None:
+        """The bundle, if the node has all of it."""
+        body = msgspec.json.encode(Commit(bundle=self._tree.bundle))
+        try:
+            answer = self._post("", body, "application/json")
+        except RigError as error:
+            if error.code == "not_found" and "lacking" in error.details:
+                return None
+            raise
+        try:
+            return msgspec.json.decode(answer, type=Bundle)
+        except msgspec.DecodeError as error:
+            raise _unreadable(error) from error
+
+    def _missing(self) -> list[_Piece]:
+        """What the node lacks: a directory that it has stands for all that is below it."""
+        directories = self._missing_directories()
+        pieces = [
+            _Piece(pack.DIRECTORY, digest, len(self._tree.directories[digest]), 0, 0, b"") for digest in directories
+        ]
+        small: dict[bytes, tuple[bytes, Entry]] = {}
+        large: dict[bytes, tuple[bytes, Entry]] = {}
+        for digest, path in directories.items():
+            for entry in decode_directory(self._tree.directories[digest]):
+                if entry.mode != DIRECTORY:
+                    group = large if entry.size > PART_SIZE else small
+                    group.setdefault(entry.digest, (path + entry.name, entry))
+        found = list(small.values())
+        for start in range(0, len(found), CONTENTS_PER_ASK):
+            batch = found[start : start + CONTENTS_PER_ASK]
+            lacks = self._ask(Ask(contents=b"".join(entry.digest for _, entry in batch)))
+            pieces += [_whole(*batch[number]) for number in lacks.contents]
+        files = list(large.values())
+        for start in range(0, len(files), 1024):
+            some = files[start : start + 1024]
+            lacks = self._ask(Ask(large=[LargeContent(entry.digest, entry.size) for _, entry in some]))
+            for (path, entry), parts in zip(some, lacks.large, strict=True):
+                pieces += [_part(path, entry, number) for number in parts]
+        return pieces
+
+    def _missing_directories(self) -> dict[bytes, bytes]:
+        """Directories that the node lacks, with a path of each: asked level by level, as many at once as are known."""
+        missing: dict[bytes, bytes] = {}
+        asked = {self._tree.root}
+        waiting = [(self._tree.root, b"")]
+        while waiting:
+            batch, waiting = waiting[:DIRECTORIES_PER_ASK], waiting[DIRECTORIES_PER_ASK:]
+            lacks = self._ask(Ask(directories=b"".join(digest for digest, _ in batch)))
+            for number in lacks.directories:
+                digest, path = batch[number]
+                missing[digest] = path
+                for entry in decode_directory(self._tree.directories[digest]):
+                    if entry.mode == DIRECTORY and entry.digest not in asked:
+                        asked.add(entry.digest)
+                        waiting.append((entry.digest, path + entry.name + b"/"))
+        return missing
+
+    def _ask(self, ask: Ask) -> Lacks:
+        answer = self._post("/negotiate", msgspec.msgpack.encode(ask), MSGPACK)
+        try:
+            lacks = msgspec.msgpack.decode(answer, type=Lacks)
+        except msgspec.DecodeError as error:
+            raise _unreadable(error) from error
+        if (
+            any(n >= len(ask.directories) // 32 for n in lacks.directories)
+            or any(n >= len(ask.contents) // 32 for n in lacks.contents)
+            or len(lacks.large) != len(ask.large)
+        ):
+            raise RigError("invalid_data", "The platform asks for what it was not offered.")
+        return lacks
+
+    # Sending
+
+    def _send(self, pieces: list[_Piece]) -> None:
+        """Send all pieces, in packs, by several threads."""
+        packs = list(_packs(pieces))
+        self._total = self._done + sum(piece.length for piece in pieces)
+        queue = iter(packs)
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            while not self._stop.is_set():
+                with self._lock:
+                    batch = next(queue, None)
+                if batch is None:
+                    return
+                try:
+                    self._send_pack(batch)
+                except BaseException as error:
+                    errors.append(error)
+                    self._stop.set()
+
+        # Daemons: after Ctrl-C nobody waits for a request that is under way.
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(THREADS, len(packs)))]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            self._stop.set()
+        if errors:
+            raise errors[0]
+        self._stop.clear()
+
+    def _send_pack(self, pieces: list[_Piece]) -> None:
+        self._post("/packs", _Body(lambda: self._encoded(pieces)), PACK)
+        with self._lock:
+            self._done += sum(piece.length for piece in pieces)
+            if self._progress:
+                self._progress.advance(self._done, self._total)
+
+    def _encoded(self, pieces: list[_Piece]) -> Iterator[bytes]:
+        for chunk in pack.encode_pack(self._object(piece) for piece in pieces):
+            with self._lock:
+                self._sent += len(chunk)
+            yield chunk
+
+    def _object(self, piece: _Piece) -> pack.PackObject:
+        data = self._tree.directories[piece.digest] if piece.kind == pack.DIRECTORY else self._read(piece)
+        return pack.PackObject(piece.kind, piece.digest, piece.size, piece.offset, data)
+
+    def _read(self, piece: _Piece) -> bytes:
+        """The data of one piece, which has to be what was listed."""
+        full = os.path.join(self._listing.root, piece.path)
+        try:
+            if piece.symlink:
+                target = os.readlink(full)
+                data = target.replace(os.sep.encode(), b"/") if os.sep != "/" else target
+            else:
+                with open(full, "rb", buffering=0) as file:
+                    file.seek(piece.offset)
+                    data = file.read(piece.length) or b""
+        except OSError:
+            data = b""
+        whole = piece.length == piece.size
+        if len(data) != piece.length or (whole and sha256(data).digest() != piece.digest):
+            self._listing.cache.forget()
+            raise RigError(
+                "conflict",
+                f"`{show(piece.path)}` has changed while the source was sent.",
+                "Deploy again once nothing writes to it.",
+                path=show(piece.path),
+            )
+        return data
+
+    def _post(self, leaf: str, body: bytes | _Body, content_type: str) -> bytes:
+        """Send one request, several times if the failure is a passing one. All of them may be repeated."""
+        path = bundle_path(self._network, leaf)
+        pause = FIRST_PAUSE
+        for attempt in range(1, ATTEMPTS + 1):
+            wait = 0.0
+            try:
+                status, headers, answer = self._transport.request("POST", path, body, {"Content-Type": content_type})
+                if status < 400:
+                    if isinstance(body, bytes):
+                        with self._lock:
+                            self._sent += len(body)
+                    return answer
+                wait = retry_after(headers)
+                error = problem_error(status, answer)
+            except RigError as problem:
+                error = problem
+            if error.code == "content_mismatch":  # a part of a large file is not what was listed
+                self._listing.cache.forget()
+            if not error.kind.retryable or attempt == ATTEMPTS:
+                raise error
+            # Spread out, so that clients which failed together do not come back together.
+            if self._stop.wait(max(wait, pause * random.uniform(0.5, 1.5))):  # noqa: S311
+                raise error
+            pause = min(pause * 2, LONGEST_PAUSE)
+        raise AssertionError("the loop ends by return or raise")
+
+
+class _Body:
+    """A body that is made anew for every attempt."""
+
+    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._make()
+
+
+def _unreadable(error: msgspec.DecodeError) -> RigError:
+    return RigError("invalid_data", f"The platform's answer to an upload cannot be read: {error}.")
+
+
+def _whole(path: bytes, entry: Entry) -> _Piece:
+    return _Piece(pack.CONTENT, entry.digest, entry.size, 0, entry.size, path, entry.mode == SYMLINK)
+
+
+def _part(path: bytes, entry: Entry, number: int) -> _Piece:
+    offset = number * PART_SIZE
+    return _Piece(pack.CONTENT, entry.digest, entry.size, offset, min(PART_SIZE, entry.size - offset), path)
+
+
+def _packs(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
+    """The pieces, in lots of about `PACK_BYTES`."""
+    lot: list[_Piece] = []
+    size = 0
+    for piece in pieces:
+        length = piece.size if piece.kind == pack.DIRECTORY else piece.length
+        if lot and (size + length > PACK_BYTES or len(lot) == PACK_OBJECTS):
+            yield lot
+            lot, size = [], 0
+        lot.append(piece)
+        size += length
+    if lot:
+        yield lot

@@ -1,0 +1,85 @@
+"""The routes by which bundles arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from rig.contract.bundles import ASK_MAX, MSGPACK, PACK_MAX, Ask, Commit, bundle_path
+from rig.kernel.errors import RigError
+from rig.node.bundles.store import Store
+
+_CHUNK = 256 << 10
+_COMMIT_MAX = 4096
+
+
+def add_routes(
+    app: web.Application,
+    store_for: Callable[[str], Store],
+    authorize: Callable[[web.Request, str], Awaitable[None]],
+) -> None:
+    """Serve the bundles of every network. ``authorize`` raises unless the caller may deploy to the network.
+
+    All three are harmless when they are repeated. Failures leave as `RigError`.
+    """
+
+    async def enter(request: web.Request) -> Store:
+        network = request.match_info["network"]
+        await authorize(request, network)
+        return store_for(network)
+
+    async def negotiate(request: web.Request) -> web.Response:
+        store = await enter(request)
+        try:
+            ask = msgspec.msgpack.decode(await _body(request, 2 * ASK_MAX), type=Ask)
+        except msgspec.DecodeError as error:
+            raise _unreadable(error) from error
+        lacks = await asyncio.to_thread(store.lacks, ask)
+        return web.Response(body=msgspec.msgpack.encode(lacks), content_type=MSGPACK)
+
+    async def packs(request: web.Request) -> web.Response:
+        store = await enter(request)
+        # Spooled, since unpacking blocks: the event loop only moves bytes, and memory stays flat.
+        with store.spool() as spool:
+            length = 0
+            async for chunk in request.content.iter_chunked(_CHUNK):
+                length += len(chunk)
+                if length > PACK_MAX:
+                    raise _too_large(PACK_MAX)
+                spool.write(chunk)
+            spool.seek(0)
+            received = await asyncio.to_thread(store.receive, spool)
+        return web.Response(body=msgspec.json.encode(received), content_type="application/json")
+
+    async def commit(request: web.Request) -> web.Response:
+        store = await enter(request)
+        try:
+            wanted = msgspec.json.decode(await _body(request, _COMMIT_MAX), type=Commit)
+        except msgspec.DecodeError as error:
+            raise _unreadable(error) from error
+        bundle = await asyncio.to_thread(store.commit, wanted.bundle)
+        return web.Response(body=msgspec.json.encode(bundle), content_type="application/json")
+
+    app.router.add_post(bundle_path("{network}", "/negotiate"), negotiate)
+    app.router.add_post(bundle_path("{network}", "/packs"), packs)
+    app.router.add_post(bundle_path("{network}"), commit)
+
+
+async def _body(request: web.Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+def _too_large(limit: int) -> RigError:
+    return RigError("too_large", f"The body of the request is over {limit} bytes.")
+
+
+def _unreadable(error: msgspec.DecodeError) -> RigError:
+    return RigError("invalid_data", f"The body of the request cannot be read: {error}.")

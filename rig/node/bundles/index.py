@@ -1,0 +1,143 @@
+"""What a store holds and where: one SQLite file beside the data.
+
+Everything in it is about data that is already on the disk and flushed, so a row that is there can be relied on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+SCHEMA_VERSION = 1
+LOOSE = 0
+"""In place of a segment's number: the content is a file of its own."""
+
+_SCHEMA = """
+create table segments (id integer primary key autoincrement, size integer not null);
+create table contents (
+    id blob primary key, segment integer not null, offset integer not null, size integer not null
+) without rowid;
+create table parts (
+    content blob not null, size integer not null, number integer not null, primary key (content, size, number)
+) without rowid;
+create table directories (
+    id blob primary key, body blob not null, whole integer not null default 0, files integer not null default 0,
+    bytes integer not null default 0, height integer not null default 0, longest integer not null default 0,
+    climb integer not null default 0
+);
+"""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a content stands: ``segment`` is `LOOSE` for one in a file of its own."""
+
+    segment: int
+    offset: int
+    size: int
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What is below a directory that is whole."""
+
+    files: int = 0
+    bytes: int = 0
+    height: int = 0
+    """Directories below one another."""
+    longest: int = 0
+    """Bytes of the longest path."""
+    climb: int = 0
+    """How far the symlinks below go up beyond this directory; a root has to have 0."""
+
+
+class Index:
+    """Safe to use from several threads; each method is one step."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("pragma synchronous = full")
+        with self.change():
+            (version,) = self._db.execute("pragma user_version").fetchone()
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"pragma user_version = {SCHEMA_VERSION}")
+            elif version != SCHEMA_VERSION:
+                raise ValueError(f"{path} has the format {version}, and this node knows {SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """A transaction, durable at its end; nothing of it stays when an exception leaves it."""
+        with self._lock:
+            self._db.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def add_segment(self, size: int) -> int:
+        return int(self._db.execute("insert into segments (size) values (?)", (size,)).lastrowid or 0)
+
+    def drop_segment(self, segment: int) -> None:
+        self._db.execute("delete from segments where id = ?", (segment,))
+
+    def add_contents(self, segment: int, rows: Iterable[tuple[bytes, int, int]]) -> int:
+        """Add (digest, offset, size) of what was not known yet; gives how many that were."""
+        before = self._db.total_changes
+        self._db.executemany(
+            "insert or ignore into contents (id, segment, offset, size) values (?, ?, ?, ?)",
+            ((digest, segment, offset, size) for digest, offset, size in rows),
+        )
+        return self._db.total_changes - before
+
+    def add_directories(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        self._db.executemany("insert or ignore into directories (id, body) values (?, ?)", rows)
+
+    def add_parts(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
+        """Add (digest of the content, its size, number of the part)."""
+        self._db.executemany("insert or ignore into parts (content, size, number) values (?, ?, ?)", rows)
+
+    def drop_parts(self, content: bytes, size: int) -> None:
+        self._db.execute("delete from parts where content = ? and size = ?", (content, size))
+
+    def mark_whole(self, rows: Iterable[tuple[bytes, Totals]]) -> None:
+        self._db.executemany(
+            "update directories set whole = 1, files = ?, bytes = ?, height = ?, longest = ?, climb = ? where id = ?",
+            ((t.files, t.bytes, t.height, t.longest, t.climb, digest) for digest, t in rows),
+        )
+
+    def _rows(self, sql: str, values: Sequence[object]) -> list[tuple[int, ...]]:
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def place(self, digest: bytes) -> Place | None:
+        rows = self._rows("select segment, offset, size from contents where id = ?", (digest,))
+        return Place(*rows[0]) if rows else None
+
+    def totals(self, digest: bytes) -> Totals | None:
+        """The totals of a directory; None unless it is there with all that is below it."""
+        rows = self._rows(
+            "select files, bytes, height, longest, climb from directories where id = ? and whole", (digest,)
+        )
+        return Totals(*rows[0]) if rows else None
+
+    def body(self, digest: bytes) -> bytes | None:
+        with self._lock:
+            row = self._db.execute("select body from directories where id = ?", (digest,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def parts(self, content: bytes, size: int) -> set[int]:
+        return {
+            row[0] for row in self._rows("select number from parts where content = ? and size = ?", (content, size))
+        }

@@ -1,0 +1,180 @@
+"""The store of one network. Networks never share one, so that none can learn what another has.
+
+Small contents lie one after the other in *segments*, one file for each pack that arrived: a tree of 20 000 files is
+received with a dozen files and flushes, where a file for each would cost more than the upload itself. A large content
+is a file of its own, so that it can be copied by reference. Directories are rows of the index.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from rig.contract.bundles import (
+    DIRECTORY,
+    Ask,
+    Bundle,
+    BundleError,
+    Entry,
+    Lacks,
+    LargeContent,
+    Limits,
+    Received,
+    decode_directory,
+)
+from rig.kernel.errors import RigError
+from rig.node.bundles.index import LOOSE, Index, Place
+from rig.node.bundles.receive import receive
+from rig.node.bundles.verify import Verification
+from rig.wire.pack import Readable
+
+
+class Store:
+    """Contents, directories and bundles below ``root``, which is made (0700) if it is missing.
+
+    Its methods block, and are safe to call from several threads. One process at a time may have it open.
+    """
+
+    def __init__(self, root: Path, limits: Limits | None = None) -> None:
+        self.root = root
+        self.limits = limits or Limits()
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What a node that was killed had not finished.
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        for folder in (self.temporary, self.segments, self.partial, self.contents):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self.index = Index(root / "index.sqlite")
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
+
+    @property
+    def segments(self) -> Path:
+        return self.root / "segments"
+
+    @property
+    def partial(self) -> Path:
+        """Large contents of which not every part has arrived."""
+        return self.root / "partial"
+
+    @property
+    def contents(self) -> Path:
+        """Large contents, each in a file of its own."""
+        return self.root / "contents"
+
+    def close(self) -> None:
+        self.index.close()
+
+    def spool(self) -> IO[bytes]:
+        """A nameless file for a pack on its way in."""
+        return tempfile.TemporaryFile(dir=self.temporary)
+
+    def lacks(self, ask: Ask) -> Lacks:
+        """Which of the named things are missing. Raises `RigError` ``invalid_data`` for ids that are cut short."""
+        directories, contents = _ids(ask.directories), _ids(ask.contents)
+        return Lacks(
+            directories=[n for n, digest in enumerate(directories) if self.index.totals(digest) is None],
+            contents=[n for n, digest in enumerate(contents) if self.index.place(digest) is None],
+            large=[self._missing_parts(content) for content in ask.large],
+        )
+
+    def _missing_parts(self, content: LargeContent) -> list[int]:
+        if self.index.place(content.digest):
+            return []
+        if content.size > self.limits.bytes:
+            raise RigError("too_large", f"A file of {content.size} bytes is over the limit of {self.limits.bytes}.")
+        there = self.index.parts(content.digest, content.size)
+        return [number for number in range(content.parts) if number not in there]
+
+    def receive(self, source: Readable) -> Received:
+        """Take in a pack; all of it is on the disk when this returns. Raises `RigError`, and then keeps nothing."""
+        try:
+            return receive(self, source)
+        except BundleError as error:
+            raise RigError(error.code, f"The pack is refused: {error}.") from error
+        except OSError as error:
+            raise disk_error(error) from error
+
+    def commit(self, bundle: str) -> Bundle:
+        """Make sure that a bundle is whole; from then on it can be used. Doing it again is harmless.
+
+        Raises `RigError`: ``not_found`` while something is missing (details: ``lacking``), ``too_large``, or
+        ``invalid_data`` where a symlink leads out of it.
+        """
+        try:
+            with self.index.change():
+                totals = Verification(self).run(bytes.fromhex(bundle))
+        except BundleError as error:
+            raise RigError(error.code, f"The bundle {bundle[:12]} is refused: {error}.") from error
+        return Bundle(bundle=bundle, files=totals.files, bytes=totals.bytes)
+
+    def bundle(self, bundle: str) -> Bundle:
+        """A bundle that was committed. Raises `RigError` ``not_found``."""
+        totals = self.index.totals(bytes.fromhex(bundle))
+        if totals is None or totals.climb > 0:
+            raise RigError("not_found", f"There is no bundle {bundle[:12]}.", "Deploy the source again.")
+        return Bundle(bundle=bundle, files=totals.files, bytes=totals.bytes)
+
+    def directory(self, digest: bytes) -> list[Entry]:
+        """The entries of a directory. Raises `RigError` ``not_found``."""
+        body = self.index.body(digest)
+        if body is None:
+            raise RigError("not_found", f"There is no directory {digest.hex()[:12]}.")
+        return decode_directory(body)
+
+    def files(self, bundle: str) -> Iterator[tuple[bytes, Entry]]:
+        """Every file and symlink of a bundle with its path."""
+        self.bundle(bundle)
+        waiting = [(b"", bytes.fromhex(bundle))]
+        while waiting:
+            prefix, digest = waiting.pop()
+            for entry in self.directory(digest):
+                if entry.mode == DIRECTORY:
+                    waiting.append((prefix + entry.name + b"/", entry.digest))
+                else:
+                    yield prefix + entry.name, entry
+
+    def place(self, digest: bytes) -> Place:
+        """Where a content stands. Raises `RigError` ``not_found``."""
+        place = self.index.place(digest)
+        if place is None:
+            raise RigError("not_found", f"There is no content {digest.hex()[:12]}.")
+        return place
+
+    def file_of(self, digest: bytes, place: Place) -> Path:
+        """The file that holds a content at ``place``."""
+        return self.loose(digest) if place.segment == LOOSE else self.segment(place.segment)
+
+    def segment(self, number: int) -> Path:
+        return self.segments / f"{number:08d}"
+
+    def loose(self, digest: bytes) -> Path:
+        name = digest.hex()
+        return self.contents / name[:2] / name
+
+    def read(self, digest: bytes) -> bytes:
+        """A content, whole: for symlinks and other small ones."""
+        place = self.place(digest)
+        with self.file_of(digest, place).open("rb") as file:
+            file.seek(place.offset)
+            return file.read(place.size)
+
+
+def _ids(joined: bytes) -> list[bytes]:
+    if len(joined) % 32:
+        raise RigError("invalid_data", f"{len(joined)} bytes are no list of SHA-256 ids.")
+    return [joined[at : at + 32] for at in range(0, len(joined), 32)]
+
+
+def disk_error(error: OSError) -> RigError:
+    """What to answer when the disk refuses."""
+    import errno
+
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return RigError("unavailable", "The node's disk is full.", "Free some space on the node, then try again.")
+    return RigError("failed", f"The node's disk refuses: {os.strerror(error.errno or 0)}.")
