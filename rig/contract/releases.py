@@ -162,25 +162,6 @@ class ShowBuildLog(Command, frozen=True, kw_only=True, tag="release.build_log"):
     limit: Annotated[int, Meta(ge=1, le=10000), wire("At most this many lines.")] = 1000
 
 
-class Deployment(Reply, frozen=True, kw_only=True):
-    """What `rig deploy` answers."""
-
-    app: str
-    version: int
-    url: str
-    outcome: str
-    bundle: str
-    files: int
-    bytes: int
-    """Size of the source."""
-    sent: int
-    """Bytes that travelled to the node."""
-    rebuilt: bool = False
-    timings: dict[str, int] = {}
-    """Milliseconds that each step took."""
-    release: Release | None = None
-
-
 def version_number(text: str) -> int:
     """``v3`` or ``3`` → 3; an empty text → 0."""
     return int(text.removeprefix("v")) if text else 0

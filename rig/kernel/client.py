@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from rig.contract.base import Command, Reply
-from rig.contract.project import ProjectFile
+from rig.contract.deploy import PlannedFile
+from rig.contract.project import AppConfig, ProjectFile
+from rig.contract.releases import SourceInfo
 from rig.kernel.context import Context
-from rig.kernel.ports import Platform
+from rig.kernel.logins import Contexts, Logins, Settings
+from rig.kernel.ports import Platform, Progress
 
 R = TypeVar("R", bound=Reply)
 
@@ -26,6 +32,35 @@ class Terminal(Protocol):
         ...
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder that was listed and hashed."""
+
+    bundle: str
+    files: int
+    bytes: int
+    listing: list[PlannedFile] = []
+    """Every file, where it was asked for."""
+    warnings: tuple[str, ...] = ()
+    handle: Any = None
+    """The adapter's own."""
+
+
+class Sources(Protocol):
+    """Source folders, and the way of their contents to the platform."""
+
+    def survey(self, folder: str, *, allow: Sequence[str], progress: Progress, files: bool = False) -> Source:
+        """List and hash a folder. Raises `RigError` ``secret_in_source``, ``invalid_data``, ``too_large`` …"""
+        ...
+
+    def info(self, folder: str) -> SourceInfo:
+        """Commit, branch and whether the folder differs from it; empty outside a repository."""
+        ...
+
+    def send(self, source: Source, network: str, progress: Progress) -> int:
+        """Send what the platform lacks of a source; gives the bytes that travelled."""
+        ...
+
+
 class ClientPorts(Protocol):
     """The ports of a handler on the client. Each adapter is built when it is first asked for."""
 
@@ -35,8 +70,33 @@ class ClientPorts(Protocol):
     @property
     def terminal(self) -> Terminal: ...
 
+    @property
+    def sources(self) -> Sources: ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is a platform to talk to: a context, or RIG_URL."""
+        ...
+
+    def perform(self, command: Command) -> Reply:
+        """Dispatch another command, with a record of its own, under the same correlation."""
+        ...
+
+    @property
+    def contexts(self) -> Contexts: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def logins(self) -> Logins: ...
+
     def project(self, folder: str) -> ProjectFile:
         """`rig.toml` of a folder; an empty one where there is none. Raises `RigError` ``bad_config``."""
+        ...
+
+    def app_config(self, folder: str) -> AppConfig:
+        """The part of `rig.toml` that a release keeps. Raises `RigError` ``bad_config``."""
         ...
 
     def open_browser(self, url: str) -> bool:

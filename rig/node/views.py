@@ -34,7 +34,7 @@ def app_view(state: AppState, ports: NodePorts) -> App:
         hostname=ports.hostname(state.name),
         status=app_status(state),
         version=state.current,
-        processes=wanted(state),
+        processes=counts_of(state, state.current),
         created_at=rfc3339(state.created_at),
         created_by=state.created_by,
         updated_at=rfc3339(state.updated_at),
@@ -46,15 +46,15 @@ def app_status(state: AppState) -> str:
     if not state.current:
         return "deploying" if state.pending else "empty"
     web = {name: reason for name, reason in state.crashed.items() if name.startswith("web.")}
-    counts = wanted(state)
+    counts = counts_of(state, state.current)
     if "web" in counts and len(web) >= counts["web"] > 0:
         return "crashed"
     return "live" if any(counts.values()) else "stopped"
 
 
-def wanted(state: AppState, version: int = 0) -> dict[str, int]:
+def counts_of(state: AppState, version: int) -> dict[str, int]:
     """How many instances of each process type a release wants; what was scaled by hand wins over rig.toml."""
-    release = state.releases.get(version or state.current)
+    release = state.releases.get(version)
     if release is None:
         return {}
     config = msgspec.convert(release.started.config, AppConfig)

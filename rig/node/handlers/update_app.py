@@ -7,7 +7,7 @@ from events.base import Fact
 from rig.contract.apps import App, UpdateApp
 from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext, happening
-from rig.node.views import app_view, wanted
+from rig.node.views import app_view, counts_of
 
 
 def decide(name: str, processes: dict[str, int], scale: dict[str, int]) -> list[Fact]:
@@ -26,7 +26,7 @@ def decide(name: str, processes: dict[str, int], scale: dict[str, int]) -> list[
 
 def handle(command: UpdateApp, ctx: NodeContext) -> App:
     state = ctx.ports.world.app(command.app)
-    for fact in decide(command.app, wanted(state), command.scale):
+    for fact in decide(command.app, counts_of(state, state.current), command.scale):
         ctx.emit(f"app:{command.app}", fact, target=command.app)
         state = evolve(state, fact, happening(ctx))
     return app_view(state, ctx.ports)

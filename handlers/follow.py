@@ -1,0 +1,80 @@
+"""Watching a release until it is over. Its verdict comes from its status, never from its output."""
+
+from __future__ import annotations
+
+from events.base import Fact
+from rig.contract.releases import BuildLog, Release, ShowBuildLog, ShowRelease
+from rig.kernel.client import ClientContext
+from rig.kernel.errors import RigError
+
+WAIT = 20
+"""Seconds that the platform holds an answer back while nothing changes."""
+WAIT_WITH_OUTPUT = 1
+"""The same while there is output to show."""
+
+STEPS = {
+    "queued": "Waiting",
+    "building": "Building",
+    "releasing": "Running the release command",
+    "starting": "Starting",
+    "checking": "Checking its health",
+    "switching": "Switching to it",
+}
+
+
+def follow(release: Release, ctx: ClientContext) -> Release:
+    """Report each step and the build's output until the release is over; gives it as it is then.
+
+    Raises `RigError` ``cancelled`` on Ctrl-C: the release goes on.
+    """
+    shown, said = 0, ""
+    try:
+        while release.outcome == "pending":
+            if release.phase != said:
+                ctx.progress.step(f"{STEPS.get(release.phase, release.phase)} v{release.version}")
+                said = release.phase
+            noisy = release.phase in {"building", "releasing"}
+            ask = ShowRelease(
+                app=release.app,
+                version=release.version,
+                wait=WAIT_WITH_OUTPUT if noisy else WAIT,
+                seen=release.phase,
+            )
+            release = ctx.ports.platform.call(ask, Release, corr=ctx.stamp.corr)
+            if noisy:
+                shown = _show_output(release, shown, ctx)
+    except KeyboardInterrupt:
+        raise RigError(
+            "cancelled",
+            f"Interrupted. v{release.version} of {release.app} is still being made on the platform.",
+            f"`rig status app {release.app}` shows how far it is.",
+        ) from None
+    return release
+
+
+def _show_output(release: Release, shown: int, ctx: ClientContext) -> int:
+    """Print the build output that is new; gives how many lines were printed in all."""
+    ask = ShowBuildLog(app=release.app, version=f"v{release.version}", after=shown)
+    log = ctx.ports.platform.call(ask, BuildLog, corr=ctx.stamp.corr)
+    for line in log.lines:
+        ctx.progress.line(line.text)
+    return log.next
+
+
+def conclude(release: Release, facts: list[Fact], ctx: ClientContext) -> None:
+    """Put the end of a release on the local record. Raises `RigError` with its reason if it failed."""
+    outcome = "success" if release.outcome == "succeeded" else "failure"
+    for fact in facts:
+        ctx.emit(f"app:{release.app}", fact, target=release.app, outcome=outcome)
+    if release.outcome == "succeeded":
+        return
+    ctx.record()
+    still = f" v{release.previous} still serves." if release.previous else ""
+    raise RigError(
+        release.code or "failed",
+        f"v{release.version} of {release.app} failed: {release.reason}{still}",
+        release.hint or f"`rig logs build {release.app} v{release.version}` shows its output.",
+        output=release.output,
+        app=release.app,
+        version=release.version,
+    )

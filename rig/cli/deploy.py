@@ -1,0 +1,31 @@
+"""`rig deploy`."""
+
+from __future__ import annotations
+
+from rig.cli.humanize import duration, size
+from rig.cli.output import Output
+from rig.cli.verb import Verb
+from rig.contract.deploy import Deploy, Deployment
+
+
+def show(deployment: Deployment, out: Output) -> None:
+    if deployment.dry_run:
+        show_plan(deployment, out)
+        return
+    release = deployment.release
+    took = sum(deployment.timings.values())
+    built = "built" if release and release.rebuilt else "nothing to build"
+    out.note(
+        f"v{deployment.version} of {deployment.app} serves after {duration(took)}:"
+        f" {size(deployment.sent)} of {size(deployment.bytes)} sent, {built}."
+    )
+    out.line(deployment.url)
+
+
+def show_plan(deployment: Deployment, out: Output) -> None:
+    rows = [(file.path, file.mode, str(file.size)) for file in deployment.listing]
+    out.table(("PATH", "MODE", "BYTES"), rows, empty="No files.")
+    out.note(f"{deployment.files} files, {deployment.bytes} bytes, bundle {deployment.bundle[:12]}. Nothing was sent.")
+
+
+VERBS = {"": Verb(command=Deploy, render=show, rows=lambda deployment: deployment.listing or [deployment])}

@@ -1,0 +1,46 @@
+"""Kept output of builds and release commands, by release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from rig.contract.names import split_app
+from rig.contract.project import AppConfig
+from rig.contract.releases import LogLine
+from rig.node.builder.model import BuildPaths
+from rig.node.builder.output import read_log
+from rig.node.deploy.keys import build_key
+from rig.node.paths import NodePaths
+from rig.node.world import World
+
+WHOLE = 1_000_000
+"""More lines than a kept log can hold: its size is bounded by the builder."""
+
+
+def kept_log(paths: NodePaths, app: str, version: int, step: Literal["build", "release"]) -> Path:
+    """What the build or the release command of ``vN`` printed. A build's log is copied here when the build is over."""
+    return paths.app(*split_app(app)) / "releases" / f"v{version}.{step}.jsonl"
+
+
+class KeptBuildLogs:
+    """The log of a release: its build's, then its release command's."""
+
+    def __init__(self, paths: NodePaths, world: World) -> None:
+        self._paths = paths
+        self._world = world
+
+    def lines(self, app: str, version: int, after: int, limit: int) -> tuple[list[LogLine], bool]:
+        """Up to ``limit`` lines after the first ``after`` ones, and whether nothing will follow them."""
+        release = self._world.app(app).releases[version]
+        over = release.outcome != "pending"
+        log = kept_log(self._paths, app, version, "build")
+        if not over and not log.exists():
+            config = msgspec.convert(release.started.config, AppConfig)
+            key = release.build or build_key(release.started, config, release.started.isolation)
+            log = BuildPaths(self._paths.app(*split_app(app)), key).log
+        lines = [*read_log(log, 0, WHOLE), *read_log(kept_log(self._paths, app, version, "release"), 0, WHOLE)]
+        page = [msgspec.structs.replace(line, seq=after + i) for i, line in enumerate(lines[after : after + limit], 1)]
+        return page, over and after + len(page) >= len(lines)

@@ -1,0 +1,78 @@
+"""Which instances answer for which app: the edge's routes, made from the world."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rig.contract.names import split_app
+from rig.node.edge.caddy import Edge
+from rig.node.edge.config import Idle, Route
+from rig.node.supervisor.supervisor import Supervisor
+from rig.node.views import app_status
+from rig.node.world import World
+
+
+class Routing:
+    """The routes of all apps. A change is in force when its call returns; where it raises, the old ones are."""
+
+    def __init__(self, edge: Edge, world: World) -> None:
+        self._edge = edge
+        self._world = world
+        self._ports: dict[str, tuple[int, ...]] = {}
+        self._lock = asyncio.Lock()
+
+    def hostname(self, app: str) -> str:
+        """``hello.demo.localhost`` of ``demo/hello``."""
+        network, name = split_app(app)
+        return f"{name}.{self.network_domain(network)}"
+
+    def network_domain(self, network: str) -> str:
+        """``demo.localhost``."""
+        return f"{network}.{self._edge.options.domain}"
+
+    def url(self, app: str) -> str:
+        """Where a browser finds the app."""
+        return self._edge.url(self.hostname(app))
+
+    async def apply(self, supervisor: Supervisor) -> None:
+        """Route every app to the instances that are to stay."""
+        self._ports = {
+            app: tuple(instance.port for instance in supervisor.committed(app) if instance.port)
+            for app in self._world.existing_apps()
+        }
+        async with self._lock:
+            await self._edge.apply(self._routes())
+
+    async def switch(self, app: str, ports: list[int]) -> None:
+        """Send an app's new requests to these instances, and to no others."""
+        async with self._lock:
+            before = self._ports.get(app, ())
+            self._ports[app] = tuple(ports)
+            try:
+                await self._edge.apply(self._routes())
+            except BaseException:
+                self._ports[app] = before
+                raise
+
+    async def remove(self, app: str) -> None:
+        """Serve an app no more."""
+        async with self._lock:
+            self._ports.pop(app, None)
+            await self._edge.apply(self._routes())
+
+    async def refresh(self) -> None:
+        """Show what became of apps that have no instance: a page for one that was made, or that crashes."""
+        async with self._lock:
+            await self._edge.apply(self._routes())
+
+    async def drained(self, ports: list[int], seconds: float) -> bool:
+        """Wait until the edge has no request with these instances, at most so long; whether it came to that."""
+        return await self._edge.drained(ports, seconds)
+
+    def _routes(self) -> list[Route]:
+        routes = []
+        for app in self._world.existing_apps():
+            status = app_status(self._world.app(app))
+            idle: Idle = "crashed" if status == "crashed" else "stopped" if status == "stopped" else "empty"
+            routes.append(Route(hostname=self.hostname(app), app=app, ports=self._ports.get(app, ()), idle=idle))
+        return routes

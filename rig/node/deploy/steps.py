@@ -1,0 +1,171 @@
+"""The steps of one release, in order: build, release command, start, health check. The switch is the deployer's."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from events.app import ReleaseState
+from rig.contract.names import split_app
+from rig.contract.project import AppConfig
+from rig.kernel.errors import RigError
+from rig.node.builder.launch import launch, process_commands, release_command
+from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build
+from rig.node.builder.output import BuildLog
+from rig.node.builder.pipeline import abandon
+from rig.node.builder.pipeline import build as run_build
+from rig.node.builder.settings import build_settings
+from rig.node.bundles.materialise import materialise
+from rig.node.bundles.store import Store
+from rig.node.deploy.keys import build_key
+from rig.node.deploy.logs import kept_log
+from rig.node.paths import NodePaths
+from rig.node.runtime.driver import Driver, ProcessSpec
+from rig.node.supervisor.model import InstanceSpec
+
+WEB = "web"
+"""The process type that serves: it gets a port, a health check, and the requests of the app's hostname."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One release that is being made."""
+
+    app: str
+    version: int
+    release: ReleaseState
+    config: AppConfig
+    paths: BuildPaths
+
+    @property
+    def env(self) -> dict[str, str]:
+        return self.config.env
+
+
+def job_of(paths: NodePaths, app: str, version: int, release: ReleaseState, driver: Driver) -> Job:
+    """What there is to do for a release."""
+    config = msgspec.convert(release.started.config, AppConfig)
+    key = release.build or build_key(release.started, config, driver.isolation)
+    return Job(
+        app=app, version=version, release=release, config=config, paths=BuildPaths(paths.app(*split_app(app)), key)
+    )
+
+
+async def provide_build(job: Job, store: Store, nodepaths: NodePaths, driver: Driver) -> tuple[Build, bool]:
+    """The build of a release, and whether it had to be made. A rollback takes the one that was, or fails."""
+    found = await asyncio.to_thread(load_build, job.paths)
+    if found is not None:
+        return found, False
+    if job.release.started.rollback_of:
+        raise RigError(
+            "build_failed",
+            f"The build of v{job.release.started.rollback_of} is no longer on the node.",
+            "Deploy that commit again; it is built anew then.",
+        )
+    await asyncio.to_thread(_fresh_source, store, job.release.started.bundle, job.paths)
+    request = BuildRequest(owner=job.app, paths=job.paths, config=job.config, env=job.env, settings=build_settings())
+    log = kept_log(nodepaths, job.app, job.version, "build")
+    try:
+        return await run_build(request, driver), True
+    finally:
+        await asyncio.to_thread(_keep, job.paths.log, log)
+
+
+async def run_release_command(job: Job, build: Build, nodepaths: NodePaths, driver: Driver) -> None:
+    """Run the release command once, if there is one. Raises `RigError` ``release_failed``."""
+    command = release_command(build, job.config)
+    if not command or job.release.started.rollback_of:
+        return
+    log_path = kept_log(nodepaths, job.app, job.version, "release")
+    log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    started = launch(build, job.paths, driver, command=command, env=job.env)
+    state_dir = _release_folder(nodepaths, job)
+    await asyncio.to_thread(shutil.rmtree, state_dir, ignore_errors=True)
+    spec = ProcessSpec(
+        id=f"release-v{job.version}",
+        owner=job.app,
+        argv=started.argv,
+        env=started.env,
+        cwd=started.cwd,
+        mounts=started.mounts,
+        state_dir=state_dir,
+        log_dir=state_dir / "log",
+    )
+    seconds = job.config.deploy.release_timeout
+    with BuildLog(log_path) as log:
+        log.heading(f"Running the release command `{command}`")
+        try:
+            status = await driver.run(spec, seconds, log.output)
+        except TimeoutError as error:
+            raise RigError(
+                "release_failed",
+                f"The release command took longer than {seconds} seconds and was ended.",
+                "Raise `release_timeout` under `[deploy]` in rig.toml if it needs longer.",
+                output=log.tail(),
+            ) from error
+        finally:
+            await asyncio.to_thread(shutil.rmtree, state_dir, ignore_errors=True)
+        if status.code != 0:
+            raise RigError(
+                "release_failed",
+                f"The release command `{command}` ended with {status}.",
+                f"`rig logs build {job.app} v{job.version}` shows its output.",
+                output=log.tail(),
+            )
+
+
+def instance_specs(job: Job, build: Build, driver: Driver, counts: dict[str, int]) -> list[InstanceSpec]:
+    """The wanted instances of a release: ``counts`` says how many of each process type."""
+    commands = process_commands(build, job.config)
+    specs = []
+    for process, command in commands.items():
+        given = job.config.processes.get(process)
+        started = launch(build, job.paths, driver, command=command, env=job.env)
+        specs += [
+            InstanceSpec(
+                app=job.app,
+                version=job.version,
+                process=process,
+                index=index,
+                argv=started.argv,
+                env=started.env,
+                cwd=started.cwd,
+                mounts=started.mounts,
+                stop_timeout=given.stop_timeout if given else 10,
+                memory=given.memory if given else 0,
+                port=process == WEB,
+            )
+            for index in range(1, counts.get(process, 1) + 1)
+        ]
+    return specs
+
+
+async def end_leftovers(job: Job, nodepaths: NodePaths, driver: Driver) -> None:
+    """End what still runs of a build or release command whose node was killed."""
+    await abandon(job.paths, driver)
+    handle = driver.adopt(_release_folder(nodepaths, job))
+    if handle is not None and driver.alive(handle):
+        await driver.stop(handle)
+
+
+def _release_folder(paths: NodePaths, job: Job) -> Path:
+    """Where the state of a running release command lies."""
+    return paths.app(*split_app(job.app)) / "releases" / f"v{job.version}.running"
+
+
+def _fresh_source(store: Store, bundle: str, paths: BuildPaths) -> None:
+    """Lay the source out anew: what an interrupted build left of it may have been changed by that build."""
+    shutil.rmtree(paths.root, ignore_errors=True)
+    paths.root.mkdir(parents=True, mode=0o700)
+    materialise(store, bundle, paths.source)
+
+
+def _keep(log: Path, kept: Path) -> None:
+    """Copy a build's log to its release: the next attempt at the same build writes the first file anew."""
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if log.exists():
+        partial = kept.with_suffix(".partial")
+        shutil.copyfile(log, partial)
+        partial.replace(kept)
