@@ -16,10 +16,15 @@ from events.upcast import UPCASTERS, upcast
 
 MODULES: dict[str, str] = {
     "account": "events.account",
+    "app": "events.app",
     "auth": "events.account",
     "command": "events.command",
+    "deploy": "events.app",
+    "network": "events.network",
+    "node": "events.node",
     "role": "events.account",
     "token": "events.account",
+    "witness": "events.witness",
 }
 """What stands before the first dot of a fact's ``type`` → the module that defines it."""
 

@@ -56,13 +56,23 @@ def unavailable(path: str, error: Exception) -> RigError:
         reason, hint = error.strerror or reason, f"make the folder of {path} writable, or set RIG_HOME to one that is"
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         reason, hint = "another process holds it", "try again; `fuser` on the file names the process"
-    elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+    elif is_read_only(error):
         reason = "it cannot be written: the file, its folder or the file system is read-only"
         hint = f"make {path} and its folder writable, or set RIG_HOME to a folder that is"
     elif name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         reason = f"the disk did not take it ({error}): it is full, failing, or a limit on file sizes was reached"
         hint = "make room on the disk, then run the command again; nothing was recorded"
-    elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    elif is_damage(error):
         reason = f"it is damaged ({error})"
         hint = "run `rig journal verify` to see how far it can be trusted, and restore it from a backup"
     return RigError("journal_unavailable", f"The journal {path} is not available: {reason}.", hint)
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether the file, its folder or the file system cannot be written."""
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"))
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the file is no whole SQLite database."""
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

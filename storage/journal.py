@@ -17,7 +17,7 @@ from rig.kernel.ids import SystemClock
 from rig.kernel.ports import Clock, Draft, OutboxRow, Recorded, Settled, Stamp
 from storage import files, keys, record
 from storage.checkpoint import KEPT_EVERY, Checkpoint, sign
-from storage.database import connect, transaction, unavailable
+from storage.database import connect, is_damage, is_read_only, transaction, unavailable
 from storage.merkle import Frontier, leaf_hash
 from storage.pin import Pin
 from storage.projections import runner
@@ -46,6 +46,8 @@ class Journal:
         self._keys: keys.Keys | None = None
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
+        self._fault: RigError | None = None
+        """Why neither reading nor writing is possible; `verify` and `info` still are."""
         # Two locks: who reads in one thread does not wait for the disk of who writes in another.
         self._writing = RLock()
         self._reading = RLock()
@@ -64,18 +66,21 @@ class Journal:
 
         ``origin`` is the part that it plays (``client``, ``node``): its pin is kept under this name in ``pins/`` beside
         it. ``timeout`` is how long an append waits for other processes, in seconds. A journal that can be read and not
-        written opens, and refuses to append. Raises `RigError` ``journal_unavailable``.
+        written opens, and refuses to append; a damaged one opens too, and can only be verified. Raises `RigError`
+        ``journal_unavailable``.
         """
         journal = cls(os.path.abspath(os.fspath(path)), origin, projections, clock or SystemClock(), timeout)
         try:
             journal._create()
             journal._prepare()
-        except (OSError, sqlite3.Error) as error:
+        except BaseException as error:
             journal.close()
-            raise unavailable(journal.path, error) from error
-        except BaseException:
-            journal.close()
-            raise
+            if not isinstance(error, OSError | sqlite3.Error):
+                raise
+            fault = unavailable(journal.path, error)
+            if not is_damage(error):
+                raise fault from error
+            journal._fault = fault
         return journal
 
     def append(
@@ -187,7 +192,7 @@ class Journal:
             try:
                 runner.bring_up(self._write_connection(), self.path, self._projections)
             except (OSError, sqlite3.Error) as error:
-                if not _is_read_only(error):
+                if not is_read_only(error):
                     raise unavailable(self.path, error) from error
 
     def _append(
@@ -224,7 +229,7 @@ class Journal:
             )
             data = record.encode(made)
             tip, last_at = leaf_hash(data), at
-            connection.execute(record.INSERT, record.row(made, data, tip))
+            connection.execute(record.INSERT, (made.pos, data.decode(), tip, *record.columns(made)))
             frontier.append(tip)
             recorded.append(record.view(made, draft.fact))
             if frontier.size % KEPT_EVERY == 0 or len(recorded) == len(drafts):
@@ -291,6 +296,8 @@ class Journal:
         return self._keys
 
     def _write_connection(self) -> sqlite3.Connection:
+        if self._fault is not None:
+            raise self._fault
         if self._writer is None:
             self._writer = connect(self.path, timeout=self._timeout)
         return self._writer
@@ -298,6 +305,8 @@ class Journal:
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query on the reading connection, to its end: an open cursor would hold up every writer."""
         with self._reading:
+            if self._fault is not None:
+                raise self._fault
             try:
                 if self._reader is None:
                     self._reader = connect(self.path, read_only=True, timeout=self._timeout)
@@ -334,7 +343,3 @@ def _enqueue(connection: sqlite3.Connection, row: OutboxRow) -> None:
         "INSERT INTO outbox(key, idem, fingerprint, body, state) VALUES (?, ?, ?, ?, 'pending')",
         (row.key, row.idem, bytes.fromhex(row.fingerprint), row.body.decode()),
     )
-
-
-def _is_read_only(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))

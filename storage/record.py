@@ -18,11 +18,9 @@ MAX_RECORD = 1 << 20
 GENESIS = b"\x00" * 32
 """What the first record names as the leaf before it."""
 
-COLUMNS = (
-    "pos", "rec", "leaf", "id", "stream", "ver", "type", "at",
-    "actor", "outcome", "target", "session", "corr", "src", "idem",
-)  # fmt: skip
-INSERT = f"INSERT INTO event({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - constants
+COLUMNS = "id, stream, ver, type, at, actor, outcome, target, session, corr, src, idem"
+"""The columns that are made from the record, as :func:`columns` gives their values."""
+INSERT = f"INSERT INTO event(pos, rec, leaf, {COLUMNS}) VALUES (?, ?, ?, {', '.join('?' * 12)})"  # noqa: S608 - constants
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,10 +104,10 @@ def parse(data: str | bytes) -> Record:
     return _decoder.decode(data)
 
 
-def row(record: Record, data: bytes, leaf: bytes) -> tuple[Any, ...]:
-    """The values of :data:`COLUMNS`. An empty text is NULL: it takes no room in an index."""
+def columns(record: Record) -> tuple[Any, ...]:
+    """The values of all columns that are made from the record. An empty text is NULL: it takes no room in an index."""
     return (
-        record.pos, data.decode(), leaf, record.id, record.stream, record.ver, record.type, int(record.at),
+        record.id, record.stream, record.ver, record.type, int(record.at),
         record.actor or None, record.outcome or None, record.target or None, record.session or None,
         record.corr or None, record.src or None, record.idem or None,
     )  # fmt: skip

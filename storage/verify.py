@@ -26,7 +26,11 @@ MAX_FINDINGS = 1000
 UNPROVEN = frozenset({"NO_PIN", "BAD_PIN", "NO_KEY", "UNREADABLE"})
 """Findings that show no tampering, but leave something that cannot be told."""
 
-COLUMNS = ", ".join(record.COLUMNS)
+READ_RECORDS = f"""
+SELECT pos, CAST(rec AS BLOB), leaf, {record.COLUMNS} FROM event
+WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?"""  # noqa: S608 - constants
+"""`rec` as bytes: what was edited need not be UTF-8 any more."""
+OUT_OF_REACH = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
 
 
 def verify(path: str, key_path: str, pin: Pin, *, timeout: float = 10.0) -> Verification:
@@ -35,7 +39,8 @@ def verify(path: str, key_path: str, pin: Pin, *, timeout: float = 10.0) -> Veri
     try:
         check.run(key_path, pin, timeout)
     except (sqlite3.Error, OSError) as error:
-        check.find("UNREADABLE", f"the file cannot be read: {error}")
+        away = isinstance(error, OSError) or getattr(error, "sqlite_errorname", "").startswith(OUT_OF_REACH)
+        check.find("UNREADABLE" if away else "DAMAGED", f"the file cannot be read: {error}")
     except Exception as error:  # a file made by somebody else may break anything, and that has to be told, not raised
         check.find("DAMAGED", f"checking it failed: {type(error).__name__}: {error}")
     return check.report()
@@ -161,10 +166,9 @@ class _Check:
         self.notes.setdefault(checkpoint.size, []).append(("the signed checkpoint", checkpoint))
 
     def _check_records(self, connection: sqlite3.Connection, end: int) -> None:
-        query = f"SELECT {COLUMNS} FROM event WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT {PAGE}"  # noqa: S608
         after, expected = -1, 0
         self._compare_roots(0)
-        while page := connection.execute(query, (after, end)).fetchall():
+        while page := self._read_page(connection, after, end):
             for row in page:
                 if row[0] != expected:
                     self.find("GAP", f"records {expected} to {row[0] - 1} are missing", expected, row[0] - 1)
@@ -174,10 +178,17 @@ class _Check:
             after = page[-1][0]
         self.root = self.frontier.root().hex() if self.frontier else ""
 
+    def _read_page(self, connection: sqlite3.Connection, after: int, end: int) -> list[tuple[Any, ...]]:
+        try:
+            return connection.execute(READ_RECORDS, (after, end, PAGE)).fetchall()
+        except sqlite3.OperationalError:
+            # A column that is not UTF-8 any more must not hide the records around it.
+            connection.text_factory = lambda data: data.decode(errors="surrogateescape")
+            return connection.execute(READ_RECORDS, (after, end, PAGE)).fetchall()
+
     def _check_record(self, row: tuple[Any, ...], *, after_gap: bool) -> None:
-        pos, rec, leaf = row[0], row[1], row[2]
+        pos, data, leaf = row[:3]
         self.size += 1
-        data = rec.encode() if isinstance(rec, str) else bytes(rec)
         if sha256(b"\x00" + data).digest() != leaf:
             self.find("EDITED", f"record {pos} was edited: its hash is no longer the one that was kept", pos)
         elif not canonical.is_canonical(data):
@@ -186,7 +197,7 @@ class _Check:
             parsed = record.parse(data)
             if not after_gap and parsed.prev != self.tip.hex():
                 self.find("CHAIN_BREAK", f"record {pos} does not follow the one before it", pos)
-            if record.row(parsed, data, leaf) != row:
+            if (parsed.pos, *record.columns(parsed)) != (pos, *row[3:]):
                 self.find("COLUMN_MISMATCH", f"record {pos} says something else than the columns made from it", pos)
         except ValueError as error:
             self.find("EDITED", f"record {pos} is no record: {error}", pos)

@@ -1,0 +1,74 @@
+"""Journals to test with."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from events.command import CommandCompleted, CommandReceived
+from rig.kernel.ports import Draft, Stamp
+from storage.journal import Journal
+from storage.projections.audit import AuditProjection
+from storage.projections.base import Projection
+
+START = 1_780_000_000_000_000_000
+
+
+class FakeClock:
+    """Time that goes on by a second with every look at it, or as it is told."""
+
+    def __init__(self, at: int = START) -> None:
+        self.at = at
+
+    def now(self) -> int:
+        self.at += 1_000_000_000
+        return self.at
+
+
+def stamp(actor: str = "user:ana", id: str = "cmd-1") -> Stamp:
+    return Stamp(id=id, actor=actor, at=START, src="laptop", corr=id, client="rig/0")
+
+
+def received(stream: str = "command:1", command: str = "network.create", target: str = "demo") -> Draft:
+    return Draft(stream=stream, fact=CommandReceived(command=command), target=target, outcome="unknown")
+
+
+def completed(stream: str = "command:1", command: str = "network.create", outcome: str = "success") -> Draft:
+    fact = CommandCompleted(command=command, exit=0 if outcome == "success" else 1)
+    return Draft(stream=stream, fact=fact, target="demo", outcome=outcome)
+
+
+def open_journal(folder: Path, *projections: Projection, **options: Any) -> Journal:
+    options.setdefault("clock", FakeClock())
+    return Journal.open(
+        folder / "journal.sqlite", origin="client", projections=projections or (AuditProjection(),), **options
+    )
+
+
+def fill(folder: Path, count: int) -> None:
+    """A journal of ``count`` records, closed again."""
+    with open_journal(folder) as journal:
+        for number in range(count):
+            journal.append([received(f"command:{number}")], stamp(id=f"cmd-{number}"))
+
+
+def tamper(folder: Path, *statements: str | tuple[str, tuple[Any, ...]]) -> None:
+    """Change the file as somebody would who can write it: without the triggers."""
+    with closing(sqlite3.connect(folder / "journal.sqlite", isolation_level=None)) as connection:
+        for (trigger,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{trigger}"')
+        for statement in statements:
+            sql, parameters = statement if isinstance(statement, tuple) else (statement, ())
+            connection.execute(sql, parameters)
+
+
+def findings(folder: Path) -> tuple[str, list[str]]:
+    """Verdict and codes of `verify`."""
+    from storage.pin import Pin
+    from storage.verify import verify
+
+    path = folder / "journal.sqlite"
+    report = verify(str(path), str(folder / "journal.key"), Pin(str(folder / "pins"), "client"))
+    return report.verdict, [finding.code for finding in report.findings]

@@ -1,0 +1,217 @@
+"""Several processes at once, killed ones, and disks that do not take it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from rig.kernel.errors import RigError
+from storage import keys
+from storage.pin import Pin
+from tests.storage.support import completed, fill, findings, open_journal, received, stamp
+
+NOBODY = 65534
+if sys.platform == "win32":
+    pytest.skip("processes are killed and limited as POSIX does it", allow_module_level=True)
+
+
+def start(folder: Path, count: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.storage.appender", str(folder), str(count)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def recorded_ids(folder: Path) -> list[str]:
+    with open_journal(folder) as journal:
+        return [record.id for record in journal.read(limit=100_000)]
+
+
+def test_eight_processes_that_begin_together_lose_nothing(tmp_path: Path) -> None:
+    """None of them finds a journal: they race for folder, key, schema and projections too."""
+    folder = tmp_path / "home"
+    writers = [start(folder, 12) for _ in range(8)]
+    printed = [writer.communicate()[0].split() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * 8
+    assert [len(ids) for ids in printed] == [12] * 8
+    ids = recorded_ids(folder)
+    assert sorted(ids) == sorted(id for own in printed for id in own)
+    for own in printed:
+        assert [id for id in ids if id in own] == own
+    assert findings(folder) == ("verified", [])
+    with open_journal(folder) as journal:
+        assert next(journal.rows("SELECT count(*) AS n FROM audit"))["n"] == 96
+        assert journal.info().pinned == 96
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    acknowledged: set[str] = set()
+    for round in range(5):
+        writers = [start(tmp_path, 0) for _ in range(3)]
+        for number, writer in enumerate(writers):
+            assert writer.stdout is not None
+            for _ in range(2 + 3 * round + number):
+                acknowledged.add(writer.stdout.readline().strip())
+            writer.send_signal(signal.SIGKILL)
+        for writer in writers:
+            rest, _ = writer.communicate()
+            # The last line may have been cut off by the kill.
+            acknowledged.update(line.strip() for line in rest.splitlines(keepends=True) if line.endswith("\n"))
+        assert findings(tmp_path) == ("verified", [])
+    assert len(acknowledged) > 5 * 3 * 2
+    assert acknowledged <= set(recorded_ids(tmp_path))
+
+
+def test_threads_of_one_process_share_a_journal(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+
+        def work(name: int) -> None:
+            for number in range(10):
+                journal.append([received(f"command:{name}-{number}")], stamp(id=f"{name}-{number}"))
+                assert journal.stream(f"command:{name}-{number}")
+
+        threads = [Thread(target=work, args=(name,)) for name in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [record.pos for record in journal.read()] == list(range(40))
+    assert findings(tmp_path) == ("verified", [])
+
+
+def test_one_of_several_processes_makes_the_key(tmp_path: Path) -> None:
+    code = "import sys; from storage.keys import create; create(sys.argv[1], 'client'); print(open(sys.argv[1]).read())"
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", f"import rig; {code}", str(tmp_path / "journal.key")],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        for _ in range(6)
+    ]
+    assert len({maker.communicate()[0] for maker in makers}) == 1
+    assert [maker.returncode for maker in makers] == [0] * 6
+    assert os.listdir(tmp_path) == ["journal.key"]
+    assert keys.load(str(tmp_path / "journal.key")) is not None
+
+
+def test_a_pin_only_moves_forward(tmp_path: Path) -> None:
+    fill(tmp_path, 1)
+    pin = Pin(str(tmp_path / "pins"), "client")
+    old = pin.read()
+    with open_journal(tmp_path) as journal:
+        journal.append([completed("command:0")], stamp())
+    new = pin.read()
+    assert old is not None
+    assert new is not None
+    pin.advance(old)
+    assert pin.read() == new
+
+
+def test_a_process_that_holds_the_lock_is_named_as_the_reason(tmp_path: Path) -> None:
+    fill(tmp_path, 1)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with open_journal(tmp_path, timeout=0.05) as journal:
+            assert len(journal.read()) == 1
+            with pytest.raises(RigError, match="another process holds it") as raised:
+                journal.append([completed("command:0")], stamp())
+            assert raised.value.code == "journal_unavailable"
+            other.execute("ROLLBACK")
+            journal.append([completed("command:0")], stamp())
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    fill(tmp_path, 20)
+    size = (tmp_path / "journal.sqlite").stat().st_size
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    acknowledged = 0
+    with open_journal(tmp_path) as journal:
+
+        def append_until_it_fails() -> None:
+            nonlocal acknowledged
+            for number in range(1000):
+                journal.append([received(f"command:full-{number}")], stamp())
+                acknowledged += 1
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 8192, limit[1]))
+        try:
+            with pytest.raises(RigError, match="the disk did not take it") as raised:
+                append_until_it_fails()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        assert raised.value.code == "journal_unavailable"
+        assert "make room" in raised.value.hint
+        assert findings(tmp_path) == ("verified", [])
+        assert len(journal.read()) == 20 + acknowledged
+        journal.append([received("command:after")], stamp())
+        assert len(journal.read()) == 21 + acknowledged
+    assert findings(tmp_path) == ("verified", [])
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Without root's right to write everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def shared_folder() -> Iterator[Path]:
+    """A folder that an unprivileged user reaches, which pytest's own are not."""
+    folder = Path(tempfile.mkdtemp())
+    fill(folder, 2)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_read_only_journal_is_read_and_refuses_to_append(shared_folder: Path) -> None:
+    (shared_folder / "pins").chmod(0o555)
+    for path in shared_folder.rglob("*"):
+        if os.geteuid() == 0:
+            os.chown(path, NOBODY, NOBODY)
+        if path.is_file():
+            path.chmod(0o400)
+    shared_folder.chmod(0o555)
+    try:
+        with unprivileged(), open_journal(shared_folder) as journal:
+            assert len(journal.read()) == 2
+            with pytest.raises(RigError) as raised:
+                journal.append([completed("command:0")], stamp())
+            assert journal.verify().verdict == "verified"
+            assert len(list(journal.rows("SELECT * FROM audit"))) == 2
+    finally:
+        shared_folder.chmod(0o755)
+        (shared_folder / "pins").chmod(0o755)
+    assert raised.value.code == "journal_unavailable"
+    assert "writable" in raised.value.hint
+
+
+def test_a_journal_that_cannot_be_made_says_why(shared_folder: Path) -> None:
+    shared_folder.chmod(0o555)
+    with unprivileged(), pytest.raises(RigError) as raised:
+        open_journal(shared_folder / "new")
+    shared_folder.chmod(0o755)
+    assert raised.value.code == "journal_unavailable"
+    assert "RIG_HOME" in raised.value.hint
