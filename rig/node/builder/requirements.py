@@ -132,6 +132,4 @@ def _is_local(line: str) -> bool:
     if line.startswith("-"):
         return False
     name = line.split(";", maxsplit=1)[0].strip()
-    return (
-        "file:" in name or name.startswith((".", "/")) or ("/" in name and "://" not in name) or name.endswith(".whl")
-    )
+    return "file:" in name or ("://" not in name and (name.startswith(".") or "/" in name or name.endswith(".whl")))

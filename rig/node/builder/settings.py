@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from rig.contract.names import VARIABLE_PATTERN
 from rig.kernel.errors import RigError
@@ -23,40 +23,40 @@ ALLOWED = (
 _NAME = re.compile(VARIABLE_PATTERN)
 
 
-def build_settings(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The variables of ``environ`` that builds get, and warnings about those that were held back.
+def build_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables of the node's environment that every build gets.
 
-    A URL with a user or password in it is a secret and is let through only where `RIG_NODE_BUILD_ENV` names its
+    A URL with a user or password in it is a secret, and is let through only where `RIG_NODE_BUILD_ENV` names its
     variable. Raises `RigError` ``bad_config`` where that names something impossible, or a variable of rig's.
     """
-    settings: dict[str, str] = {}
-    warnings: list[str] = []
-    for name in ALLOWED:
-        value = environ.get(name, "")
-        if not value:
-            continue
-        if _has_credentials(value):
-            warnings.append(
-                f"{name} holds credentials and is kept from builds; {EXTRA_VARIABLE}={name} lets every build see them"
-            )
-        else:
-            settings[name] = value
-    for name in filter(None, (part.strip() for part in environ.get(EXTRA_VARIABLE, "").split(","))):
-        if not _NAME.match(name) or name.upper().startswith("RIG_"):
+    settings = {name: environ[name] for name in ALLOWED if environ.get(name) and not _has_credentials(environ[name])}
+    return settings | {name: environ[name] for name in _extra(environ) if name in environ}
+
+
+def held_back(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Warnings for the operator: what builds do not get because it holds credentials."""
+    extra = _extra(environ)
+    return [
+        f"{name} holds credentials and is kept from builds; {EXTRA_VARIABLE}={name} would show them to every build"
+        for name in ALLOWED
+        if name not in extra and _has_credentials(environ.get(name, ""))
+    ]
+
+
+def _extra(environ: Mapping[str, str]) -> list[str]:
+    names = [part.strip() for part in environ.get(EXTRA_VARIABLE, "").split(",") if part.strip()]
+    for name in names:
+        well_formed = _NAME.match(name) is not None
+        if not well_formed or name.upper().startswith("RIG_"):
             raise RigError(
                 "bad_config",
                 f"{EXTRA_VARIABLE} names `{name}`, which "
-                + ("belongs to rig" if _NAME.match(name) else "is no name of a variable"),
+                + ("belongs to rig" if well_formed else "is no name of a variable"),
                 f"start the node with {EXTRA_VARIABLE}=NAME,NAME",
             )
-        if name in environ:
-            settings[name] = environ[name]
-            warnings = [warning for warning in warnings if not warning.startswith(f"{name} ")]
-    return settings, warnings
+    return names
 
 
 def _has_credentials(value: str) -> bool:
-    """Whether one of the URLs in ``value`` has a userinfo part (RFC 3986, section 3.2.1)."""
-    return any("@" in urlsplit(word).netloc for word in value.split() if "//" in word) or (
-        "//" not in value and "@" in value
-    )
+    """Whether a URL in ``value`` has a userinfo part (RFC 3986, section 3.2.1), or a bare ``user:word@host``."""
+    return re.search(r"(?:^|\s|//)[^/\s]*@", value) is not None
