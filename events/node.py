@@ -1,0 +1,44 @@
+"""The stream of the node itself, ``node``: when it ran, and how."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from events.base import Fact, Happened
+
+
+class NodeStarted(Fact, frozen=True, kw_only=True):
+    """The node is up: it has taken over what ran, and answers."""
+
+    type: ClassVar[str] = "node.started"
+
+    version: str
+    isolation: str
+    domain: str
+
+
+class NodeStopped(Fact, frozen=True, kw_only=True):
+    """The node ended as it was asked to. ``apps``: its apps and the edge were stopped with it."""
+
+    type: ClassVar[str] = "node.stopped"
+
+    apps: bool = False
+
+
+class NodeState(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the node runs, as far as the record tells; a killed node leaves no ``node.stopped``."""
+
+    running: bool = False
+    since: int = 0
+
+
+def evolve(state: NodeState, fact: Fact, happened: Happened) -> NodeState:
+    """Fold one fact into the state."""
+    match fact:
+        case NodeStarted():
+            return NodeState(running=True, since=happened.at)
+        case NodeStopped():
+            return NodeState(running=False, since=happened.at)
+    return state

@@ -1,0 +1,231 @@
+"""The node's composition root: builds its parts, in the order in which they need each other, and takes them down."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from aiohttp import web
+
+from events.base import Fact
+from events.node import NodeStarted, NodeStopped
+from rig import __version__
+from rig.kernel.errors import RigError
+from rig.kernel.ids import SystemClock
+from rig.node.accounts import http as accounts_http
+from rig.node.accounts.accounts import Accounts
+from rig.node.accounts.people import account_name
+from rig.node.accounts.principal import Principal
+from rig.node.builder.settings import held_back
+from rig.node.bundles import http as bundles_http
+from rig.node.bundles.store import Store
+from rig.node.deploy.deployer import Deployer
+from rig.node.deploy.logs import KeptBuildLogs
+from rig.node.deploy.routing import Routing
+from rig.node.edge.caddy import Edge
+from rig.node.edge.config import EdgeOptions
+from rig.node.http import openapi
+from rig.node.http.api import Api
+from rig.node.http.problems import problems
+from rig.node.lifecycle import Lifecycle, stop_requested
+from rig.node.node import Node, Recorder, Writer
+from rig.node.paths import NodePaths
+from rig.node.policy import Policy
+from rig.node.runtime.driver import IsolationName
+from rig.node.runtime.isolation import choose, probe
+from rig.node.runtime.process import ProcessDriver
+from rig.node.supervisor.supervisor import Supervisor
+from rig.node.world import FoldingJournal, World
+from storage.journal import Journal
+from storage.projections.audit import AuditProjection
+from storage.projections.releases import ReleasesProjection
+
+log = logging.getLogger("rig.node")
+
+
+class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What `python -m rig.node` was told."""
+
+    home: Path
+    api_port: int = 0
+    edge_port: int = 0
+    domain: str = ""
+    isolation: Literal["auto", "bubblewrap", "none"] = "auto"
+
+
+class Stores:
+    """The bundle stores, one for each network."""
+
+    def __init__(self, paths: NodePaths) -> None:
+        self._paths = paths
+        self._stores: dict[str, Store] = {}
+
+    def __call__(self, network: str) -> Store:
+        if network not in self._stores:
+            self._stores[network] = Store(self._paths.store(network))
+        return self._stores[network]
+
+    def complete(self, network: str, bundle: str) -> bool:
+        """Whether a bundle was committed."""
+        try:
+            self(network).bundle(bundle)
+        except RigError as error:
+            if error.code != "not_found":
+                raise
+            return False
+        return True
+
+    def close(self) -> None:
+        for store in self._stores.values():
+            store.close()
+
+
+class Ports:
+    """`rig.node.ports.NodePorts` for one request."""
+
+    def __init__(
+        self,
+        principal: Principal,
+        world: World,
+        accounts: Accounts,
+        bundles: Stores,
+        runtime: Deployer,
+        build_logs: KeptBuildLogs,
+        routing: Routing,
+        isolation: IsolationName,
+    ) -> None:
+        self.principal = principal
+        self.world = world
+        self.accounts = accounts
+        self.bundles = bundles
+        self.runtime = runtime
+        self.build_logs = build_logs
+        self.isolation = isolation
+        self.network_domain = routing.network_domain
+        self.hostname = routing.hostname
+        self.url = routing.url
+
+
+async def serve(options: NodeOptions) -> None:
+    """Run a node until it is told to stop. Raises `RigError` where it cannot start."""
+    paths = NodePaths(options.home)
+    with Lifecycle(paths) as life:
+        asked = stop_requested()
+        previous = life.previous
+        domain = options.domain or (previous.domain if previous else "") or "localhost"
+        public = domain != "localhost"
+        isolation = choose(options.isolation, public=public)
+        if isolation == "none":
+            log.warning("apps are not kept apart: isolation is off (%s)", probe() or "as asked")
+        for warning in held_back():
+            log.warning("%s", warning)
+        async with AsyncExitStack() as stack:
+            listening = life.listen_api(options.api_port)
+            stack.callback(listening.close)
+            api_url = f"http://127.0.0.1:{listening.port}"
+            edge = Edge(paths.edge, EdgeOptions(domain=domain, tls="acme" if public else "off", port=options.edge_port))
+            parts = await _build(paths, edge, isolation, domain, lambda: api_url, stack)
+            runner = web.AppRunner(parts.web, access_log=None, shutdown_timeout=2.0)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            for each in listening.sockets:
+                await web.SockSite(runner, each).start()
+            fact = NodeStarted(version=__version__, isolation=isolation, domain=domain)
+            await parts.record(fact)
+            edge_url = edge.url(domain)
+            life.ready(
+                api=api_url,
+                edge=edge_url,
+                api_port=listening.port,
+                edge_port=edge.port,
+                domain=domain,
+                isolation=isolation,
+            )
+            log.info("ready: API %s, apps %s, isolation %s", api_url, edge_url, isolation)
+            everything = await asked == "everything"
+            await parts.record(NodeStopped(apps=everything))
+            await parts.deployer.close()
+            if everything:
+                await parts.supervisor.stop_all()
+                await edge.stop()
+            await parts.supervisor.close()
+            await edge.close()
+        life.ended(everything=everything)
+
+
+class Parts(msgspec.Struct):
+    """What :func:`serve` needs of a node that was built."""
+
+    web: web.Application
+    deployer: Deployer
+    supervisor: Supervisor
+    recorder: Recorder
+    writer: Writer
+
+    async def record(self, fact: Fact) -> None:
+        """Put a fact about the node itself on its record."""
+        await self.writer.run(lambda: self.recorder.now("node", fact, target="node", outcome="success"))
+
+
+async def _build(
+    paths: NodePaths, edge: Edge, isolation: IsolationName, domain: str, url: Callable[[], str], stack: AsyncExitStack
+) -> Parts:
+    clock = SystemClock()
+    world = World()
+    stored = Journal.open(paths.journal, origin="node", projections=(AuditProjection(), ReleasesProjection()))
+    stack.callback(stored.close)
+    await asyncio.to_thread(world.replay, stored)
+    journal = FoldingJournal(stored, world)
+    writer = Writer()
+    stack.callback(writer.close)
+    recorder = Recorder(journal, writer, clock)
+
+    def record_account(*, stream: str, fact: Fact, target: str, outcome: str, actor: str, src: str) -> None:
+        writer.wait(lambda: recorder.now(stream, fact, target=target, outcome=outcome, actor=actor, src=src))
+
+    accounts = Accounts.open(paths, owner=account_name(getpass.getuser()), url=url, record=record_account)
+    stack.callback(accounts.close)
+    stores = Stores(paths)
+    stack.callback(stores.close)
+    await edge.start()
+    routing = Routing(edge, world)
+    driver = ProcessDriver(isolation)
+    build_logs = KeptBuildLogs(paths, world)
+
+    def ports_for(principal: Principal) -> Ports:
+        return Ports(principal, world, accounts, stores, deployer, build_logs, routing, isolation)
+
+    node = Node(journal, world, writer, recorder, ports_for)
+    supervisor = Supervisor(driver, paths, on_change=node.on_instance_change)
+    deployer = Deployer(world, paths, driver, supervisor, routing, stores, recorder)
+    await deployer.start()
+    node.attach(deployer)
+
+    async def authenticate(request: web.Request) -> Principal:
+        return await accounts_http.authenticate(request, accounts)
+
+    async def authorize(request: web.Request, network: str) -> None:
+        """Bundles may be sent to a network that is there, or by whoever may make it."""
+        policy = Policy(await authenticate(request))
+        if network in world.existing_networks():
+            policy.require("deploy", network, network)
+        else:
+            policy.require("deploy", "*", network)
+
+    application = web.Application(middlewares=[problems], client_max_size=2 << 20)
+    Api(node, authenticate, clock).add_routes(application)
+    accounts_http.add_routes(application, accounts)
+    bundles_http.add_routes(application, stores, authorize)
+    document = openapi.document(__version__)
+    application.router.add_get("/v1/openapi.json", lambda request: _json(document))
+    return Parts(application, deployer, supervisor, recorder, writer)
+
+
+async def _json(document: object) -> web.Response:
+    return web.json_response(document)

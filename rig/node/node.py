@@ -1,0 +1,152 @@
+"""The node at work: one asyncio process, with one thread for all that it decides and writes.
+
+The event loop serves requests and watches processes. Every command is dispatched in the writer thread, one after the
+other, so that a decision still holds when its facts are appended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from events.app import AppCrashed
+from events.base import Fact
+from rig import __version__
+from rig.contract.base import Command, Reply
+from rig.kernel.bus import Bus
+from rig.kernel.ids import uuid7
+from rig.kernel.ports import Clock, Draft, Recorded, Stamp
+from rig.node.accounts.principal import Principal
+from rig.node.deploy.deployer import Deployer, guarded
+from rig.node.policy import Policy
+from rig.node.ports import NodePorts
+from rig.node.supervisor.model import InstanceInfo
+from rig.node.world import FoldingJournal, World
+
+T = TypeVar("T")
+
+log = logging.getLogger("rig.node")
+
+ACTOR = "system:node"
+"""The node itself, as its journal names it."""
+
+
+class Silence:
+    """Progress for a program that nobody watches."""
+
+    def step(self, text: str) -> None:
+        pass
+
+    def advance(self, done: int, total: int, unit: str = "bytes") -> None:
+        pass
+
+    def line(self, text: str) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
+        log.warning("%s", text)
+
+
+class Writer:
+    """The one thread in which the node decides and writes."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do ``work`` there. It is done to its end even if whoever waits for it has gone."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._executor, work))
+
+    def wait(self, work: Callable[[], T]) -> T:
+        """Do ``work`` there and block until it is done; never call it on the event loop or in that thread."""
+        return self._executor.submit(work).result()
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True)
+
+
+class Recorder:
+    """Puts facts that follow from no request on the node's record."""
+
+    def __init__(self, journal: FoldingJournal, writer: Writer, clock: Clock) -> None:
+        self._journal = journal
+        self._writer = writer
+        self._clock = clock
+
+    def now(self, stream: str, fact: Fact, *, target: str, outcome: str, actor: str = ACTOR, src: str = "") -> None:
+        """Append one fact, in the writer thread or before there is another."""
+        stamp = Stamp(id=uuid7(), actor=actor, at=self._clock.now(), src=src, client=f"rig/{__version__}")
+        self._journal.append([Draft(stream=stream, fact=fact, target=target, outcome=outcome)], stamp)
+
+    async def __call__(self, app: str, facts: list[Fact], *, outcome: str, cause: Recorded | None) -> None:
+        """Append facts about an app, under the actor and correlation of the record that caused them."""
+        stamp = Stamp(
+            id=uuid7(),
+            actor=cause.actor if cause else ACTOR,
+            at=self._clock.now(),
+            src=cause.src if cause else "",
+            corr=cause.corr if cause else "",
+            client=f"rig/{__version__}",
+        )
+        caus = cause.id if cause else ""
+        drafts = [Draft(stream=f"app:{app}", fact=fact, target=app, outcome=outcome, caus=caus) for fact in facts]
+        await self._writer.run(lambda: self._journal.append(drafts, stamp))
+
+
+class Node:
+    """Dispatches what the API brings, and tells the deployer what came of it."""
+
+    def __init__(
+        self,
+        journal: FoldingJournal,
+        world: World,
+        writer: Writer,
+        recorder: Recorder,
+        ports_for: Callable[[Principal], NodePorts],
+    ) -> None:
+        self._journal = journal
+        self._writer = writer
+        self._recorder = recorder
+        self._ports_for = ports_for
+        self._world = world
+        self._deployer: Deployer | None = None
+        self._background: set[asyncio.Task[None]] = set()
+
+    def attach(self, deployer: Deployer) -> None:
+        """From now on the deployer hears of every fact."""
+        self._deployer = deployer
+        loop = asyncio.get_running_loop()
+
+        def pass_on(record: Recorded) -> None:
+            loop.call_soon_threadsafe(deployer.hear, record)
+
+        self._world.listeners.append(pass_on)
+
+    async def dispatch(self, command: Command, stamp: Stamp, principal: Principal) -> tuple[Reply, list[str]]:
+        """Dispatch one command on behalf of ``principal``. Raises `RigError`."""
+        bus = Bus(
+            self._journal,
+            self._ports_for(principal),
+            Silence(),
+            handlers="rig.node.handlers",
+            policy=Policy(principal),
+            authoritative=True,
+        )
+        return await self._writer.run(lambda: bus.dispatch(command, stamp))
+
+    async def changed(self, app: str, seconds: float) -> None:
+        """Wait until something changes about an app, at most so long."""
+        if self._deployer is not None:
+            await self._deployer.changed(app, seconds)
+
+    def on_instance_change(self, app: str, info: InstanceInfo) -> None:
+        """Put an instance that is given up on the record."""
+        if info.state != "crashed":
+            return
+        fact = AppCrashed(name=app, instance=info.name, version=info.version, reason=info.reason)
+        task = asyncio.create_task(guarded(self._recorder(app, [fact], outcome="failure", cause=None)))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
