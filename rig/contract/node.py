@@ -15,7 +15,9 @@ from rig.contract.base import Command, Effect, Reply, opt
 FOLDER = "node"
 STATE_FILE = "node.json"
 LOG_FILE = "node.log"
-"""The node's folder under RIG_HOME, and what in it a client reads."""
+ERROR_FILE = "node.error.json"
+"""The node's folder under RIG_HOME, and what in it a client reads. The last one is the `ErrorBody` of a node that could
+not start."""
 
 DOMAIN_LIMIT = 125
 """253 characters of a DNS name (RFC 1035, section 2.3.4) less two labels of 63 with their dots, for app and network."""
@@ -51,6 +53,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     edge_port: Port = 0
     domain: Annotated[str, Meta(max_length=253)] = "localhost"
     isolation: Annotated[str, Meta(max_length=30)] = ""
+    serving: bool = False
+    """Whether apps and edge may run. They do so without the node where it was killed, or told to leave them."""
     ready_at: Annotated[str, Meta(max_length=40)] = ""
     """When the API listened; empty while the node is starting."""
 
@@ -68,6 +72,8 @@ class Node(Reply, frozen=True, kw_only=True):
     isolation: str = ""
     """``bubblewrap`` or ``none``: what keeps apps apart."""
     version: str = ""
+    serving: bool = False
+    """Whether apps are served. They may be while the node is stopped: it was killed, or stopped with --keep-apps."""
     pid: int = 0
     started_at: str = ""
     changed: bool = False

@@ -10,6 +10,7 @@ import msgspec
 
 from events.base import Fact
 from rig.contract.base import Command, Reply
+from rig.contract.node import Node, StartNode, StopNode
 
 if TYPE_CHECKING:
     from rig.contract.audit import JournalReport, Verification
@@ -163,6 +164,30 @@ class Platform(Protocol):
 
         ``key`` is the Idempotency-Key of a change.
         """
+        ...
+
+
+class NodeProcess(Protocol):
+    """The embedded Max node as a process of this machine. See `rig.clients.node_process`."""
+
+    def start(self, command: StartNode) -> Node:
+        """Start it in the background unless it runs, and wait until it answers. Several callers get the same node.
+
+        Raises `RigError`: ``conflict`` where it runs otherwise than ``command`` asks, ``missing_program``,
+        ``pending`` where it does not answer in time, or whatever the node itself failed with.
+        """
+        ...
+
+    def run(self, command: StartNode) -> Node:
+        """Run it in the foreground, to its end; signals are passed on to it."""
+        ...
+
+    def stop(self, command: StopNode) -> Node:
+        """Stop it, with or without its apps, and wait for its end. Nothing to do is a success."""
+        ...
+
+    def status(self) -> Node:
+        """How it is now."""
         ...
 
 
