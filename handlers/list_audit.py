@@ -16,10 +16,9 @@ _LAST = "\U0010ffff"
 def handle(command: ListAudit, context: Context[Any]) -> AuditLog:
     """The newest entries that match, newest first. The record is the local one: what was done from here."""
     where, parameters = conditions(command, context.stamp.at)
-    query = f"FROM audit WHERE {where}"
-    matched = next(context.journal.rows(f"SELECT count(*) AS n {query}", parameters))["n"]
-    rows = context.journal.rows(f"SELECT * {query} ORDER BY pos DESC LIMIT ?", (*parameters, command.limit))
-    return AuditLog(record="local", matched=matched, entries=[_entry(row) for row in rows])
+    query = f"SELECT * FROM audit WHERE {where} ORDER BY pos DESC LIMIT ?"  # noqa: S608 - values are parameters
+    entries = [_entry(row) for row in context.journal.rows(query, (*parameters, command.limit + 1))]
+    return AuditLog(record="local", more=len(entries) > command.limit, entries=entries[: command.limit])
 
 
 def conditions(command: ListAudit, now: int) -> tuple[str, tuple[Any, ...]]:

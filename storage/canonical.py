@@ -30,20 +30,14 @@ def encode(value: Any) -> bytes:
         raise ValueError("it is nested too deeply") from error
 
 
-def is_canonical(data: bytes) -> bool:
-    """Whether ``data`` is exactly what :func:`encode` gives for the value that it holds."""
-    try:
-        value = _decoder.decode(data)
-        return _encoder.encode(value) == data
-    except (ValueError, msgspec.MsgspecError, RecursionError):
-        return False
-
-
-def _refuse_float(text: str) -> None:
+def refuse_float(text: str) -> None:
+    """The ``float_hook`` of decoders whose values have to be canonical."""
     raise ValueError(f"{text} is no integer")
 
 
-_decoder = msgspec.json.Decoder(float_hook=_refuse_float)
+def writes(value: Any, data: bytes) -> bool:
+    """Whether ``data``, from which a decoder with :func:`refuse_float` made ``value``, is its canonical form."""
+    return _encoder.encode(value) == data
 
 
 def _check(value: Any, path: str) -> None:

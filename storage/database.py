@@ -7,6 +7,7 @@ checkpoint of a write-ahead log can go wrong (sqlite.org/wal.html, "the WAL-rese
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,13 +53,13 @@ def unavailable(path: str, error: Exception) -> RigError:
     """The error that a user sees when the journal cannot be opened or written."""
     name = getattr(error, "sqlite_errorname", "")
     reason, hint = str(error), f"look at {path}: `rig journal info` and `rig journal verify` tell more"
-    if isinstance(error, OSError):
-        reason, hint = error.strerror or reason, f"make the folder of {path} writable, or set RIG_HOME to one that is"
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         reason, hint = "another process holds it", "try again; `fuser` on the file names the process"
     elif is_read_only(error):
         reason = "it cannot be written: the file, its folder or the file system is read-only"
         hint = f"make {path} and its folder writable, or set RIG_HOME to a folder that is"
+    elif isinstance(error, OSError):
+        reason, hint = error.strerror or reason, f"look at the folder of {path}, or set RIG_HOME to another one"
     elif name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         reason = f"the disk did not take it ({error}): it is full, failing, or a limit on file sizes was reached"
         hint = "make room on the disk, then run the command again; nothing was recorded"
@@ -70,6 +71,8 @@ def unavailable(path: str, error: Exception) -> RigError:
 
 def is_read_only(error: BaseException) -> bool:
     """Whether the file, its folder or the file system cannot be written."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"))
 
 

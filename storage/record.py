@@ -50,7 +50,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """128 random bits, hexadecimal: without them a leaf hash would let a guess at a withheld record be checked."""
 
 
+class OpenRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record whose body was decoded too, as a check of its form needs it."""
+
+    body: Any
+
+
 _decoder = msgspec.json.Decoder(Record)
+_open_decoder = msgspec.json.Decoder(OpenRecord, float_hook=canonical.refuse_float)
 
 
 def make(
@@ -102,6 +109,11 @@ def _canonical(value: msgspec.Struct, type_: str) -> bytes:
 def parse(data: str | bytes) -> Record:
     """The record in ``event.rec``. Raises `msgspec.MsgspecError`."""
     return _decoder.decode(data)
+
+
+def parse_open(data: bytes) -> OpenRecord:
+    """As :func:`parse`, with the body as JSON values. Raises `ValueError` for a float in it, too."""
+    return _open_decoder.decode(data)
 
 
 def columns(record: Record) -> tuple[Any, ...]:

@@ -123,8 +123,8 @@ class AuditLog(Reply, frozen=True, kw_only=True):
 
     record: str
     """Whose record it is: ``local`` is what was done with rig on this machine."""
-    matched: int = 0
-    """How many entries match; ``entries`` are the newest of them."""
+    more: bool = False
+    """Whether older entries match too, beyond the limit."""
     entries: list[AuditEntry] = []
 
 

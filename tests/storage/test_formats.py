@@ -24,25 +24,33 @@ values = st.recursive(
 )
 
 
+def is_canonical(data: bytes) -> bool:
+    decoder = msgspec.json.Decoder(float_hook=canonical.refuse_float)
+    try:
+        return canonical.writes(decoder.decode(data), data)
+    except ValueError:
+        return False
+
+
 @given(values)
 def test_canonical_json_is_what_the_standard_library_writes(value: Any) -> None:
     expected = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     assert canonical.encode(value) == expected
-    assert canonical.is_canonical(expected)
+    assert is_canonical(expected)
     assert json.loads(expected) == value
 
 
 @given(values)
 def test_any_other_way_to_write_it_is_not_canonical(value: Any) -> None:
     spaced = json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
-    assert canonical.is_canonical(spaced) == (spaced == canonical.encode(value))
+    assert is_canonical(spaced) == (spaced == canonical.encode(value))
 
 
 @pytest.mark.parametrize(
     "data", [b'{"b":1,"a":2}', b'{"a":1,"a":2}', b"1.0", b"1e3", b'"\\u0061"', b"[1] ", b"", b"-0"]
 )
 def test_not_canonical(data: bytes) -> None:
-    assert not canonical.is_canonical(data)
+    assert not is_canonical(data)
 
 
 @pytest.mark.parametrize(

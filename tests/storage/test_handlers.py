@@ -73,7 +73,8 @@ def test_the_audit_log_is_filtered_newest_first(
 
 def test_the_answer_says_whose_record_it_is_and_how_much_there_is(journal: Journal) -> None:
     log = list_audit.handle(ListAudit(limit=1), context(journal))
-    assert (log.record, log.matched, len(log.entries)) == ("local", 3, 1)
+    assert (log.record, log.more, len(log.entries)) == ("local", True, 1)
+    assert not list_audit.handle(ListAudit(limit=3), context(journal)).more
     (entry,) = log.entries
     assert (entry.outcome, entry.ended_at, entry.actor, entry.src) == ("unknown", "", "user:ana", "laptop")
 

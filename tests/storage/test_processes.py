@@ -20,6 +20,7 @@ import pytest
 from rig.kernel.errors import RigError
 from storage import keys
 from storage.pin import Pin
+from storage.projections.releases import ReleasesProjection
 from tests.storage.support import completed, fill, findings, open_journal, received, stamp
 
 NOBODY = 65534
@@ -201,6 +202,8 @@ def test_a_read_only_journal_is_read_and_refuses_to_append(shared_folder: Path) 
                 journal.append([completed("command:0")], stamp())
             assert journal.verify().verdict == "verified"
             assert len(list(journal.rows("SELECT * FROM audit"))) == 2
+        with unprivileged(), open_journal(shared_folder, ReleasesProjection()) as journal:
+            assert len(journal.read()) == 2, "a projection that cannot be made must not hide the records"
     finally:
         shared_folder.chmod(0o755)
         (shared_folder / "pins").chmod(0o755)
