@@ -1,1 +1,217 @@
-"""The composition root: builds the adapters on first use."""
+"""The composition root of the command line: the one place that names adapters, and builds each on first use."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rig import __version__
+from rig.clients.contexts import FileContexts
+from rig.clients.home import Home, find_home
+from rig.clients.settings import FileSettings
+from rig.contract.base import Command, Reply
+from rig.contract.project import AppConfig, ProjectFile
+from rig.kernel.bus import Bus
+from rig.kernel.client import ClientPorts, Sources, Terminal
+from rig.kernel.errors import RigError
+from rig.kernel.ids import uuid7
+from rig.kernel.ports import Clock, NodeProcess, Platform, Progress, Stamp
+
+if TYPE_CHECKING:
+    from rig.clients.http import HttpTransport
+    from rig.clients.logins import ClientLogins
+    from rig.clients.oauth import OAuth
+    from rig.clients.project import Project
+    from rig.clients.tokens import Tokens
+    from rig.contract.accounts import Context
+    from storage.journal import Journal
+
+USER_AGENT = f"rig/{__version__}"
+
+
+class Client:
+    """One invocation's adapters; it is the `ClientPorts` of its handlers. A context manager: it closes the journal."""
+
+    def __init__(
+        self,
+        *,
+        progress: Progress,
+        terminal: Terminal,
+        context: str = "",
+        config: str = "",
+        flags: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.terminal = terminal
+        self._progress = progress
+        self._environ = environ
+        self._config = config
+        self._flags = {**(flags or {}), "context": context}
+        self._explicit = context
+        self._correlation = environ.get("RIG_CORRELATION", "")
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "journal" in self.__dict__:
+            self.journal.close()
+
+    # -- dispatch ---------------------------------------------------------------------------------------------------
+
+    def dispatch(self, command: Command) -> tuple[Reply, list[str]]:
+        """Put one command on the bus; gives its reply and the warnings that go with it. Raises `RigError`."""
+        stamp = self._stamp()
+        self._correlation = stamp.corr
+        return self._bus.dispatch(command, stamp)
+
+    def perform(self, command: Command) -> Reply:
+        """Dispatch another command under the same correlation; its warnings are told at once."""
+        reply, warnings = self.dispatch(command)
+        for warning in warnings:
+            self._progress.warn(warning)
+        return reply
+
+    def _stamp(self) -> Stamp:
+        identity = uuid7()
+        context = self._known_context()
+        account = context.account if context else ""
+        return Stamp(
+            id=identity,
+            actor=f"user:{account}" if account else f"os:{os_user(self._environ)}",
+            at=self.clock.now(),
+            src=socket.gethostname(),
+            corr=self._correlation or identity,
+            client=USER_AGENT,
+            context=context.name if context else "",
+        )
+
+    def _known_context(self) -> Context | None:
+        """The context of this invocation, if there is one: a command that needs none works without."""
+        try:
+            return self.contexts.current()
+        except RigError:
+            return None
+
+    @cached_property
+    def _bus(self) -> Bus[ClientPorts]:
+        return Bus(self.journal, self, self._progress, handlers="handlers")
+
+    # -- adapters ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def home(self) -> Home:
+        return find_home(self._environ)
+
+    @cached_property
+    def clock(self) -> Clock:
+        from rig.kernel.ids import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def settings(self) -> FileSettings:
+        return FileSettings(self._config or self.home.settings, self._environ, self._flags)
+
+    @cached_property
+    def contexts(self) -> FileContexts:
+        return FileContexts(self.home, self.settings, self._environ, self._explicit)
+
+    @property
+    def settled(self) -> bool:
+        """Whether a platform is known: a context, RIG_URL or `--context`."""
+        return bool(self._explicit or self._environ.get("RIG_URL") or self.contexts.all())
+
+    @cached_property
+    def journal(self) -> Journal:
+        from storage.journal import Journal
+        from storage.projections.audit import AuditProjection
+        from storage.projections.releases import ReleasesProjection
+
+        path = os.path.join(self.home.data, "journal.sqlite")
+        return Journal.open(path, origin="client", projections=(AuditProjection(), ReleasesProjection()))
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        from rig.clients.keychain import Vault
+        from rig.clients.logins import keychain_wanted
+        from rig.clients.tokens import Tokens
+
+        wanted = keychain_wanted(self.settings.get("keychain"), self.home)
+        vault = Vault(self.home, keychain=wanted, note=self.terminal.note)
+        return Tokens(self.home, self.contexts, vault, self._environ, self._oauth, self.clock)
+
+    @cached_property
+    def logins(self) -> ClientLogins:
+        from rig.clients.logins import ClientLogins
+
+        return ClientLogins(self.home, self.contexts, self.tokens, self._oauth, host=socket.gethostname())
+
+    def _oauth(self, url: str) -> OAuth:
+        from rig.clients.logins import open_oauth
+
+        return open_oauth(USER_AGENT)(url)
+
+    @cached_property
+    def transport(self) -> HttpTransport:
+        """HTTP to the platform of the current context. Raises `RigError` ``login_required`` without one."""
+        from rig.clients.http import HttpTransport
+
+        context = self.contexts.current()
+        return HttpTransport(context.url, lambda renew: self.tokens.access_token(context, renew), user_agent=USER_AGENT)
+
+    @cached_property
+    def platform(self) -> Platform:
+        from rig.clients.platform import HttpPlatform
+
+        return HttpPlatform(self.transport)
+
+    @cached_property
+    def sources(self) -> Sources:
+        from rig.clients.sources import FolderSources
+
+        return FolderSources(os.path.join(self.home.cache, "sources"), lambda: self.transport)
+
+    @cached_property
+    def node_process(self) -> NodeProcess:
+        from rig.clients.node_process import LocalNode
+
+        return LocalNode(self.home.node, self._environ)
+
+    def project(self, folder: str) -> ProjectFile:
+        """`rig.toml` of a folder; an empty one where there is none."""
+        return self._load_project(folder).file
+
+    def app_config(self, folder: str) -> AppConfig:
+        """The part of `rig.toml` that a release keeps."""
+        return self._load_project(folder).config
+
+    def _load_project(self, folder: str) -> Project:
+        from rig.clients.project import load_project
+
+        return load_project(folder)
+
+    def open_browser(self, url: str) -> bool:
+        """Show a page in the user's browser; whether one was found."""
+        import webbrowser
+
+        try:
+            return webbrowser.open(url)
+        except webbrowser.Error:
+            return False
+
+
+def os_user(environ: Mapping[str, str]) -> str:
+    """Name of the operating system's user, for the record of somebody who has not logged in."""
+    for name in ("USER", "LOGNAME", "USERNAME"):
+        if environ.get(name):
+            return environ[name]
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

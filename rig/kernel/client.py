@@ -13,7 +13,7 @@ from rig.contract.project import AppConfig, ProjectFile
 from rig.contract.releases import SourceInfo
 from rig.kernel.context import Context
 from rig.kernel.logins import Contexts, Logins, Settings
-from rig.kernel.ports import Platform, Progress
+from rig.kernel.ports import NodeProcess, Platform, Progress
 
 R = TypeVar("R", bound=Reply)
 
@@ -66,6 +66,9 @@ class ClientPorts(Protocol):
 
     @property
     def platform(self) -> Platform: ...
+
+    @property
+    def node_process(self) -> NodeProcess: ...
 
     @property
     def terminal(self) -> Terminal: ...

@@ -1,0 +1,50 @@
+"""`rig node start|stop|status|invite`."""
+
+from __future__ import annotations
+
+from rig.cli.humanize import moment
+from rig.cli.output import Output
+from rig.cli.verb import Verb
+from rig.contract.accounts import Invitation, Invite
+from rig.contract.node import Node, NodeStatus, StartNode, StopNode
+
+
+def show_started(node: Node, out: Output) -> None:
+    if node.state != "running":
+        out.line("The node has stopped.")
+        return
+    out.line("The node runs." if node.changed else "The node runs already.")
+    show(node, out)
+    out.hint("Next: rig login")
+
+
+def show_stopped(node: Node, out: Output) -> None:
+    out.line("The node has stopped." if node.changed else "No node runs.")
+
+
+def show(node: Node, out: Output) -> None:
+    out.pairs(
+        [
+            ("state", node.state),
+            ("API", node.api),
+            ("apps", node.edge.replace("://", "://APP.NETWORK.", 1) if node.edge else ""),
+            ("isolation", node.isolation),
+            ("version", node.version),
+            ("process", node.pid),
+            ("since", moment(node.started_at)),
+            ("folder", node.home),
+        ]
+    )
+
+
+def show_invitation(invitation: Invitation, out: Output) -> None:
+    out.note(f"Good once, until {moment(invitation.expires_at)}. Send it to {invitation.name} over a private channel:")
+    out.line(invitation.link)
+
+
+VERBS = {
+    "start": Verb(command=StartNode, render=show_started),
+    "stop": Verb(command=StopNode, render=show_stopped),
+    "status": Verb(command=NodeStatus, render=show),
+    "invite": Verb(command=Invite, render=show_invitation),
+}
