@@ -24,6 +24,7 @@ from rig.node.builder.launch import launch, process_commands
 from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build
 from rig.node.builder.output import read_log
 from rig.node.builder.pipeline import abandon, build
+from rig.node.builder.toolchain import find_python
 from rig.node.runtime.driver import Driver, IsolationName, ProcessSpec
 from rig.node.runtime.isolation import probe
 from rig.node.runtime.process import ProcessDriver
@@ -296,6 +297,25 @@ def test_a_python_that_is_not_here_is_named_with_those_that_are(app: App) -> Non
     assert sys.version.split()[0] in error.details["available"]
 
 
+def test_a_project_that_no_python_here_fits_names_those_that_are(app: App) -> None:
+    files = {"pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.200"\n', "main.py": ""}
+    error = failure(lambda: app.build(app.paths(files=files)))
+    assert "a Python >=3.200, which `pyproject.toml` requires, is not on this node" in error.message
+
+
+def test_another_python_of_the_machine_is_used_where_one_is_asked_for(app: App) -> None:
+    _, versions = asyncio.run(find_python("3"))
+    own = sys.version_info[:2]
+    others = [version for version in versions if (3, 9) < tuple(map(int, version.split(".")[:2])) != own]
+    if not others:
+        pytest.skip("this machine has one Python alone")
+    minor = ".".join(others[0].split(".")[:2])
+    paths = app.paths(files={"main.py": "import sys; print(*sys.version_info[:2], sep='.')", ".python-version": minor})
+    built = app.build(paths)
+    assert built.language == f"Python {others[0]}"
+    assert app.run(built, paths, "python main.py") == [minor]
+
+
 def test_python_without_anything_to_start_says_so(app: App) -> None:
     error = failure(lambda: app.build(app.paths(files={"requirements.txt": ""})))
     assert "Procfile" in error.hint
@@ -402,3 +422,33 @@ def test_a_build_of_another_isolation_is_not_run(app: App) -> None:
     other.isolation = "bubblewrap" if built.isolation == "none" else "none"
     error = failure(lambda: launch(built, paths, other, command="true", env={}))
     assert (error.code, error.hint) == ("conflict", "deploy again, so that it is built anew")
+
+
+BACKEND = """
+import zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "mine-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as archive:
+        archive.write("src/mine.py", "mine.py")
+        archive.writestr("mine-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: mine\\nVersion: 1.0\\n")
+        archive.writestr("mine-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\n"
+                         "Root-Is-Purelib: true\\nTag: py3-none-any\\n")
+        archive.writestr("mine-1.0.dist-info/entry_points.txt", "[console_scripts]\\nmine = mine:main\\n")
+        archive.writestr("mine-1.0.dist-info/RECORD", "")
+    return name
+"""
+"""A build backend (PEP 517) that needs nothing from a registry."""
+
+
+def test_a_project_with_a_build_system_is_installed_with_its_scripts(app: App) -> None:
+    pyproject = (
+        '[project]\nname = "mine"\nversion = "1.0"\ndependencies = []\n'
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    files = {"pyproject.toml": pyproject, "backend.py": BACKEND, "Procfile": "web: mine"}
+    for name in ("first", "second"):
+        paths = app.paths(name, {**files, "src/mine.py": f"def main(): print({name!r})"})
+        built = app.build(paths, **OFFLINE)
+        assert built.installed is (name == "first")
+        assert app.run(built, paths, "mine") == [name]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.node.builder.semver import Version, parse_version, satisfies
+from rig.node.builder.semver import Version, parse_version, range_of_specifier, satisfies
 
 versions = st.tuples(*[st.integers(0, 30)] * 3)
 
@@ -54,3 +54,23 @@ def test_comparators_agree_with_the_order_of_versions(version: Version, other: V
 @given(versions, st.text(alphabet="0123456789.xX*^~<>=|- v", max_size=20))
 def test_no_range_makes_it_fail(version: Version, wanted: str) -> None:
     assert satisfies(version, wanted) in (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("specifier", "inside", "outside"),
+    [
+        (">=3.11", (3, 11, 0), (3, 10, 9)),
+        (">= 3.11, <4", (3, 14, 1), (4, 0, 0)),
+        ("~=3.11", (3, 12, 0), (4, 0, 0)),
+        ("~=3.11.2", (3, 11, 9), (3, 12, 0)),
+        ("==3.12.*", (3, 12, 7), (3, 13, 0)),
+        (">=3.9,!=3.9.1", (3, 10, 0), (3, 8, 0)),
+    ],
+)
+def test_specifiers_of_python(specifier: str, inside: Version, outside: Version) -> None:
+    assert satisfies(inside, range_of_specifier(specifier)) is True
+    assert satisfies(outside, range_of_specifier(specifier)) is False
+
+
+def test_no_specifier_allows_everything() -> None:
+    assert satisfies((3, 8, 0), range_of_specifier("")) is True

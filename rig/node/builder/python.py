@@ -11,7 +11,7 @@ from rig.node.builder.detect import Plan, python_main
 from rig.node.builder.layers import Layer, provide
 from rig.node.builder.model import prefix_mount, read_only, relative_mount
 from rig.node.builder.requirements import Dependencies, python_dependencies
-from rig.node.builder.semver import parse_version, satisfies
+from rig.node.builder.semver import parse_version, range_of_specifier, satisfies
 from rig.node.builder.toolchain import Python, base_python, find_python
 from rig.node.builder.tree import Tree, text
 from rig.node.builder.workbench import Product, Workbench
@@ -136,7 +136,7 @@ async def _choose_python(bench: Workbench, tree: Tree, wanted: Dependencies) -> 
             return python, [f"{where} asks for Python {asked}; {python.version} is the nearest on this node"]
         return python, []
     base = await base_python()
-    ranges = _as_range(wanted.requires_python)
+    ranges = range_of_specifier(wanted.requires_python)
     if satisfies(base.number, ranges) is not False:
         return base, []
     _, found = await find_python("3")
@@ -170,20 +170,6 @@ def _no_python(what: str, found: list[str]) -> RigError:
         "ask for one of those, or install it on the node's machine (pyenv, uv python install, the system's packages)",
         available=found,
     )
-
-
-def _as_range(specifier: str) -> str:
-    """A PEP 440 specifier set as a range; what it excludes by ``!=`` is left out of account."""
-    words = [word.strip().replace(" ", "") for word in specifier.split(",") if word.strip()]
-    ranges: list[str] = []
-    for word in words:
-        if word.startswith("~="):
-            ranges.append(("~" if word.count(".") > 1 else "^") + word[2:])
-        elif word.startswith("=="):
-            ranges.append(word.lstrip("="))
-        elif not word.startswith("!="):
-            ranges.append(word)
-    return " ".join(ranges)
 
 
 def _fits(version: str, ranges: str) -> bool:

@@ -1,4 +1,4 @@
-"""Version ranges as npm writes them in ``engines`` (node-semver's grammar, without pre-releases)."""
+"""Version ranges: npm's, as in ``engines`` (node-semver's grammar without pre-releases), and Python's specifiers."""
 
 from __future__ import annotations
 
@@ -29,6 +29,19 @@ def satisfies(version: Version, wanted: str) -> bool | None:
     if any(spans is None for spans in alternatives):
         return None
     return any(spans is not None and all(_inside(version, span) for span in spans) for spans in alternatives)
+
+
+def range_of_specifier(specifier: str) -> str:
+    """A specifier set of Python's (PEP 440), as ``>=3.11,<4``, as a range; what ``!=`` excludes stays in."""
+    ranges: list[str] = []
+    for word in (word.replace(" ", "") for word in specifier.split(",")):
+        if word.startswith("~="):
+            ranges.append(("~" if word.count(".") > 1 else "^") + word[2:])
+        elif word.startswith("=="):
+            ranges.append(word.lstrip("="))
+        elif not word.startswith("!="):
+            ranges.append(word)
+    return " ".join(filter(None, ranges))
 
 
 def _inside(version: Version, span: _Span) -> bool:
