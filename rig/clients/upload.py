@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
@@ -17,6 +18,7 @@ import msgspec
 from rig.clients.http import retry_after
 from rig.clients.platform import problem_error
 from rig.clients.source.listing import Listing
+from rig.clients.source.reading import READ_FLAGS, Gone, hash_file, read_link, stat_of
 from rig.clients.source.tree import show
 from rig.contract.bundles import (
     DIRECTORY,
@@ -27,7 +29,6 @@ from rig.contract.bundles import (
     Ask,
     Bundle,
     Commit,
-    Entry,
     Lacks,
     LargeContent,
     bundle_path,
@@ -43,6 +44,9 @@ PACK_BYTES = 4 << 20
 PACK_OBJECTS = 4000
 DIRECTORIES_PER_ASK = 512
 CONTENTS_PER_ASK = 16_384
+LARGE_PER_ASK = 1024
+LEVELS = (1, 3, 6)
+"""Of zstd."""
 ATTEMPTS = 6
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 10.0
@@ -87,12 +91,16 @@ class _Upload:
         self._network = network
         self._listing = listing
         self._tree = listing.tree
+        self._root = os.path.join(listing.root, b"")
         self._progress = progress
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._sent = 0
         self._done = 0
         self._total = 0
+        self._nothing_there = False
+        """Whether the node has nothing at all, so that there is nothing to ask."""
+        self._level = 1
 
     def run(self) -> UploadResult:
         bundle = self._commit()
@@ -115,6 +123,7 @@ class _Upload:
             answer = self._post("", body, "application/json")
         except RigError as error:
             if error.code == "not_found" and "lacking" in error.details:
+                self._nothing_there = error.details.get("empty") is True
                 return None
             raise
         try:
@@ -124,29 +133,47 @@ class _Upload:
 
     def _missing(self) -> list[_Piece]:
         """What the node lacks: a directory that it has stands for all that is below it."""
-        directories = self._missing_directories()
+        directories = dict(self._all_directories()) if self._nothing_there else self._missing_directories()
         pieces = [
             _Piece(pack.DIRECTORY, digest, len(self._tree.directories[digest]), 0, 0, b"") for digest in directories
         ]
-        small: dict[bytes, tuple[bytes, Entry]] = {}
-        large: dict[bytes, tuple[bytes, Entry]] = {}
-        for digest, path in directories.items():
-            for entry in decode_directory(self._tree.directories[digest]):
-                if entry.mode != DIRECTORY:
-                    group = large if entry.size > PART_SIZE else small
-                    group.setdefault(entry.digest, (path + entry.name, entry))
-        found = list(small.values())
-        for start in range(0, len(found), CONTENTS_PER_ASK):
-            batch = found[start : start + CONTENTS_PER_ASK]
-            lacks = self._ask(Ask(contents=b"".join(entry.digest for _, entry in batch)))
-            pieces += [_whole(*batch[number]) for number in lacks.contents]
-        files = list(large.values())
-        for start in range(0, len(files), 1024):
-            some = files[start : start + 1024]
-            lacks = self._ask(Ask(large=[LargeContent(entry.digest, entry.size) for _, entry in some]))
-            for (path, entry), parts in zip(some, lacks.large, strict=True):
-                pieces += [_part(path, entry, number) for number in parts]
+        small, large = self._contents_of(directories)
+        if self._nothing_there:
+            return [*pieces, *small, *(part for piece in large for part in _parts(piece))]
+        for start in range(0, len(small), CONTENTS_PER_ASK):
+            batch = small[start : start + CONTENTS_PER_ASK]
+            lacks = self._ask(Ask(contents=b"".join(piece.digest for piece in batch)))
+            pieces += [batch[number] for number in lacks.contents]
+        for start in range(0, len(large), LARGE_PER_ASK):
+            batch = large[start : start + LARGE_PER_ASK]
+            lacks = self._ask(Ask(large=[LargeContent(piece.digest, piece.size) for piece in batch]))
+            for piece, numbers in zip(batch, lacks.large, strict=True):
+                parts = _parts(piece)
+                pieces += [parts[number] for number in numbers]
         return pieces
+
+    def _contents_of(self, directories: dict[bytes, bytes]) -> tuple[list[_Piece], list[_Piece]]:
+        """The contents that stand directly in these directories, each once: small ones, large ones."""
+        small: list[_Piece] = []
+        large: list[_Piece] = []
+        seen: set[bytes] = set()
+        for digest, path in directories.items():
+            for name, mode, size, content in decode_directory(self._tree.directories[digest]):
+                if mode != DIRECTORY and content not in seen:
+                    seen.add(content)
+                    group = large if size > PART_SIZE else small
+                    group.append(_Piece(pack.CONTENT, content, size, 0, size, path + name, mode == SYMLINK))
+        return small, large
+
+    def _all_directories(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every directory of the tree, with a path of each."""
+        waiting = [(self._tree.root, b"")]
+        while waiting:
+            digest, path = waiting.pop()
+            yield digest, path
+            for entry in decode_directory(self._tree.directories[digest]):
+                if entry.mode == DIRECTORY:
+                    waiting.append((entry.digest, path + entry.name + b"/"))
 
     def _missing_directories(self) -> dict[bytes, bytes]:
         """Directories that the node lacks, with a path of each: asked level by level, as many at once as are known."""
@@ -175,6 +202,7 @@ class _Upload:
             any(n >= len(ask.directories) // 32 for n in lacks.directories)
             or any(n >= len(ask.contents) // 32 for n in lacks.contents)
             or len(lacks.large) != len(ask.large)
+            or any(n >= of.parts for of, numbers in zip(ask.large, lacks.large, strict=True) for n in numbers)
         ):
             raise RigError("invalid_data", "The platform asks for what it was not offered.")
         return lacks
@@ -214,45 +242,75 @@ class _Upload:
         self._stop.clear()
 
     def _send_pack(self, pieces: list[_Piece]) -> None:
-        self._post("/packs", _Body(lambda: self._encoded(pieces)), PACK)
+        try:
+            self._post("/packs", _Body(lambda: self._encoded(pieces)), PACK)
+        except RigError as error:
+            if error.code != "content_mismatch":
+                raise
+            changed = next((p.path for p in pieces if p.path and not self._as_listed(p)), pieces[-1].path)
+            raise self._changed(changed) from error
         with self._lock:
             self._done += sum(piece.length for piece in pieces)
             if self._progress:
                 self._progress.advance(self._done, self._total)
 
+    def _as_listed(self, piece: _Piece) -> bool:
+        """Whether the whole file of a piece still holds what was listed."""
+        path = self._root + piece.path
+        if piece.symlink:
+            return sha256(self._read(piece)).digest() == piece.digest
+        return hash_file(path, stat_of(piece.path, os.lstat(path)))[1] == piece.digest
+
     def _encoded(self, pieces: list[_Piece]) -> Iterator[bytes]:
-        for chunk in pack.encode_pack(self._object(piece) for piece in pieces):
+        """A pack, compressed the harder the slower the way to the node: sending is to take as long as compressing."""
+        compressing = sending = 0.0
+        level = self._level
+        before = time.monotonic()
+        for chunk in pack.encode_pack((self._object(piece) for piece in pieces), LEVELS[level]):
+            made = time.monotonic()
+            compressing += made - before
             with self._lock:
                 self._sent += len(chunk)
             yield chunk
+            before = time.monotonic()
+            sending += before - made
+        if sending > compressing:
+            self._level = min(level + 1, len(LEVELS) - 1)
+        elif sending < compressing / 2:
+            self._level = max(level - 1, 0)
 
     def _object(self, piece: _Piece) -> pack.PackObject:
         data = self._tree.directories[piece.digest] if piece.kind == pack.DIRECTORY else self._read(piece)
         return pack.PackObject(piece.kind, piece.digest, piece.size, piece.offset, data)
 
     def _read(self, piece: _Piece) -> bytes:
-        """The data of one piece, which has to be what was listed."""
-        full = os.path.join(self._listing.root, piece.path)
+        """The data of one piece. That it is what was listed is for the node to verify."""
+        path = self._root + piece.path
         try:
             if piece.symlink:
-                target = os.readlink(full)
-                data = target.replace(os.sep.encode(), b"/") if os.sep != "/" else target
+                data = read_link(path)
             else:
-                with open(full, "rb", buffering=0) as file:
-                    file.seek(piece.offset)
-                    data = file.read(piece.length) or b""
-        except OSError:
+                fd = os.open(path, READ_FLAGS)
+                try:
+                    if piece.offset:
+                        os.lseek(fd, piece.offset, os.SEEK_SET)
+                    data = os.read(fd, piece.length)
+                finally:
+                    os.close(fd)
+        except (OSError, Gone):
             data = b""
-        whole = piece.length == piece.size
-        if len(data) != piece.length or (whole and sha256(data).digest() != piece.digest):
-            self._listing.cache.forget()
-            raise RigError(
-                "conflict",
-                f"`{show(piece.path)}` has changed while the source was sent.",
-                "Deploy again once nothing writes to it.",
-                path=show(piece.path),
-            )
+        if len(data) != piece.length:
+            raise self._changed(piece.path)
         return data
+
+    def _changed(self, path: bytes) -> RigError:
+        self._listing.cache.forget()
+        return RigError(
+            "conflict",
+            f"`{show(path)}` has changed while the source was sent.",
+            "Deploy again once nothing writes to it.",
+            path=show(path),
+        )
 
     def _post(self, leaf: str, body: bytes | _Body, content_type: str) -> bytes:
         """Send one request, several times if the failure is a passing one. All of them may be repeated."""
@@ -271,8 +329,6 @@ class _Upload:
                 error = problem_error(status, answer)
             except RigError as problem:
                 error = problem
-            if error.code == "content_mismatch":  # a part of a large file is not what was listed
-                self._listing.cache.forget()
             if not error.kind.retryable or attempt == ATTEMPTS:
                 raise error
             # Spread out, so that clients which failed together do not come back together.
@@ -296,13 +352,12 @@ def _unreadable(error: msgspec.DecodeError) -> RigError:
     return RigError("invalid_data", f"The platform's answer to an upload cannot be read: {error}.")
 
 
-def _whole(path: bytes, entry: Entry) -> _Piece:
-    return _Piece(pack.CONTENT, entry.digest, entry.size, 0, entry.size, path, entry.mode == SYMLINK)
-
-
-def _part(path: bytes, entry: Entry, number: int) -> _Piece:
-    offset = number * PART_SIZE
-    return _Piece(pack.CONTENT, entry.digest, entry.size, offset, min(PART_SIZE, entry.size - offset), path)
+def _parts(piece: _Piece) -> list[_Piece]:
+    """A large content as its parts."""
+    return [
+        piece._replace(offset=offset, length=min(PART_SIZE, piece.size - offset))
+        for offset in range(0, piece.size, PART_SIZE)
+    ]
 
 
 def _packs(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:

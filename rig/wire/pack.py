@@ -11,6 +11,7 @@ Both ends hold one object in memory at a time.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -28,7 +29,8 @@ WINDOW_LOG: Final = 20
 """The window of both ends, 1 MiB: it bounds the memory that a hostile pack can make a node allocate."""
 
 _RECORD: Final = struct.Struct(">B32sQQI")
-_FLUSH_AT: Final = 64 << 10
+_JOIN: Final = 128 << 10
+_READ: Final = 128 << 10
 _NO_DIGEST: Final = bytes(32)
 
 
@@ -55,26 +57,26 @@ class Readable(Protocol):
 
 
 def encode_pack(objects: Iterable[PackObject], level: int = 3) -> Iterator[bytes]:
-    """The bytes of a pack, in pieces of some 64 KiB, made while ``objects`` is consumed."""
+    """The bytes of a pack, piece by piece, made while ``objects`` is consumed."""
     import zstandard
 
     parameters = zstandard.ZstdCompressionParameters.from_level(level, window_log=WINDOW_LOG)
     compress = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
-    waiting: list[bytes] = [compress.compress(MAGIC)]
+    # Small objects are joined first: a call of the compressor for each would cost more than the compression.
+    waiting: list[bytes] = [MAGIC]
     length = count = 0
     for kind, digest, size, offset, data in objects:
-        for piece in (_RECORD.pack(kind, digest, size, offset, len(data)), data):
-            out = compress.compress(piece)
-            if out:
-                waiting.append(out)
-                length += len(out)
+        waiting += (_RECORD.pack(kind, digest, size, offset, len(data)), data)
+        length += len(data) + _RECORD.size
         count += 1
-        if length >= _FLUSH_AT:
-            yield b"".join(waiting)
-            waiting, length = [], 0
-    waiting.append(compress.compress(_RECORD.pack(END, _NO_DIGEST, count, 0, 0)))
-    waiting.append(compress.flush())
-    yield b"".join(waiting)
+        if length >= _JOIN:
+            out = compress.compress(b"".join(waiting))
+            waiting.clear()
+            length = 0
+            if out:
+                yield out
+    waiting.append(_RECORD.pack(END, _NO_DIGEST, count, 0, 0))
+    yield compress.compress(b"".join(waiting)) + compress.flush()
 
 
 def decode_pack(source: Readable, max_bytes: int = PACK_MAX) -> Iterator[PackObject]:
@@ -88,7 +90,8 @@ def decode_pack(source: Readable, max_bytes: int = PACK_MAX) -> Iterator[PackObj
 
     # The window is bounded too: by default a frame may ask for 128 MiB before its first byte comes out.
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG)
-    with decompressor.stream_reader(source, read_size=_FLUSH_AT, closefd=False) as stream:  # type: ignore[arg-type]
+    with decompressor.stream_reader(source, read_size=_READ, closefd=False) as frame:  # type: ignore[arg-type]
+        stream = io.BufferedReader(frame, _READ)
 
         def take(length: int) -> bytes:
             try:

@@ -84,6 +84,7 @@ def list_source(
         raise _bad_links(hashing.bad_links)
     if hashing.changed or len(hashing.records) != len(cache.records):
         cache.save(hashing.records)
+    cache.records.clear()
     return Listing(folder, tree, walk.files, walk.bytes, tuple(walk.warnings), cache)
 
 

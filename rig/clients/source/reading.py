@@ -13,7 +13,7 @@ from rig.kernel.errors import RigError
 ATTEMPTS = 3
 CHUNK = 1 << 20
 # A pipe that took the place of a file must not block the open, nor a symlink be followed.
-_FLAGS = (
+READ_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
@@ -32,10 +32,9 @@ def stat_of(name: bytes, result: os.stat_result) -> Stat:
 
 def hash_file(full: bytes, stat: Stat) -> tuple[Stat, bytes]:
     """The SHA-256 of a file, and the stat for which it holds: ``stat``, unless the file changed since."""
-    seen = stat
     for _ in range(ATTEMPTS):
         try:
-            fd = os.open(full, _FLAGS)
+            fd = os.open(full, READ_FLAGS)
         except FileNotFoundError as error:
             raise Gone from error
         except OSError as error:
@@ -43,24 +42,28 @@ def hash_file(full: bytes, stat: Stat) -> tuple[Stat, bytes]:
                 raise Gone from error
             raise unreadable(full, error) from error
         try:
-            before = stat_of(stat[0], os.fstat(fd))
-            if not st.S_ISREG(before[1]):
-                raise Gone
-            digest = _digest(fd, before[2])
-            after = stat_of(stat[0], os.fstat(fd))
+            digest = _digest(fd, stat[2])
+            now = stat_of(stat[0], os.fstat(fd))
         except OSError as error:
             raise unreadable(full, error) from error
         finally:
             os.close(fd)
-        seen = after
-        # Windows gives other numbers by handle than by name, so there the two by handle are compared.
-        if digest is not None and after == before:
-            return (stat if os.name == "nt" else after), digest
+        if not st.S_ISREG(now[1]):
+            raise Gone
+        # What was so before the file was opened, and is so after it was read, was so all the time.
+        if digest is not None and _same(now, stat):
+            return stat, digest
+        stat = now
     raise RigError(
         "conflict",
-        f"`{show(seen[0])}` keeps changing while it is read.",
+        f"`{show(full)}` keeps changing while it is read.",
         "Stop what writes to it, or list it in .rigignore.",
     )
+
+
+def _same(now: Stat, before: Stat) -> bool:
+    # Windows has no inode and no mode for a name, but for a handle.
+    return now == before or (os.name == "nt" and now[2:4] == before[2:4])
 
 
 def _digest(fd: int, size: int) -> bytes | None:

@@ -41,6 +41,7 @@ class Walk:
 
     def __init__(self, root: bytes, limits: Limits) -> None:
         self.root = root
+        self._base = os.path.join(root, b"")
         self.folders: list[Folder] = []
         self.warnings: list[str] = []
         self.files = 0
@@ -53,7 +54,7 @@ class Walk:
         self.top = self._walk(b"", b"", rules, Repository(repository, 0) if repository else None, False, 0)
 
     def full(self, path: bytes) -> bytes:
-        return os.path.join(self.root, path) if path else self.root
+        return self._base + path if path else self.root
 
     def _walk(
         self, path: bytes, name: bytes, rules: Rules, repository: Repository | None, tracked_only: bool, depth: int

@@ -137,6 +137,14 @@ class Index:
             row = self._db.execute("select body from directories where id = ?", (digest,)).fetchone()
         return None if row is None else bytes(row[0])
 
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived yet, not even a part."""
+        return not self._rows(
+            "select 1 where exists (select 1 from contents) or exists (select 1 from directories)"
+            " or exists (select 1 from parts)",
+            (),
+        )
+
     def parts(self, content: bytes, size: int) -> set[int]:
         return {
             row[0] for row in self._rows("select number from parts where content = ? and size = ?", (content, size))

@@ -103,8 +103,8 @@ class Store:
     def commit(self, bundle: str) -> Bundle:
         """Make sure that a bundle is whole; from then on it can be used. Doing it again is harmless.
 
-        Raises `RigError`: ``not_found`` while something is missing (details: ``lacking``), ``too_large``, or
-        ``invalid_data`` where a symlink leads out of it.
+        Raises `RigError`: ``not_found`` while something is missing (details: ``lacking``, a count, and ``empty``,
+        whether nothing at all is here), ``too_large``, or ``invalid_data`` where a symlink leads out of it.
         """
         try:
             with self.index.change():

@@ -40,6 +40,7 @@ class Verification:
                 f"The bundle {root.hex()[:12]} is not whole: {max(self._lacking, 1)} of its parts are not here.",
                 "Deploy again; only what is missing will be sent.",
                 lacking=max(self._lacking, 1),
+                empty=self._index.is_empty(),
             )
         if totals.climb > 0:
             raise BundleError("a symlink in it leads out of it")
