@@ -38,6 +38,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Take the write lock at once, commit at the end, roll back on any error."""
     # IMMEDIATE: what is read must still be true when it is written. A deferred transaction that reads first and
     # writes later fails without waiting when somebody else was faster.
+    if connection.in_transaction:  # Ctrl-C may have struck between BEGIN and the block
+        connection.execute("ROLLBACK")
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -13,12 +13,13 @@ import pytest
 
 from events.command import CommandReceived
 from rig.kernel.errors import RigError
-from rig.kernel.ports import Draft, OutboxRow, Settled
+from rig.kernel.ports import Draft, OutboxRow, Recorded, Settled
 from storage import record
 from storage.checkpoint import KEPT_EVERY
 from storage.journal import Journal
 from storage.merkle import leaf_hash
-from tests.storage.support import START, FakeClock, completed, fill, findings, open_journal, received, stamp
+from storage.projections.audit import AuditProjection
+from tests.storage.support import START, FakeClock, completed, fill, findings, open_journal, received, stamp, tamper
 
 
 def test_what_is_appended_is_read_back_in_order(tmp_path: Path) -> None:
@@ -240,6 +241,52 @@ def test_nothing_is_appended_to_a_journal_that_was_rolled_back(tmp_path: Path) -
         with pytest.raises(RigError, match="3 records were pinned, and it holds 2") as raised:
             journal.append([completed()], stamp())
     assert raised.value.code == "journal_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("UPDATE head SET origin = 'rig/client/0'", "its key is that of"),
+        ("UPDATE head SET frontier = zeroblob(32)", "not the ones that were pinned"),
+        ("UPDATE head SET frontier = zeroblob(31)", "does not belong to a tree"),
+    ],
+)
+def test_nothing_is_appended_behind_an_altered_head(tmp_path: Path, change: str, reason: str) -> None:
+    fill(tmp_path, 2)
+    tamper(tmp_path, change)
+    with open_journal(tmp_path) as journal, pytest.raises(RigError, match=reason) as raised:
+        journal.append([completed()], stamp())
+    assert raised.value.code == "journal_unavailable"
+    assert "rig journal verify" in raised.value.hint
+
+
+def test_a_new_journal_does_not_take_over_the_pin_of_a_lost_one(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    (tmp_path / "journal.sqlite").unlink()
+    (tmp_path / "journal.key").unlink()
+    with open_journal(tmp_path) as journal:
+        with pytest.raises(RigError, match="the pin is that of") as raised:
+            journal.append([completed()], stamp())
+        assert journal.verify().verdict == "tampered"
+        Path(journal.pin.path).unlink()
+        assert journal.pin.path in raised.value.hint
+        journal.append([received()], stamp())
+        assert journal.verify().verdict == "verified"
+
+
+def test_an_interrupt_leaves_nothing_half_done(tmp_path: Path) -> None:
+    class Interrupted(AuditProjection):
+        def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
+            super().apply(connection, recorded)
+            if recorded.target == "interrupted":
+                raise KeyboardInterrupt
+
+    with open_journal(tmp_path, Interrupted()) as journal:
+        with pytest.raises(KeyboardInterrupt):
+            journal.append([received(target="interrupted")], stamp())
+        journal.append([received()], stamp())
+        assert [record.target for record in journal.read()] == ["demo"]
+        assert journal.verify().verdict == "verified"
 
 
 def test_a_pin_that_cannot_be_written_leaves_the_record_and_is_told(tmp_path: Path) -> None:
