@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import msgspec
 import pytest
 
 from rig.kernel.errors import RigError
-from rig.kernel.processes import alive
+from rig.kernel.processes import alive, start_time
 from rig.node.edge.admin import Admin, socket_path
 from rig.node.edge.caddy import Edge, EdgeRecord
 from rig.node.edge.config import EdgeOptions, Route, access_log
@@ -355,6 +356,41 @@ def test_a_taken_port_is_told_or_passed_over(tmp_path: Path) -> None:
             assert other.port != taken.port
         finally:
             taken.close()
+
+    asyncio.run(main())
+
+
+def test_why_a_public_edge_did_not_start_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        with socket.create_server(("", 0)) as taken:
+            options = EdgeOptions(
+                domain="apps.test", tls="internal", http_port=free_port(), https_port=taken.getsockname()[1]
+            )
+            edge = Edge(tmp_path / "edge", options)
+            with pytest.raises(RigError, match="address already in use") as refused:
+                await edge.start()
+            assert refused.value.code == "conflict"
+            assert not alive(edge.pid, start_time(edge.pid))
+        with pytest.raises(RigError, match="80 and 443"):
+            await Edge(tmp_path / "edge", EdgeOptions(domain="apps.test", tls="acme", port=8080)).start()
+
+    asyncio.run(main())
+
+
+def test_a_configuration_of_another_version_is_replaced(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serve_app("hello") as hello, edge_in(tmp_path / "edge") as first:
+            await first.apply([route(hello)])
+            await first.close()
+            kept = tmp_path / "edge/caddy.json"
+            kept.write_bytes(kept.read_bytes().replace(b"x", b"y"))
+            second = Edge(tmp_path / "edge")
+            assert await second.start()
+            before = kept.read_bytes()
+            await second.apply(second.routes)
+            assert kept.read_bytes() != before
+            assert await get(second, HELLO) == (200, "hello")
+            await second.close()
 
     asyncio.run(main())
 

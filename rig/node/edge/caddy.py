@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from rig.node.edge.binary import find_caddy
 from rig.node.edge.config import (
     ADMIN_FD,
     LISTEN_FDS,
+    LOG,
     PORTS,
     EdgeOptions,
     Route,
@@ -37,6 +36,18 @@ STOP_PATIENCE = 3.0
 """Seconds that open streams get when the edge itself is stopped."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 """Back-off between two starts of a Caddy that keeps ending, in seconds; it begins anew after a longer life."""
+
+
+OUTPUT = "caddy.out"
+"""What Caddy says before its logs are open."""
+
+
+class LogEntry(msgspec.Struct):
+    """A line of Caddy's log, as far as it matters here."""
+
+    level: str = ""
+    msg: str = ""
+    error: str = ""
 
 
 class EdgeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +76,8 @@ class Edge:
         """How often Caddy was started again after it had ended by itself."""
         self._record = EdgeRecord()
         self._filled: dict[str, int] = {}
+        self._loaded = b""
+        """What Caddy was given. Not told from the routes alone: another version of rig may have made it."""
         self._admin = Admin("")
         self._process: EdgeProcess | None = None
         self._listening: Listening | None = None
@@ -98,7 +111,11 @@ class Edge:
         adopted = await self._adopt()
         if not adopted:
             self._bind()
-            await self._launch()
+            try:
+                await self._launch()
+            except BaseException:
+                await self.close()
+                raise
         self._watch = asyncio.create_task(self._keep_alive(), name="edge")
         return adopted
 
@@ -115,7 +132,7 @@ class Edge:
             before = self.routes
             config = self._config(wanted)
             self._fill(wanted)
-            if config != self._config(before):
+            if config != self._loaded:
                 try:
                     await self._load(config)
                 except RigError:
@@ -179,10 +196,18 @@ class Edge:
             await process.end(STOP_PATIENCE)
             return False
         self._process, self._admin, self.port = process, Admin(record.admin), record.port
+        if self._config_path.exists():
+            self._loaded = self._config_path.read_bytes()
         return True
 
     def _bind(self) -> None:
         if not self.options.inherits:
+            if self.options.port:
+                raise RigError(
+                    "usage",
+                    f"The apps of {self.options.domain} are served on ports 80 and 443; there is no choice of port.",
+                    "Leave out --port, or --domain.",
+                )
             self.port = self.options.https_port
             return
         remembered = self._record.port if self._record.tls == "off" else 0
@@ -206,15 +231,20 @@ class Edge:
             listeners=len(inherited),
         )
         self._record = record
-        config, output = self.folder / "caddy.json", self.folder / "caddy.out"
         self._filled.clear()
         self._fill(record.routes)
-        write_atomic(config, self._config(record.routes))
+        self._note(self._config(record.routes))
+        said_before = _size(self.folder / LOG)
         with bind_socket(path) as admin_socket:
             numbers = [each.fileno() for each in inherited]
             env = {ADMIN_FD: str(admin_socket.fileno())} | dict(zip(LISTEN_FDS, map(str, numbers), strict=False))
             process = EdgeProcess.spawn(
-                find_caddy(), config, self.folder, output, env, [admin_socket.fileno(), *numbers]
+                find_caddy(),
+                self._config_path,
+                self.folder,
+                self.folder / OUTPUT,
+                env,
+                [admin_socket.fileno(), *numbers],
             )
         # On the record before it is known to work, so that a node that ends here leaves no Caddy that nobody knows.
         self._keep(msgspec.structs.replace(record, pid=process.pid, started=process.started))
@@ -228,7 +258,7 @@ class Edge:
             ended.cancel()
         if not up:
             await process.end(STOP_PATIENCE)
-            raise _start_failed(output)
+            raise _start_failed(self.folder, said_before)
 
     async def _keep_alive(self) -> None:
         """Start Caddy again when it has ended, with growing pauses where it keeps ending."""
@@ -259,6 +289,16 @@ class Edge:
             raise RigError("failed", f"Caddy refused the routes: {refusal}") from refusal
         except (OSError, TimeoutError) as error:
             raise RigError("unavailable", f"The edge does not answer: {error}", "rig node status") from error
+        self._note(config)
+
+    def _note(self, config: bytes) -> None:
+        """Keep what Caddy runs with, for the operator and for a later node."""
+        write_atomic(self._config_path, config)
+        self._loaded = config
+
+    @property
+    def _config_path(self) -> Path:
+        return self.folder / "caddy.json"
 
     def _fill(self, routes: tuple[Route, ...]) -> None:
         """Point the slots to their instances. From here on requests go there."""
@@ -295,15 +335,29 @@ class Edge:
             return EdgeRecord()
 
 
-def _start_failed(output: Path) -> RigError:
-    """What Caddy said last before it ended, as an error."""
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _start_failed(folder: Path, began: int) -> RigError:
+    """What Caddy said last before it ended, as an error: in its log, past ``began`` bytes, or before it had one."""
+    lines = (folder / OUTPUT).read_bytes()[-65536:].splitlines()
+    if (folder / LOG).exists():
+        lines += (folder / LOG).read_bytes()[began:].splitlines()
     said = ""
-    for line in output.read_bytes()[-65536:].decode(errors="replace").splitlines():
+    for line in lines:
         try:
-            entry = json.loads(line)
-        except ValueError:
-            entry = {"level": "error", "msg": line} if line.startswith("Error:") else {}
-        if entry.get("level") in ("error", "fatal", "panic"):
-            said = f"{entry.get('msg', '')} {entry.get('error', '')}".strip()
-    code = "conflict" if "address already in use" in said else "failed"
-    return RigError(code, f"The edge could not be started: {said or 'Caddy said nothing'}", f"cat {os.fspath(output)}")
+            entry = msgspec.json.decode(line, type=LogEntry)
+        except msgspec.DecodeError:
+            continue
+        if entry.level in ("error", "fatal", "panic"):
+            said = f"{entry.msg} {entry.error}".strip()
+    code, hint = "failed", f"Its log: {folder / LOG}"
+    if "address already in use" in said:
+        code, hint = "conflict", "Stop what has that port: `ss -ltnp` on Linux, `lsof -iTCP -sTCP:LISTEN` on macOS."
+    elif "permission denied" in said:
+        code, hint = (
+            "forbidden",
+            f"Let Caddy have ports below 1024: sudo setcap cap_net_bind_service=+ep {find_caddy()}",
+        )
+    return RigError(code, f"The edge could not be started: {said or 'Caddy ended without a word'}", hint)

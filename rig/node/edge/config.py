@@ -26,6 +26,9 @@ STREAM_LIMIT = "720h"
 """How long streams and WebSockets go on under a configuration that was replaced. They end when the instance behind
 them is stopped; this is for those of other apps, which a change must not cut."""
 
+LOG = "edge.log"
+"""Caddy's own log, in the edge's folder."""
+
 PORTS = "ports"
 """Folder, in Caddy's working directory, with one file per instance of each app: its port."""
 
@@ -167,7 +170,7 @@ def _logger(route: Route) -> str:
 def _logs(routes: tuple[Route, ...], folder: Path) -> dict[str, Any]:
     logs: dict[str, Any] = {
         "default": {
-            "writer": _file(folder / "edge.log"),
+            "writer": _file(folder / LOG),
             "encoder": {"format": "json"},
             "exclude": ["http.log.access", "admin.api"],
         }

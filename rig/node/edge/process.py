@@ -32,7 +32,8 @@ class EdgeProcess:
         ``output`` takes what it says before its own logs are open. ``fds`` are inherited. Raises `OSError`.
         """
         own = {"HOME": str(folder), "XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")}
-        with open(output, "wb") as log:
+        output.unlink(missing_ok=True)
+        with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as log:
             child = subprocess.Popen(
                 [str(program), "run", "--config", str(config)],
                 cwd=folder,
