@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from rig.contract.accounts import Context, LoggedIn, Login, RegisterJournal, TokenPair
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
@@ -20,16 +22,14 @@ def handle(command: Login, ctx: ClientContext) -> LoggedIn:
     else:
         pair = _by_browser(url, command.browser, ctx)
     account = logins.account(url, pair.access_token)
-    known = contexts.by_url(url)
-    name = command.name or (known.name if known else EMBEDDED if own else contexts.free_name(url))
-    network = known.network if known and known.name == name else ""
-    context = logins.keep(Context(name=name, url=url, account=account.name, network=network), pair)
-    contexts.use(name)
-    if _is_current(name, ctx):
+    context = msgspec.structs.replace(_context(command, url, own, ctx), account=account.name)
+    context = logins.keep(context, pair)
+    contexts.use(context.name)
+    if _is_current(context.name, ctx):
         _register_journal(ctx)
     else:
-        ctx.warn(f"Commands do not go to `{name}`: `--context`, RIG_URL or RIG_CONTEXT names another platform.")
-    return LoggedIn(context=name, url=url, account=account, store=context.store)
+        ctx.warn(f"Commands do not go to `{context.name}`: `--context`, RIG_URL or RIG_CONTEXT names another platform.")
+    return LoggedIn(context=context.name, url=url, account=account, store=context.store)
 
 
 def _address(command: Login, ctx: ClientContext) -> tuple[str, bool]:
@@ -43,6 +43,18 @@ def _address(command: Login, ctx: ClientContext) -> tuple[str, bool]:
         return chosen.url, _is_embedded(chosen.url, ctx)
     own = logins.embedded()
     return (own, True) if own else (contexts.current().url, False)
+
+
+def _context(command: Login, url: str, own: bool, ctx: ClientContext) -> Context:
+    """The context that this login renews, or a new one."""
+    contexts = ctx.ports.contexts
+    if command.name:
+        same = (known for known in contexts.all() if known.name == command.name and known.url == url)
+        return next(same, Context(name=command.name, url=url))
+    for known in (contexts.chosen(), contexts.by_url(url)):
+        if known is not None and known.url == url:
+            return known
+    return Context(name=EMBEDDED if own else contexts.free_name(url), url=url)
 
 
 def _is_embedded(url: str, ctx: ClientContext) -> bool:

@@ -62,14 +62,23 @@ def find_home(environ: Mapping[str, str]) -> Home:
         config=folders.user_config_dir,
         data=folders.user_data_dir,
         cache=folders.user_cache_dir,
-        runtime=folders.user_runtime_dir,
+        # Not platformdirs' own: without XDG_RUNTIME_DIR that is a folder in /tmp, with a warning on stderr.
+        runtime=os.path.join(environ.get("XDG_RUNTIME_DIR") or os.path.join(folders.user_cache_dir, "run"), "rig"),
     )
 
 
 def make_folder(path: str) -> str:
-    """Make a folder of ours, readable by nobody else, and give its path. Raises `RigError` ``bad_config``."""
+    """Make a folder of ours and those above it, readable by nobody else, and give its path.
+
+    Raises `RigError` ``bad_config``.
+    """
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        missing = [path]
+        while not os.path.isdir(os.path.dirname(missing[-1])):
+            missing.append(os.path.dirname(missing[-1]))
+        # One by one: makedirs would give the mode to the last one alone.
+        for folder in reversed(missing):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as error:
         raise RigError(
             "bad_config",

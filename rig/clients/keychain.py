@@ -142,6 +142,10 @@ class Vault:
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            raise RigError(
+                "bad_config", f"{path} cannot be read: {error.strerror}.", "Log in again: `rig login URL`."
+            ) from error
         with open(handle, encoding="utf-8") as file:
             if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise RigError(

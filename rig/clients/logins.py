@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import BinaryIO
@@ -15,7 +16,7 @@ from rig.clients.http import HttpTransport, parse_base
 from rig.clients.oauth import OAuth
 from rig.clients.platform import HttpPlatform
 from rig.clients.tokens import Tokens
-from rig.contract.accounts import Account, Context, DeviceAuthorization, TokenPair, Whoami
+from rig.contract.accounts import TOKEN_PATTERN, Account, Context, DeviceAuthorization, TokenPair, Whoami
 from rig.contract.node import STATE_FILE, NodeState
 from rig.kernel.errors import RigError
 from rig.kernel.processes import alive
@@ -92,8 +93,12 @@ class ClientLogins:
     def read_token(self) -> TokenPair:
         """A token from standard input, read to its end; one newline after it does not count."""
         token = read_secret(self._stdin(), "token", MAX_TOKEN)
-        if not all("!" <= character <= "~" for character in token):
-            raise RigError("invalid_data", "What came from standard input is no token: it holds blanks or line ends.")
+        if not re.fullmatch(TOKEN_PATTERN, token) or token.endswith("\n"):
+            raise RigError(
+                "invalid_data",
+                "What came from standard input is no token: tokens are letters, digits, `.`, `_` and `-`.",
+                "Pipe in the token alone, without quotes or a variable's name.",
+            )
         return TokenPair(access_token=token, expires_in=0)
 
     def account(self, url: str, token: str) -> Account:

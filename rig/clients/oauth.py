@@ -54,23 +54,22 @@ class OAuth:
         Raises `RigError`: ``forbidden`` when denied, ``login_required`` when nobody answered in time.
         """
         interval, deadline = max(1, asked.interval), time.monotonic() + asked.expires_in
-        pause = interval
+        losses = 0
         while True:
-            self._sleep(pause)
-            pause = interval
+            self._sleep(interval << min(losses, 2))
             try:
                 return self._post("token", TokenPair, grant_type=DEVICE_GRANT, device_code=asked.device_code)
             except Refused as refused:
+                losses = 0
                 if refused.error == "slow_down":
                     interval += 5
-                    pause = interval
                 elif refused.error != "authorization_pending":
                     raise
             except RigError as error:
                 # A connection that was lost says nothing about the login.
                 if error.code not in {"unreachable", "unavailable"}:
                     raise
-                pause = min(interval * 4, pause * 2)
+                losses += 1
             if time.monotonic() > deadline:
                 raise Refused("expired_token", "", 400)
 

@@ -77,13 +77,19 @@ BOOTSTRAP_GRANT = "urn:rig:params:oauth:grant-type:bootstrap"
 """For the owner of an embedded node, who proves it by the content of the 0600 bootstrap secret."""
 
 
+TOKEN_PATTERN = r"^[A-Za-z0-9._-]+$"
+Address = Annotated[str, Meta(pattern=r"^https?://[!-~]+$", max_length=2000)]
+"""A page to open. Nothing else than HTTP: it comes from a server, and goes to the user's browser and terminal."""
+
+
 class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
     """An answer of the token endpoint, RFC 6749 section 5.1. Tokens are ``[A-Za-z0-9._-]`` only."""
 
-    access_token: str
+    access_token: Annotated[str, Meta(pattern=TOKEN_PATTERN, max_length=8192)]
     token_type: str = "Bearer"
-    expires_in: int = 900
-    refresh_token: str = ""
+    expires_in: Annotated[int, Meta(ge=0, le=10**9)] = 900
+    """Seconds; 0 where it is not known."""
+    refresh_token: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*$", max_length=8192)] = ""
 
 
 class TokenError(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,12 +102,13 @@ class TokenError(msgspec.Struct, frozen=True, kw_only=True):
 class DeviceAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 8628 section 3.2."""
 
-    device_code: str
-    user_code: str
-    verification_uri: str
-    verification_uri_complete: str
-    expires_in: int
-    interval: int = 5
+    device_code: Annotated[str, Meta(pattern=TOKEN_PATTERN, max_length=200)]
+    user_code: Annotated[str, Meta(pattern=r"^[A-Z0-9-]{1,32}$")]
+    verification_uri: Address
+    verification_uri_complete: Address
+    expires_in: Annotated[int, Meta(ge=1, le=86_400)]
+    """Seconds, as ``interval``."""
+    interval: Annotated[int, Meta(ge=1, le=600)] = 5
 
 
 class LoggedIn(Reply, frozen=True, kw_only=True):

@@ -95,10 +95,11 @@ class Accounts:
 
     # Logging in
 
-    def ask_device(self, host: str, src: str, base: str = "") -> DeviceAuthorization:
-        """Begin a device login. ``host`` is what the client calls its machine, ``base`` the address it used."""
+    def ask_device(self, host: str, src: str, base: str) -> DeviceAuthorization:
+        """Begin a device login. ``host`` is what the client calls its machine, ``base`` where its
+        person will find the page."""
         device_code, user_code = self._devices.ask(host, src, self._clock.now())
-        page = f"{base or self.url()}/device"
+        page = f"{base}/device"
         return DeviceAuthorization(
             device_code=device_code,
             user_code=user_code,

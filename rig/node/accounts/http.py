@@ -74,7 +74,9 @@ class _Routes:
     async def device_authorization(self, request: web.Request) -> web.Response:
         async def answer() -> bytes:
             form = await _form(request)
-            base = f"{request.scheme}://{request.host}"
+            # What the client used may be a forwarded port, which its browser needs too; behind TLS we cannot see it.
+            public = self._accounts.url()
+            base = public if public.startswith("https://") else f"{request.scheme}://{request.host}"
             asked = oauth.device_authorization(form, self._accounts, self._source(request), base)
             return msgspec.json.encode(asked)
 
