@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from rig.clients.project import SIZE_LIMIT, line_of, load_project, parse_project
-from rig.contract.project import AppConfig, ProcessConfig
+from rig.contract.project import AppConfig, BuildConfig, DeployConfig, HealthConfig, ProcessConfig, ProjectFile
 from rig.kernel.errors import RigError
 
 WHOLE = """\
@@ -162,3 +163,14 @@ def test_loading_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_every_key_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "rig-toml.md").read_text()
+    tables = {"build": BuildConfig, "health": HealthConfig, "deploy": DeployConfig, "processes.NAME": ProcessConfig}
+    for table, config in tables.items():
+        section = page.split(f"[{table}]", 2)[-1]
+        missing = [field.name for field in fields(config) if f"| `{field.name}` |" not in section]
+        assert not missing, (table, missing)
+    for field in fields(ProjectFile):
+        assert f"[{field.name}" in page or f"| `{field.name}` |" in page

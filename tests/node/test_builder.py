@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rig.contract.project import AppConfig, BuildConfig, ProcessConfig
 from rig.kernel.errors import RigError
@@ -415,13 +417,34 @@ def test_a_static_folder_that_the_build_does_not_make_is_named(app: App) -> None
     assert "`site`" in error.message
 
 
-def test_a_build_of_another_isolation_is_not_run(app: App) -> None:
+def test_a_build_is_not_run_where_its_paths_do_not_hold(app: App) -> None:
     paths = app.paths(files={"Procfile": "web: true"})
     built = app.build(paths)
-    other = ProcessDriver("none")
-    other.isolation = "bubblewrap" if built.isolation == "none" else "none"
-    error = failure(lambda: launch(built, paths, other, command="true", env={}))
+    moved = BuildPaths(app.folder.with_name("moved"), paths.id)
+    elsewhere = replace(built, place="/elsewhere")
+    error = failure(lambda: launch(elsewhere, paths, app.driver, command="true", env={}))
     assert (error.code, error.hint) == ("conflict", "deploy again, so that it is built anew")
+    if app.driver.isolation == "none":
+        assert failure(lambda: launch(built, moved, app.driver, command="true", env={})).code == "conflict"
+
+
+def test_a_record_that_cannot_be_read_is_as_none(app: App) -> None:
+    paths = app.paths(files={"Procfile": "web: true"})
+    paths.record.write_text("{")
+    assert load_build(paths) is None
+    assert app.build(paths) == load_build(paths)
+
+
+def test_a_full_disk_is_told(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    paths = app.paths(files={"Procfile": "web: true"})
+    monkeypatch.setattr(os, "write", full)
+    error = failure(lambda: app.build(paths))
+    monkeypatch.undo()
+    assert (error.code, load_build(paths)) == ("build_failed", None)
+    assert "no room" in error.message
 
 
 BACKEND = """

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.node.builder.output import LINE_LIMIT, TAIL_LINES, BuildLog, read_log
+from rig.node.builder.output import LINE_LIMIT, TAIL_LINES, TAIL_WIDTH, BuildLog, read_log
 
 
 def test_lines_are_numbered_kept_and_echoed(tmp_path: Path) -> None:
@@ -67,6 +67,7 @@ def test_the_size_is_bounded_and_the_end_is_kept(tmp_path: Path) -> None:
 def test_a_long_line_is_cut_with_a_mark(tmp_path: Path) -> None:
     with BuildLog(tmp_path / "log") as log:
         log.output("x" * (LINE_LIMIT + 7))
+        assert [len(line) for line in log.tail()] == [TAIL_WIDTH]
     assert read_log(tmp_path / "log")[0].text.endswith("x [… 7 characters cut]")
 
 

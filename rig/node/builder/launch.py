@@ -53,19 +53,20 @@ def launch(
     """How to run ``command`` on this build. ``env`` are the app's own variables; ``port`` 0 means no PORT.
 
     The shell of ``-c`` replaces itself by a last simple command (dash since 0.5.11, bash), so that a signal to it
-    reaches the program. Raises `RigError` ``conflict`` where the build was made under another isolation.
+    reaches the program. Raises `RigError` ``conflict`` where the build was made in another place or isolation.
     """
-    if build.isolation != driver.isolation:
+    app = driver.place(paths.source, APP)
+    if build.place != app:
         raise RigError(
             "conflict",
-            f"build {build.id} was made with isolation `{build.isolation}`, and the node runs with"
-            f" `{driver.isolation}` now, where its paths do not hold",
+            f"build {build.id} was made at {build.place} with isolation `{build.isolation}`, and its paths do not hold"
+            f" at {app} with isolation `{driver.isolation}`",
             "deploy again, so that it is built anew",
         )
     paths.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = build.path
     mounts = (
-        Mount(source=paths.source, target=driver.place(paths.source, APP)),
+        Mount(source=paths.source, target=app),
         Mount(source=paths.home, target=driver.place(paths.home, HOME), writable=True),
         *read_only(build.mounts, paths),
     )
@@ -76,10 +77,9 @@ def launch(
         program = driver.place(caddy, "/run/rig/bin/caddy")
         mounts += (Mount(source=caddy, target=program), Mount(source=paths.caddyfile, target=caddyfile))
         path = (*path, program.removesuffix("/caddy"))
-        root = driver.place(paths.source, APP)
         added |= {
             "CADDYFILE": caddyfile,
-            "STATIC_ROOT": root if build.static_root == "." else f"{root}/{build.static_root}",
+            "STATIC_ROOT": app if build.static_root == "." else f"{app}/{build.static_root}",
         }
     full = {
         **added,
@@ -89,4 +89,4 @@ def launch(
     }
     if port:
         full["PORT"] = str(port)
-    return Launch(argv=("/bin/sh", "-c", command), env=full, cwd=driver.place(paths.source, APP), mounts=mounts)
+    return Launch(argv=("/bin/sh", "-c", command), env=full, cwd=app, mounts=mounts)

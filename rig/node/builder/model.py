@@ -106,7 +106,9 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     builder: str
     """``python``, ``node``, ``static`` or ``procfile``."""
     isolation: IsolationName
-    """What it was built under. Paths are part of what was installed, so it runs under this one only."""
+    """What it was built under."""
+    place: str
+    """Where its source was, as its processes saw it. Such paths are part of what was installed: it runs there alone."""
     language: str = ""
     """``Python 3.12.1``, ``Node 22.3.0``; empty where there is none."""
     processes: dict[str, str] = {}
@@ -137,19 +139,11 @@ def save_build(build: Build, paths: BuildPaths) -> None:
 
 
 def load_build(paths: BuildPaths) -> Build | None:
-    """The build that was completed there, or None. Raises `RigError` ``build_failed`` where its record is damaged."""
+    """The build that was completed there; None where there is none, or where its record cannot be read any more."""
     try:
-        data = paths.record.read_bytes()
-    except FileNotFoundError:
+        return msgspec.json.decode(paths.record.read_bytes(), type=Build)
+    except (FileNotFoundError, msgspec.MsgspecError):
         return None
-    try:
-        return msgspec.json.decode(data, type=Build)
-    except msgspec.MsgspecError as error:
-        raise RigError(
-            "build_failed",
-            f"the record of build {paths.id} cannot be read: {error}",
-            "deploy again; the source is built anew",
-        ) from error
 
 
 def host_path(mount: BuildMount, paths: BuildPaths) -> Path:

@@ -40,7 +40,7 @@ cd "$layer"
 mkdir -p node_modules
 """
 _LINK = 'rm -rf node_modules && ln -s "$1/node_modules" node_modules'
-_COPY = 'rm -rf node_modules && cp -R "$1/node_modules" node_modules'
+_COPY = 'rm -rf node_modules && cp -RP "$1/node_modules" node_modules'
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):

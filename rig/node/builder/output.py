@@ -24,6 +24,8 @@ LINE_LIMIT = 16 * 1024
 """Characters of one line; the rest is cut off, with a mark."""
 TAIL_LINES = 40
 """How many of the last lines are kept whatever the size, and shown with a failure."""
+TAIL_WIDTH = 1000
+"""Characters of a line that are shown with a failure."""
 
 Source = Literal["rig", "out"]
 
@@ -54,14 +56,11 @@ class BuildLog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._dropped:
-            gap = self._dropped - len(self._left_out)
-            if gap:
-                self._write(time.time_ns(), "rig", f"[… {gap} lines left out: more than {self._limit} bytes of output]")
-            for at, source, line in self._left_out:
-                self._write(at, source, line)
-        os.close(self._fd)
-        self._fd = -1
+        try:
+            self._write_left_out()
+        finally:
+            os.close(self._fd)
+            self._fd = -1
 
     def heading(self, line: str) -> None:
         """``-----> Installing dependencies``: a step begins."""
@@ -76,8 +75,8 @@ class BuildLog:
         self._add("out", line)
 
     def tail(self) -> list[str]:
-        """The last lines, oldest first."""
-        return list(self._tail)
+        """The last lines, oldest first, as an error shows them."""
+        return [line if len(line) <= TAIL_WIDTH else line[: TAIL_WIDTH - 1] + "…" for line in self._tail]
 
     def _add(self, source: Source, line: str) -> None:
         if len(line) > LINE_LIMIT:
@@ -91,6 +90,13 @@ class BuildLog:
             self._left_out.append((at, source, line))
         if self._on_line is not None:
             self._on_line(line)
+
+    def _write_left_out(self) -> None:
+        gap = self._dropped - len(self._left_out)
+        if gap:
+            self._write(time.time_ns(), "rig", f"[… {gap} lines left out: more than {self._limit} bytes of output]")
+        for at, source, line in self._left_out:
+            self._write(at, source, line)
 
     def _write(self, at: int, source: Source, line: str) -> None:
         self._seq += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import time
 from collections.abc import Callable
@@ -26,6 +27,19 @@ async def build(request: BuildRequest, driver: Driver, on_line: Callable[[str], 
     ``build_timeout``, ``bad_config`` or ``missing_program``, with the last lines in ``details["output"]``. Cancelling
     it ends what runs. Whatever ends it early, nothing is left that looks complete.
     """
+    try:
+        return await _build(request, driver, on_line)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RigError(
+            "build_failed",
+            f"the node's disk has no room for the build: {error.strerror}",
+            "make room on the node's machine, then deploy again",
+        ) from error
+
+
+async def _build(request: BuildRequest, driver: Driver, on_line: Callable[[str], None] | None) -> Build:
     paths = request.paths
     done = await asyncio.to_thread(load_build, paths)
     if done is not None:
@@ -45,6 +59,7 @@ async def build(request: BuildRequest, driver: Driver, on_line: Callable[[str], 
                 id=paths.id,
                 builder=plan.builder,
                 isolation=driver.isolation,
+                place=bench.app,
                 language=product.language,
                 processes=product.processes | plan.procfile,
                 release=plan.release,
