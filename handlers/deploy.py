@@ -126,7 +126,7 @@ def release_it(command: Deploy, report: Deployment, config: AppConfig, ctx: Clie
     )
     release = send(ctx, start, Release)
     for fact in begun(release):
-        ctx.emit(f"app:{release.app}", fact, target=release.app, outcome="unknown")
+        ctx.emit(f"app:{release.app}", fact, target=release.app)
     ctx.record()
     release = follow(release, ctx)
     conclude(release, ended(release), ctx)

@@ -23,7 +23,7 @@ def decide(release: Release) -> list[Fact]:
 def handle(command: Rollback, ctx: ClientContext) -> RollbackReport:
     report = send(ctx, command, RollbackReport)
     for fact in decide(report.release):
-        ctx.emit(f"app:{command.app}", fact, target=command.app, outcome="unknown")
+        ctx.emit(f"app:{command.app}", fact, target=command.app)
     ctx.record()
     release = follow(report.release, ctx)
     conclude(release, ended(release), ctx)

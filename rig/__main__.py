@@ -16,7 +16,7 @@ Everywhere:
       --no-input        Never ask; fail and name the option instead
       --no-color        No colour (as NO_COLOR does)
       --quiet, -v       Say less; say more
-      --help            Help for a verb, as `rig deploy --help`
+      --help            Help for a verb: `rig deploy --help`, or `rig help deploy`
       --version         Print the version
 """
 
@@ -42,6 +42,8 @@ def main() -> int:
     if argv in (["--version"], ["-V"]):
         sys.stdout.write(f"rig {__version__}\n")
         return 0
+    if argv[0] == "help":
+        argv = [*argv[1:], "--help"]
     from rig.cli.run import run
 
     return run(argv)

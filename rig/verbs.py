@@ -21,5 +21,4 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "settings": ("rig.cli.settings", "Your own preferences", "You"),
     "node": ("rig.cli.node", "Start, stop and look at the Max node on this machine", "Node"),
     "schema": ("rig.cli.schema", "JSON Schema of what `-o json` prints", "More"),
-    "help": ("rig.cli.help", "Help for a verb", "More"),
 }

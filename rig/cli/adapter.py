@@ -72,7 +72,8 @@ def parse(
         raise RigError("usage", message.rstrip(".") + ".", f"See `{prog} --help`.") from error
     if not isinstance(values, dict):
         return None
-    shared = {field.name: values.pop("global_" + field.name) for field in global_fields}
+    popped = {field.name: values.pop("global_" + field.name) for field in global_fields}
+    shared = {name: value for name, value in popped.items() if value not in (None, False)}
     sure = bool(values.pop("yes_to_all", False))
     given = {field.name: values[field.name] for field in fields if values.get(field.name) not in (None, [], False)}
     return given, convert(GlobalOptions, shared, prog), sure

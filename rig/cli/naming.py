@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rig.cli.adapter import fields_of
 from rig.contract.base import Command
-from rig.contract.names import label_problem, split_app, suggest_label
+from rig.contract.names import LABEL_RULE, label_problem, split_app, suggest_label
 from rig.kernel.errors import RigError
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 def resolve_names(command: type[Command], given: dict[str, Any], client: Client) -> dict[str, Any]:
     """The fields with every app name made whole. Raises `RigError` ``usage`` where something is missing."""
     fields = {field.name: field for field in fields_of(command)}
+    for name, field in fields.items():
+        if field.option.completes == "networks" and given.get(name):
+            check_label("network", given[name])
     app = fields.get("app")
     if app is None or app.option.completes != "apps":
         return given
@@ -40,11 +43,17 @@ def whole_name(named: str, client: Client, folder: str) -> str:
         raise RigError(
             "usage", f"In which network is `{app}`?", f"Name it as NETWORK/{app}, or put `network` into rig.toml."
         )
-    for what, name in (("network", network), ("app", app)):
-        problem = label_problem(name)
-        if problem:
-            near = suggest_label(name)
-            raise RigError(
-                "usage", f"`{name}` cannot be the name of a {what}: {problem}.", f"Would `{near}` do?" if near else ""
-            )
+    check_label("network", network)
+    check_label("app", app)
     return f"{network}/{app}"
+
+
+def check_label(what: str, name: str) -> None:
+    """Refuse what cannot be the name of a network or an app, and say why. Raises `RigError` ``usage``."""
+    problem = label_problem(name)
+    if problem:
+        near = suggest_label(name)
+        hint = f"Would `{near}` do?" if near else f"A name has {LABEL_RULE}."
+        raise RigError(
+            "usage", f"`{name}` cannot be the name of {'an' if what == 'app' else 'a'} {what}: {problem}.", hint
+        )

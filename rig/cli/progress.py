@@ -73,7 +73,7 @@ class PlainProgress:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._said = 0.0
+        self._said = time.monotonic()
 
     def step(self, text: str) -> None:
         self._output.note(text)

@@ -44,7 +44,7 @@ def _run(argv: list[str], output: Output) -> int:
     verbs = find_verbs(name)
     noun, rest = find_noun(name, verbs, rest)
     if noun is None:
-        output.note(nouns_help(name, verbs))
+        output.line(nouns_help(name, verbs))
         return 0
     verb = verbs[noun]
     prog = f"rig {name} {noun}".rstrip()
