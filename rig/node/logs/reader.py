@@ -100,7 +100,7 @@ class LogReader:
     def tail(self, count: int) -> list[Line]:
         """The last ``count`` lines, oldest first."""
         newest: deque[Line] = deque()
-        for _, path in reversed(segments(str(self.folder))):
+        for _, path in reversed(segments(str(self.folder)) if count > 0 else []):
             frames = [frame for frame, _ in _scan_file(path, len(MAGIC)) if frame[2] & KIND != END]
             newest.extendleft(_line(frame) for frame in reversed(frames[-(count - len(newest)) :]))
             if len(newest) >= count:

@@ -44,14 +44,20 @@ class MemoryLimiter:
             (parent / "cgroup.subtree_control").write_text("+memory")
         group = parent / f"rig-{run}"
         group.mkdir()
+        if not (group / "memory.max").exists():
+            group.rmdir()
+            raise RigError("bad_config", "a memory limit cannot be enforced: the kernel offers none for a new group")
         # The group dies as a whole: half an app after an out-of-memory kill is worse than a restart.
         for name, value in (("memory.max", str(memory)), ("memory.swap.max", "0"), ("memory.oom.group", "1")):
             if (group / name).exists():
                 (group / name).write_text(value)
-        if (group / "memory.max").read_text().strip() != str(memory - memory % os.sysconf("SC_PAGESIZE")):
-            group.rmdir()
-            raise RigError("bad_config", "a memory limit cannot be enforced: the kernel did not take it")
         return group
+
+    def remove(self, run: str) -> None:
+        """Remove the group of a run whose processes are all gone; nothing where there is none."""
+        group = self._parent() / f"rig-{run}"
+        if group.is_dir():
+            group.rmdir()
 
     def _parent(self) -> Path:
         """Beside the node's own group, which holds processes and so can have no controlled groups below itself."""

@@ -239,8 +239,6 @@ class Keeper:
         at = time.time_ns()
         self.writer.append([(END, how.encode())], at)
         self.writer.close()
-        if self.spec["cgroup"]:
-            os.rmdir(self.spec["cgroup"])
         _write_durably(self.spec["state_dir"], EXIT, f'{{"code":{code},"signal":{number},"at":{at}}}')
 
     def _outcome(self) -> tuple[int, int]:

@@ -63,6 +63,10 @@ class ProcessDriver:
     def place(self, host: Path, inside: str) -> str:
         return inside if self._host else str(host)
 
+    def memory_problem(self) -> str:
+        """Why memory cannot be limited here; empty where it can."""
+        return self._limiter.problem()
+
     async def start(self, spec: ProcessSpec) -> Handle:
         starting = asyncio.ensure_future(asyncio.to_thread(self._spawn, spec))
         try:
@@ -105,10 +109,10 @@ class ProcessDriver:
     async def wait(self, handle: Handle) -> ExitStatus:
         await self._gone(handle)
         status = _decode(handle.state_dir / keeper.EXIT, ExitStatus)
-        if status is not None:
-            return status
-        await asyncio.to_thread(self._sweep, handle)
-        return ExitStatus(code=-1, at=time.time_ns())
+        if status is None:
+            await asyncio.to_thread(self._sweep, handle)
+        self._limiter.remove(handle.id)
+        return status or ExitStatus(code=-1, at=time.time_ns())
 
     async def stop(self, handle: Handle, *, at_once: bool = False) -> ExitStatus:
         """As `Driver.stop`; ``at_once`` leaves SIGTERM out."""
@@ -155,8 +159,7 @@ class ProcessDriver:
             )
         answer, _ = starter.communicate(marshal.dumps(order))
         if answer != keeper.READY:
-            if os.path.isdir(order["cgroup"]):
-                os.rmdir(order["cgroup"])
+            self._limiter.remove(spec.id)
             why = answer or (spec.state_dir / "shim.err").read_bytes().strip()[-500:] or b"its shim ended at once"
             raise RigError("failed", f"`{spec.argv[0]}` was not started: {why.decode(errors='replace')}")
         handle = self.adopt(spec.state_dir)

@@ -116,11 +116,18 @@ class Instance:
 
     def begin(self) -> None:
         """Start its first run."""
-        self._live_on(None)
+        self._live_on()
 
     def take_over(self) -> None:
         """Go on with the run that an earlier node started, whether it still runs or not."""
-        self._live_on(self._driver.adopt(self.folder / self.record.run) if self.record.run else None)
+        self._handle = self._driver.adopt(self.folder / self.record.run) if self.record.run else None
+        if self._handle is not None:
+            self._started_at = time_of(self.record.run)
+            self._note(Started())
+            self._first.set_result(None)
+            if self._driver.alive(self._handle):
+                self._become("up" if self.committed else "starting")
+        self._live_on()
 
     def condemn(self) -> None:
         """It is to end as soon as it has been taken over."""
@@ -141,6 +148,8 @@ class Instance:
         self._ending.set()
         if self._task is not None:
             await asyncio.wait([self._task])
+        if self._handle is not None and self._driver.alive(self._handle):
+            await self._driver.stop(self._handle)  # its task was let go, or failed
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def let_go(self) -> None:
@@ -149,8 +158,8 @@ class Instance:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def _live_on(self, adopted: Handle | None) -> None:
-        self._task = asyncio.create_task(self._live(adopted), name=f"{self.app} {self.name}")
+    def _live_on(self) -> None:
+        self._task = asyncio.create_task(self._live(), name=f"{self.app} {self.name}")
         self._task.add_done_callback(self._over_and_done)
 
     def _over_and_done(self, task: asyncio.Task[None]) -> None:
@@ -161,15 +170,9 @@ class Instance:
             self._first.set_exception(error or RigError("interrupted", f"{self.name} was ended before it had started"))
             self._first.exception()  # seen: nobody may be waiting for it
 
-    async def _live(self, adopted: Handle | None) -> None:
+    async def _live(self) -> None:
         """The instance's life, from its first run to its end."""
-        self._handle = adopted
-        if adopted is not None:
-            self._started_at = time_of(self.record.run)
-            self._note(Started())
-            self._first.set_result(None)
-            self._become("up" if self.committed else "starting")
-        elif not await self._start():
+        if self._handle is None and not await self._start():
             return
         while await self._one_run() and await self._pause() and await self._start():
             continue
