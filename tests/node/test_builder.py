@@ -411,6 +411,52 @@ def test_without_a_build_step_the_packages_are_linked_from_the_layer(app: App, r
         assert app.run(built, paths, "ls node_modules/") == ["kept"]
 
 
+@pytest.mark.needs("npm")
+def test_a_site_that_npm_builds_runs_without_its_packages(app: App, registry: str) -> None:
+    package = {
+        "scripts": {"build": "tool && mkdir dist && mv out.txt dist/index.html"},
+        "devDependencies": {"tool": f"{registry}/tool.tgz"},
+    }
+    paths = app.paths(files={"package.json": json.dumps(package), "index.html": "template"})
+    built = app.build(paths, AppConfig(build=BuildConfig(builder="static")))
+    assert (built.static_root, built.mounts) == ("dist", ())
+    assert (paths.source / "dist" / "index.html").read_text() == "by the tool"
+    assert not (paths.source / "node_modules").exists()
+
+
+@pytest.mark.needs("npm")
+@pytest.mark.parametrize(
+    ("wanted", "said"), [(">=999", "package.json wants Node >=999"), ("lts", "no range that rig can read")]
+)
+def test_a_node_that_does_not_fit_is_warned_of(app: App, wanted: str, said: str) -> None:
+    paths = app.paths(files={"package.json": json.dumps({"engines": {"node": wanted}}), "index.js": ""})
+    assert any(said in warning for warning in app.build(paths).warnings)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"package.json": "{}", "yarn.lock": ""}, "`yarn.lock` is not supported"),
+        ({"package.json": "{}", "pnpm-lock.yaml": ""}, "`pnpm-lock.yaml` is not supported"),
+        ({"package.json": "{"}, "`package.json` cannot be read"),
+        ({"package.json": '{"scripts": {"build": 3}}'}, "`package.json` cannot be read"),
+        ({".python-version": "pypy3.9", "main.py": ""}, "`.python-version` says `pypy3.9`"),
+    ],
+)
+def test_what_cannot_be_built_is_named(app: App, files: Files, said: str) -> None:
+    error = failure(lambda: app.build(app.paths(files=files)))
+    assert error.code == "build_failed"
+    assert said in error.message
+    assert error.hint
+
+
+def test_a_process_without_a_command_is_named(app: App) -> None:
+    config = AppConfig(processes={"worker": ProcessConfig(count=2)})
+    built = app.build(app.paths(files={"Procfile": "web: true"}), config)
+    error = failure(lambda: process_commands(built, config))
+    assert (error.code, "`[processes.worker]` has no command" in error.message) == ("bad_config", True)
+
+
 def test_a_static_folder_that_the_build_does_not_make_is_named(app: App) -> None:
     config = AppConfig(build=BuildConfig(output="site", command="mkdir other"))
     error = failure(lambda: app.build(app.paths(files={"index.html": ""}), config))
