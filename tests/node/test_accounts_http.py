@@ -259,6 +259,20 @@ def test_an_invitation_is_good_once(server: AccountsServer) -> None:
     assert browser.status == 404
 
 
+def test_an_invitation_stays_good_when_joining_cannot_be_recorded(server: AccountsServer) -> None:
+    path = urlsplit(server.accounts.invite("bea", "*", "viewer", "user:ana")[0]).path
+    browser = Browser(server.url)
+    browser.send("GET", path)
+    server.ledger.broken = True
+    browser.submit(path, passphrase=GOOD, again=GOOD)
+    assert (browser.status, browser.alert) == (503, "The disk is full.")
+    assert server.accounts.person("bea").roles == {}
+    server.ledger.broken = False
+    browser.submit(path, passphrase=GOOD, again=GOOD)
+    assert browser.status == 200
+    assert server.accounts.person("bea").roles == {"*": "viewer"}
+
+
 def test_an_invitation_ends_after_a_day_and_a_newer_one_takes_its_place(server: AccountsServer) -> None:
     first = urlsplit(server.accounts.invite("bea", "*", "viewer", "user:ana")[0]).path
     second = urlsplit(server.accounts.invite("bea", "*", "viewer", "user:ana")[0]).path

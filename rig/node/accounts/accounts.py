@@ -201,10 +201,13 @@ class Accounts:
         Raises `RigError` ``not_found`` or ``invalid_data`` (the passphrase is too weak; the invitation stays good).
         """
         now = self._clock.now()
-        invited = self._people.join(code, passphrase, now)
+
+        def record(invited: Invited) -> None:
+            fact = AccountJoined(name=invited.name, network=invited.network, role=invited.role, again=invited.again)
+            self._tell(invited.name, fact, "success", f"user:{invited.name}", src)
+
+        invited = self._people.join(code, passphrase, now, record)
         actor = f"user:{invited.name}"
-        fact = AccountJoined(name=invited.name, network=invited.network, role=invited.role, again=invited.again)
-        self._tell(invited.name, fact, "success", actor, src)
         for session in self._sessions.of_person(invited.name) if invited.again else ():
             self._sessions.revoke(session.id, now)
             self._revoked(session.id, invited.name, "rejoined", actor, src)

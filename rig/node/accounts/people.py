@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -104,16 +105,27 @@ class People:
             again=bool(row["again"]),
         )
 
-    def join(self, code: str, passphrase: str, now: int) -> Invited:
-        """Take up an invitation: set the passphrase, get the role. The link is void from then on."""
+    def join(self, code: str, passphrase: str, now: int, record: Callable[[Invited], None]) -> Invited:
+        """Take up an invitation: set the passphrase, get the role. The link is void from then on.
+
+        ``record`` puts it on the record before it takes effect; where it raises, the invitation stays good.
+        """
         invited = self.invited(code, now)
         if invited is None:
             raise _void()
         passphrases.require_good(passphrase, invited.name)
         kept = passphrases.make(passphrase, self._cost)
         with self._store.transaction() as db:
-            if db.execute("DELETE FROM invitation WHERE hash = ?", (codes.digest(code),)).rowcount != 1:
-                raise _void()
+            row = db.execute("DELETE FROM invitation WHERE hash = ? RETURNING *", (codes.digest(code),)).fetchone()
+        if row is None:
+            raise _void()
+        try:
+            record(invited)
+        except BaseException:
+            with self._store.transaction() as db:
+                db.execute("INSERT INTO invitation VALUES (?, ?, ?, ?, ?, ?)", tuple(row))
+            raise
+        with self._store.transaction() as db:
             db.execute(
                 "INSERT INTO person(name, passphrase, created_at) VALUES (?, ?, ?)"
                 " ON CONFLICT(name) DO UPDATE SET passphrase = excluded.passphrase",
