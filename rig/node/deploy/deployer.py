@@ -96,6 +96,8 @@ class Deployer:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._news: dict[str, asyncio.Event] = {}
+        self._draining: set[str] = set()
+        """Ids of instances that get no new requests and are about to end."""
 
     # -- what the API asks ------------------------------------------------------------------------------------------
 
@@ -185,7 +187,7 @@ class Deployer:
             release = self._world.app(app).releases[version]
             job = job_of(self._paths, app, version, release, self._driver)
             launched: list[Instance] = []
-            old = self._supervisor.committed(app)
+            old = [instance for instance in self._supervisor.committed(app) if instance.id not in self._draining]
             try:
                 build = await self._build(job, cause)
                 self._enter(app, "releasing")
@@ -203,7 +205,9 @@ class Deployer:
                 return
             finally:
                 self._phases.pop(app, None)
-            await self._drain(job, old)
+            # The next release need not wait until the last request to the old one has ended.
+            self._draining |= {instance.id for instance in old}
+            self._spawn(self._drain(job, old))
 
     async def _build(self, job: Job, cause: Recorded | None) -> Build:
         self._enter(job.app, "building")
@@ -263,6 +267,7 @@ class Deployer:
         if ports and job.config.deploy.drain:
             await self._routing.drained(ports, job.config.deploy.drain)
         await asyncio.gather(*(self._supervisor.end(instance) for instance in old))
+        self._draining -= {instance.id for instance in old}
 
     async def _fail(self, job: Job, raised: Exception, cause: Recorded | None) -> None:
         if isinstance(raised, RigError):
@@ -302,7 +307,8 @@ class Deployer:
                 # Those that are to go get no new requests before they are ended.
                 await self._routing.switch(app, staying)
             await self._supervisor.set_desired(app, specs)
-            await self._routing.switch(app, [i.port for i in self._supervisor.committed(app) if i.port])
+            staying = [i.port for i in self._supervisor.committed(app) if i.port and i.id not in self._draining]
+            await self._routing.switch(app, staying)
         self._tell(app)
 
     async def _take_down(self, app: str) -> None:
