@@ -8,4 +8,4 @@ from rig.kernel.client import ClientContext
 
 def handle(command: ListSettings, ctx: ClientContext) -> SettingList:
     settings = ctx.ports.settings
-    return SettingList(settings=settings.rows(), file=settings.path)
+    return SettingList(settings=settings.rows(), file=settings.path, with_origin=command.origin)

@@ -100,6 +100,8 @@ class SettingList(Reply, frozen=True, kw_only=True):
     settings: list[SettingValue] = []
     file: str = ""
     """The settings file, whether it is there or not."""
+    with_origin: bool = False
+    """Whether `--origin` asked where each value comes from."""
 
 
 class ListSettings(Command, frozen=True, kw_only=True, tag="settings.list"):
