@@ -10,6 +10,7 @@ import pytest
 
 from rig.clients.contexts import EPHEMERAL, FileContexts, context_name
 from rig.clients.home import find_home
+from rig.clients.locks import locked
 from rig.clients.settings import FileSettings
 from rig.contract.accounts import Context
 from rig.kernel.errors import RigError
@@ -116,3 +117,13 @@ def test_a_context_is_named_after_its_host(tmp_path: Path, url: str, name: str) 
     assert context_name(url) == name
     contexts(tmp_path).save(Context(name=name, url=url))
     assert contexts(tmp_path).free_name(url) == f"{name}-2"
+
+
+def test_a_lock_that_is_held_too_long_is_named(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    with locked(path):
+        with pytest.raises(RigError) as refused, locked(path, timeout=0.05):
+            pytest.fail("two holders")
+        assert (refused.value.code, refused.value.exit) == ("locked", 75)
+    with locked(path, timeout=0.05):
+        pass

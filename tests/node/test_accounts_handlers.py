@@ -21,6 +21,7 @@ from rig.kernel.ports import Progress, Stamp
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.principal import Principal
 from rig.node.accounts.store import Store
+from rig.node.paths import NodePaths
 from rig.node.world import World
 from storage.checkpoint import verifier_key
 from storage.journal import Journal
@@ -105,3 +106,24 @@ def test_a_key_that_does_not_fit_is_refused(node: Node, key: str) -> None:
     with pytest.raises(RigError) as refused:
         node.run(RegisterJournal(origin=ORIGIN, key=key))
     assert refused.value.code == "invalid_data"
+
+
+def test_a_network_that_is_deleted_leaves_no_roles_and_no_invitations(node: Node) -> None:
+    link, _ = node.accounts.invite("bea", "*", "viewer", "user:ana")
+    node.accounts.join(link.rpartition("/")[2], "correct horse battery", "")
+    assert node.accounts.grant("bea", "shop", "owner").role == "owner"
+    pending, _ = node.accounts.invite("cyd", "shop", "owner", "user:ana")
+    node.accounts.forget_network("shop")
+    assert node.accounts.person("bea").roles == {"*": "viewer"}
+    assert node.accounts.invited(pending.rpartition("/")[2]) is None
+
+
+def test_a_node_whose_user_changed_has_one_owner(tmp_path: Path) -> None:
+    for owner in ("ana", "bea"):
+        paths = NodePaths(tmp_path / "node")
+        accounts = Accounts.open(paths, owner=owner, url=lambda: "", record=Ledger())
+        assert accounts.person(owner).owner
+        accounts.close()
+    accounts = Accounts.open(paths, owner="bea", url=lambda: "", record=Ledger())
+    assert not accounts.person("ana").owner
+    accounts.close()
