@@ -62,7 +62,7 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
         settle(command, ctx)
     timings: dict[str, int] = {}
     sources = ctx.ports.sources
-    config = ctx.ports.app_config(command.path)
+    config = ctx.ports.app_config(command.path, command.env)
     with_files = command.dry_run
     source = timed(
         timings,

@@ -69,7 +69,7 @@ def _by_browser(url: str, browser: bool, ctx: ClientContext) -> TokenPair:
     """The device grant: whoever holds the browser need not sit at this machine."""
     asked = ctx.ports.logins.ask(url)
     terminal = ctx.ports.terminal
-    terminal.note(f"Your code is {asked.user_code}. Approve it on {asked.verification_uri}")
+    terminal.tell(f"Your code is {asked.user_code}. Approve it on {asked.verification_uri}")
     if browser and terminal.interactive and ctx.ports.open_browser(asked.verification_uri_complete):
         terminal.note("The page is open in your browser.")
     ctx.progress.step("waiting for your approval")

@@ -78,7 +78,7 @@ class Client:
     def _stamp(self) -> Stamp:
         identity = uuid7()
         context = self._known_context()
-        account = context.account if context else ""
+        account = context.account if context and (context.store != "none" or "RIG_TOKEN" in self._environ) else ""
         return Stamp(
             id=identity,
             actor=f"user:{account}" if account else f"os:{os_user(self._environ)}",
@@ -181,18 +181,18 @@ class Client:
 
         return LocalNode(self.home.node, self._environ)
 
-    def project(self, folder: str) -> ProjectFile:
-        """`rig.toml` of a folder; an empty one where there is none."""
-        return self._load_project(folder).file
+    def project(self, folder: str, environment: str = "") -> ProjectFile:
+        """`rig.toml` of a folder, with one of its environments laid over it; an empty one where there is none."""
+        return self._load_project(folder, environment).file
 
-    def app_config(self, folder: str) -> AppConfig:
+    def app_config(self, folder: str, environment: str = "") -> AppConfig:
         """The part of `rig.toml` that a release keeps."""
-        return self._load_project(folder).config
+        return self._load_project(folder, environment).config
 
-    def _load_project(self, folder: str) -> Project:
+    def _load_project(self, folder: str, environment: str) -> Project:
         from rig.clients.project import load_project
 
-        return load_project(folder)
+        return load_project(folder, environment)
 
     def open_browser(self, url: str) -> bool:
         """Show a page in the user's browser; whether one was found."""

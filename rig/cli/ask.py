@@ -32,6 +32,11 @@ class Terminal:
         if not self.agree(question):
             raise RigError("cancelled", "Nothing was done.")
 
+    def tell(self, text: str) -> None:
+        """Say on stderr what must be read for things to go on, even with --quiet."""
+        self._output.stderr.write(printable(text) + "\n")
+        self._output.stderr.flush()
+
     def note(self, text: str) -> None:
         """Say something on stderr."""
         self._output.note(text)

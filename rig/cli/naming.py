@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from rig.cli.adapter import fields_of
+from rig.cli.fields import fields_of
 from rig.contract.base import Command
 from rig.contract.names import LABEL_RULE, label_problem, split_app, suggest_label
 from rig.kernel.errors import RigError
@@ -27,14 +27,14 @@ def resolve_names(command: type[Command], given: dict[str, Any], client: Client)
     if app.option.positional and "version" in fields and re.fullmatch(r"v[0-9]+", named) and not given.get("version"):
         # `rig rollback v1` in a project's folder: the one word is the version.
         given, named = {**given, "version": named}, ""
-    return {**given, "app": whole_name(named, client, given.get("path") or ".")}
+    return {**given, "app": whole_name(named, client, given.get("path") or ".", given.get("env") or "")}
 
 
-def whole_name(named: str, client: Client, folder: str) -> str:
+def whole_name(named: str, client: Client, folder: str, environment: str) -> str:
     """``hello`` → ``demo/hello``. What the name leaves out comes from rig.toml, then the context, then the settings."""
     network, app = split_app(named)
     if not network or not app:
-        project = client.project(folder)
+        project = client.project(folder, environment)
         app = app or project.app or ""
         network = network or project.network or client.settings.get("network") or ""
     if not app:

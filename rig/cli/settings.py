@@ -8,7 +8,7 @@ from rig.contract.settings import GetSetting, ListSettings, SetSetting, SettingL
 
 
 def show_list(listed: SettingList, out: Output) -> None:
-    if any(row.where for row in listed.settings):
+    if listed.with_origin:
         rows = [(row.key, row.value, source(row), row.description) for row in listed.settings]
         out.table(("SETTING", "VALUE", "FROM", "WHAT"), rows)
     else:

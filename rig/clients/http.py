@@ -6,6 +6,7 @@ aiohttp would cost half of a command's time budget to import.
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 import threading
 import time
@@ -20,13 +21,15 @@ MAX_ANSWER = 64 * 1024 * 1024
 RETRY_WINDOW = 30.0
 """Seconds within which a passing failure of a repeatable request is tried again."""
 
+_LOOPBACK_V4 = re.compile(r"127(\.[0-9]{1,3}){3}")
+
 Body = bytes | Iterable[bytes] | None
 Answer = tuple[int, Mapping[str, str], bytes]
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host name means this machine, by its form alone (RFC 6761 for ``localhost``)."""
-    return host in {"localhost", "::1"} or host.endswith(".localhost") or host.startswith("127.")
+    return host in {"localhost", "::1"} or host.endswith(".localhost") or _LOOPBACK_V4.fullmatch(host) is not None
 
 
 def parse_base(url: str) -> SplitResult:
@@ -124,7 +127,7 @@ class HttpTransport:
         if connection is None:
             host = self._base.hostname or ""
             # `*.localhost` does not resolve everywhere, so what means this machine is reached by its number.
-            address = "127.0.0.1" if host.endswith("localhost") else host
+            address = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
             if self._base.scheme == "https":
                 connection = http.client.HTTPSConnection(
                     address, self._base.port, timeout=self._timeout, context=ssl.create_default_context()

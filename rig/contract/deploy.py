@@ -60,6 +60,9 @@ class Deploy(Command, frozen=True, kw_only=True, tag="deploy"):
         Meta(max_length=127),
         opt("The app, as network/app; else the one in rig.toml.", "--app", "-a", metavar="APP", completes="apps"),
     ]
+    env: Annotated[
+        str, Meta(max_length=63), opt("Lay `[environments.NAME]` of rig.toml over the rest of it.", metavar="NAME")
+    ] = ""
     create: Annotated[bool, opt("Make the app, and its network, where they are missing.", "--create")] = False
     message: Message = ""
     dry_run: Annotated[bool, opt("List every file and byte that would be sent, and send none.", "--dry-run")] = False

@@ -27,6 +27,10 @@ class Terminal(Protocol):
         """Ask a yes-or-no question. False where nobody can be asked."""
         ...
 
+    def tell(self, text: str) -> None:
+        """Say what must be read for things to go on."""
+        ...
+
     def note(self, text: str) -> None:
         """Say something that is not the result."""
         ...
@@ -94,11 +98,11 @@ class ClientPorts(Protocol):
     @property
     def logins(self) -> Logins: ...
 
-    def project(self, folder: str) -> ProjectFile:
-        """`rig.toml` of a folder; an empty one where there is none. Raises `RigError` ``bad_config``."""
+    def project(self, folder: str, environment: str = "") -> ProjectFile:
+        """`rig.toml` of a folder, with one of its environments laid over it; an empty one where there is none. Raises `RigError` ``bad_config``."""
         ...
 
-    def app_config(self, folder: str) -> AppConfig:
+    def app_config(self, folder: str, environment: str = "") -> AppConfig:
         """The part of `rig.toml` that a release keeps. Raises `RigError` ``bad_config``."""
         ...
 

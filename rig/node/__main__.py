@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    # Sources and builds are read by users of their own. What nobody else may read is made 0600 or 0700 explicitly.
+    os.umask(0o022)
     from rig.node.bootstrap import NodeOptions, serve
 
     options = NodeOptions(

@@ -30,6 +30,8 @@ def found(name: str, ctx: NodeContext) -> NetworkState:
         ctx.emit(stream, fact, target=name, expect=world.version(stream))
         state = evolve(state, fact, happening(ctx))
     if not principal.owner:
+        # Roles that a network of this name once had, or that a try left which was not recorded, are not handed on.
+        ctx.ports.accounts.forget_network(name)
         granted = ctx.ports.accounts.grant(principal.name, name, "owner")
         ctx.emit(f"account:{principal.name}", granted, target=principal.name)
     return state
