@@ -1,4 +1,4 @@
-// Greets, says which release serves, and ends its open requests before it goes.
+// Greets, and ends its open requests before it goes.
 const express = require("express");
 
 const app = express();
@@ -7,7 +7,6 @@ app.disable("x-powered-by");
 app.get("/", (request, response) => {
   response.json({
     message: `${process.env.GREETING ?? "Hello"} from Express`,
-    release: process.env.RIG_RELEASE ?? null,
     node: process.version,
     uptime_seconds: Math.round(process.uptime()),
   });

@@ -15,7 +15,6 @@ def index() -> str:
     return render_template(
         "index.html",
         greeting=os.environ.get("GREETING", "Hello"),
-        release=os.environ.get("RIG_RELEASE", ""),
         python=platform.python_version(),
         started=STARTED,
     )
