@@ -1,4 +1,4 @@
-"""A page that says which release serves it."""
+"""A page that greets, and tells a little of where it runs."""
 
 import os
 import platform
