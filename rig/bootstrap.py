@@ -32,24 +32,29 @@ if TYPE_CHECKING:
 USER_AGENT = f"rig/{__version__}"
 
 
+def user_settings(
+    config: str = "", flags: Mapping[str, str] | None = None, environ: Mapping[str, str] = os.environ
+) -> FileSettings:
+    """The settings of an invocation: ``config`` is the file to read instead of the usual one, ``flags`` override it."""
+    return FileSettings(config or find_home(environ).settings, environ, flags)
+
+
 class Client:
     """One invocation's adapters; it is the `ClientPorts` of its handlers. A context manager: it closes the journal."""
 
     def __init__(
         self,
         *,
+        settings: FileSettings,
         progress: Progress,
         terminal: Terminal,
         context: str = "",
-        config: str = "",
-        flags: Mapping[str, str] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
+        self.settings = settings
         self.terminal = terminal
         self._progress = progress
         self._environ = environ
-        self._config = config
-        self._flags = {**(flags or {}), "context": context}
         self._explicit = context
         self._correlation = environ.get("RIG_CORRELATION", "")
 
@@ -111,10 +116,6 @@ class Client:
         from rig.kernel.ids import SystemClock
 
         return SystemClock()
-
-    @cached_property
-    def settings(self) -> FileSettings:
-        return FileSettings(self._config or self.home.settings, self._environ, self._flags)
 
     @cached_property
     def contexts(self) -> FileContexts:

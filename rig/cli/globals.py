@@ -28,14 +28,13 @@ class GlobalOptions(msgspec.Struct, frozen=True, kw_only=True):
     quiet: Annotated[bool, opt("Print results and errors only.", "--quiet")] = False
     verbose: Annotated[bool, opt("Say more; show the trace of a bug.", "--verbose", "-v")] = False
 
-    @property
-    def format(self) -> OutputFormat:
-        """The output format that the flags or RIG_OUTPUT give; a table otherwise."""
-        wanted = "json" if self.json else self.output or os.environ.get("RIG_OUTPUT", "")
-        match wanted:
-            case "json" | "jsonl" | "yaml" | "csv":
-                return wanted
-        return "table"
+
+def format_of(name: str) -> OutputFormat:
+    """The format of this name; a table for any other."""
+    match name:
+        case "json" | "jsonl" | "yaml" | "csv":
+            return name
+    return "table"
 
 
 VALUE_FLAGS = frozenset({"-o", "--output", "-q", "--query", "--context", "--config"})
@@ -66,13 +65,18 @@ def take_word(argv: list[str]) -> tuple[list[str], str, list[str]]:
     return argv, "", []
 
 
-def wants_json(argv: list[str]) -> bool:
-    """Whether the answer must be JSON, even if the rest of argv cannot be understood."""
-    for i, token in enumerate(argv):
+def wanted_format(argv: list[str]) -> OutputFormat:
+    """The format that a failure is printed in, even if the rest of argv cannot be understood."""
+    wanted = os.environ.get("RIG_OUTPUT", "")
+    for token, following in zip(argv, [*argv[1:], ""], strict=True):
         if token == "--":
             break
-        if token in {"--json", "-ojson", "-o=json", "--output=json"}:
-            return True
-        if token in {"-o", "--output"} and argv[i + 1 : i + 2] == ["json"]:
-            return True
-    return os.environ.get("RIG_OUTPUT") == "json"
+        if token == "--json":
+            wanted = "json"
+        elif token in {"-o", "--output"}:
+            wanted = following
+        elif token.startswith("--output="):
+            wanted = token.removeprefix("--output=")
+        elif token.startswith("-o"):
+            wanted = token.removeprefix("-o").removeprefix("=")
+    return format_of(wanted)

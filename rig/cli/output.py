@@ -51,8 +51,8 @@ class Output:
 
     def hint(self, text: str) -> None:
         """What one might do next; only where somebody reads along."""
-        if self.stderr.isatty():
-            self.note(self._paint(text, "2", self.stderr))
+        if self.stderr.isatty() and not self.quiet:
+            self.stderr.write(self._paint(printable(text), "2", self.stderr) + "\n")
 
     def pairs(self, pairs: Iterable[tuple[str, Any]]) -> None:
         """Names and values, one pair a line, empty values left out."""
@@ -111,13 +111,20 @@ class Output:
         found = search(self.query, msgspec.to_builtins(data))
         self.line(found if isinstance(found, str) else _pretty(found))
 
-    def failure(self, kind: str, error: RigError, warnings: Sequence[str] = ()) -> None:
+    def warn(self, text: str) -> None:
+        """A warning on stderr; silent with --quiet."""
+        if not self.quiet:
+            self.stderr.write(self._paint("warning:", "1;33", self.stderr) + " " + printable(text) + "\n")
+
+    def failure(self, kind: str, error: RigError) -> None:
         """A failure: an envelope for machines, three lines on stderr for people."""
         body = error.body()
         if self.format in {"json", "yaml"}:
-            self._document(Envelope(kind=kind, error=body, warnings=tuple(warnings)))
+            self._document(Envelope(kind=kind, error=body, warnings=tuple(error.warnings)))
         elif self.format == "jsonl":
-            self.event("result", kind=kind, data=None, error=body, warnings=list(warnings))
+            self.event("result", kind=kind, data=None, error=body, warnings=error.warnings)
+        for warning in error.warnings:
+            self.warn(warning)
         self._say_failure(body)
 
     def _say_failure(self, body: ErrorBody) -> None:
@@ -169,16 +176,23 @@ def _cell(value: Any) -> str:
     return "'" + text if isinstance(value, str) and text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
+def check_query(expression: str) -> None:
+    """Refuse a JMESPath expression before anything is done for its sake. Raises `RigError` ``usage``."""
+    search(expression, None)
+
+
 def search(expression: str, data: Any) -> Any:
     """The part of ``data`` that a JMESPath expression names. Raises `RigError` ``usage``."""
     import jmespath
-    from jmespath.exceptions import JMESPathError
+    from jmespath.exceptions import JMESPathError, ParseError
 
     try:
-        return jmespath.search(expression, data)
+        compiled = jmespath.compile(expression)
+        return None if data is None else compiled.search(data)
     except JMESPathError as error:
-        reason = str(error).splitlines()[0].rstrip(":")
-        raise RigError("usage", f"--query: {reason}.", "See https://jmespath.org for the language.") from error
+        reason = str(error).splitlines()[0].rstrip(":.")
+        place = f" at character {error.lex_position + 1}" if isinstance(error, ParseError) else ""
+        raise RigError("usage", f"--query: {reason}{place}.", "See https://jmespath.org for the language.") from error
 
 
 def printable(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from rig.cli.output import Output, printable
+from rig.cli.output import Output
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -39,7 +39,7 @@ class TerminalProgress:
 
     def warn(self, text: str) -> None:
         self.close()
-        self._output.stderr.write("warning: " + printable(text) + "\n")
+        self._output.warn(text)
 
     def close(self) -> None:
         """Wipe the bar; the terminal is as it was."""
@@ -88,7 +88,7 @@ class PlainProgress:
         self._output.note("  " + text)
 
     def warn(self, text: str) -> None:
-        self._output.stderr.write("warning: " + printable(text) + "\n")
+        self._output.warn(text)
 
     def close(self) -> None:
         pass

@@ -6,102 +6,151 @@ import os
 import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, TextIO
 
-from rig.cli.globals import GlobalOptions, take_word, wants_json
-from rig.cli.output import Output
+from rig.cli.globals import GlobalOptions, format_of, take_word, wanted_format
+from rig.cli.output import Output, check_query
 from rig.cli.verb import Verb, Verbs
 from rig.contract.base import tag_of
 from rig.kernel.errors import RigError
 from rig.verbs import VERBS
 
+if TYPE_CHECKING:
+    from rig.cli.argv import Parsed
+    from rig.kernel.logins import Settings
+
 
 def run(argv: list[str]) -> int:
     """Carry out one command line; gives its exit code. Never raises."""
-    output = Output("json" if wants_json(argv) else "table")
+    for stream in (sys.stdout, sys.stderr):
+        _print_anything(stream)
     signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return _run(argv, output)
-    except RigError as error:
-        output.failure("", error)
+    return Invocation(argv).run()
+
+
+class Invocation:
+    """What is known of one command line by now: how it wants to be answered, and which kind of answer it gets."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self.argv = argv
+        self.output = Output(wanted_format(argv))
+        self.kind = ""
+        self.printing = False
+
+    def run(self) -> int:
+        try:
+            try:
+                code = self._run(self.argv)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                raise
+            except BaseException as raised:
+                code = self._fail(raised)
+            _flush()
+        except BrokenPipeError:
+            # Who read our output has gone; there is nobody left to tell.
+            _flush()
+            return 0
+        return code
+
+    def _run(self, argv: list[str]) -> int:
+        shared, name, rest = take_word(argv)
+        if not name:
+            return self._without_verb(rest)
+        verbs = find_verbs(name)
+        noun, rest = find_noun(name, verbs, rest)
+        if noun is None:
+            self.output.line(nouns_help(name, verbs))
+            return 0
+        verb, prog = verbs[noun], f"rig {name} {noun}".rstrip()
+        self.kind = verb.command.kind or tag_of(verb.command)
+
+        from rig.cli.argv import parse
+
+        parsed = parse(verb.command, prog, [*shared, *rest], confirms=verb.question is not None)
+        return 0 if parsed is None else self._carry_out(verb, prog, parsed)
+
+    def _without_verb(self, rest: list[str]) -> int:
+        """`rig -o json --help`, `rig --help deploy`. Raises `RigError` ``usage`` where nobody asks for help."""
+        if not rest:
+            raise RigError("usage", "Which verb?", "See `rig --help`.")
+        if take_word(rest[1:])[1]:
+            return self._run([*rest[1:], "--help"])
+        from rig.__main__ import help_text
+
+        self.output.line(help_text().rstrip("\n"))
+        return 0
+
+    def _carry_out(self, verb: Verb, prog: str, parsed: Parsed) -> int:
+        from rig.bootstrap import Client, user_settings
+        from rig.cli.ask import Terminal
+        from rig.cli.fields import convert
+        from rig.cli.naming import resolve_names
+        from rig.cli.progress import progress_for
+
+        options = parsed.options
+        settings = user_settings(options.config, flags_of(options))
+        self.output = output = output_of(options, settings)
+        if options.query:
+            check_query(options.query)
+        progress = progress_for(output)
+        terminal = Terminal(output, may_ask=not options.no_input and output.format == "table")
+        try:
+            with Client(settings=settings, context=options.context, progress=progress, terminal=terminal) as client:
+                command = convert(verb.command, resolve_names(verb.command, parsed.given, client), prog)
+                if verb.question is not None and not parsed.sure:
+                    terminal.confirm(verb.question(command), flag="--yes")
+                reply, warnings = client.dispatch(command)
+        finally:
+            progress.close()
+        self.printing = True
+        for warning in warnings:
+            progress.warn(warning)
+        if output.format != "table":
+            output.reply(self.kind, reply, warnings, verb.rows(reply) if verb.rows else None)
+        elif output.query:
+            output.value(reply)
+        else:
+            verb.render(reply, output)
+        return verb.exit_code(reply)
+
+    def _fail(self, raised: BaseException) -> int:
+        """Say what went wrong, and give its exit code."""
+        from rig.kernel.bus import as_rig_error
+
+        if self.printing and isinstance(raised, OSError):
+            error = RigError("failed", f"The output could not be written: {raised.strerror or raised}.")
+            self.output.format = "table"  # which says it on stderr alone
+        else:
+            error = as_rig_error(raised)
+        if self.output.verbose:
+            import traceback
+
+            traceback.print_exception(raised, file=sys.stderr)
+        self.output.failure(self.kind, error)
         return error.exit
-    except KeyboardInterrupt:
-        output.failure("", RigError("cancelled", "Interrupted."))
-        return 130
-    except BrokenPipeError:
-        # Who read our output has gone. What is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    finally:
-        _flush()
 
 
-def _run(argv: list[str], output: Output) -> int:
-    shared, name, rest = take_word(argv)
-    if not name:
-        raise RigError("usage", "Which verb?", "See `rig --help`.")
-    verbs = find_verbs(name)
-    noun, rest = find_noun(name, verbs, rest)
-    if noun is None:
-        output.line(nouns_help(name, verbs))
-        return 0
-    verb = verbs[noun]
-    prog = f"rig {name} {noun}".rstrip()
-
-    from rig.cli.adapter import parse
-
-    parsed = parse(verb.command, prog, [*shared, *rest], confirms=verb.question is not None)
-    if parsed is None:
-        return 0
-    given, options, sure = parsed
-    return _dispatch(verb, prog, given, options, sure=sure)
+def flags_of(options: GlobalOptions) -> dict[str, str]:
+    """The settings that options override."""
+    return {
+        "output": "json" if options.json else options.output,
+        "color": "never" if options.no_color else "",
+        "context": options.context,
+    }
 
 
-def _dispatch(verb: Verb, prog: str, given: dict[str, Any], options: GlobalOptions, *, sure: bool) -> int:
-    from rig.bootstrap import Client
-    from rig.cli.adapter import convert
-    from rig.cli.ask import Terminal
-    from rig.cli.naming import resolve_names
-    from rig.cli.progress import progress_for
-
-    output = Output(options.format, query=options.query, quiet=options.quiet, verbose=options.verbose)
-    progress = progress_for(output)
-    terminal = Terminal(output, may_ask=not options.no_input and options.format == "table")
-    kind = verb.command.kind
-    warnings: list[str] = []
-    try:
-        with Client(
-            context=options.context,
-            config=options.config,
-            flags={"output": options.output, "color": "never" if options.no_color else ""},
-            progress=progress,
-            terminal=terminal,
-        ) as client:
-            output = client_output(output, options, client.settings)
-            command = convert(verb.command, resolve_names(verb.command, given, client), prog)
-            if verb.question is not None and not sure:
-                terminal.confirm(verb.question(command), flag="--yes")
-            reply, warnings = client.dispatch(command)
-    except BaseException as raised:
-        progress.close()
-        if not isinstance(raised, (RigError, KeyboardInterrupt)):
-            raise
-        error = raised if isinstance(raised, RigError) else RigError("cancelled", "Interrupted.")
-        if options.verbose:
-            _trace(error)
-        output.failure(kind, error, warnings)
-        return error.exit
-    progress.close()
-    for warning in warnings:
-        progress.warn(warning)
-    if output.format != "table":
-        output.reply(kind or tag_of(command), reply, warnings, verb.rows(reply) if verb.rows else None)
-    elif output.query:
-        output.value(reply)
-    else:
-        verb.render(reply, output)
-    return verb.exit_code(reply)
+def output_of(options: GlobalOptions, settings: Settings) -> Output:
+    """The output that flags, environment and settings file ask for."""
+    return Output(
+        format_of(settings.get("output")),
+        query=options.query,
+        color={"always": True, "never": False}.get(settings.get("color")),
+        quiet=options.quiet,
+        verbose=options.verbose,
+    )
 
 
 def find_verbs(name: str) -> Verbs:
@@ -149,29 +198,20 @@ def nouns_help(name: str, verbs: Verbs) -> str:
     return "\n".join(lines)
 
 
-def client_output(output: Output, options: GlobalOptions, settings: Any) -> Output:
-    """The output once the settings are known; flags and environment have already had their say."""
-    if options.output or options.json or os.environ.get("RIG_OUTPUT"):
-        return output
-    wanted = settings.get("output")
-    if wanted in {"", "table"}:
-        return output
-    return Output(wanted, query=options.query, quiet=options.quiet, verbose=options.verbose)
-
-
-def _trace(error: RigError) -> None:
-    import traceback
-
-    traceback.print_exception(error, file=sys.stderr)
-
-
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise RigError("terminated", "Ended by SIGTERM.")
 
 
+def _print_anything(stream: TextIO) -> None:
+    """Where the terminal's encoding lacks a character, print its number: output must not fail for an ellipsis."""
+    if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
+
+
 def _flush() -> None:
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Write what is buffered. What cannot be written must not be tried again, and raise, when the process exits."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -81,7 +81,11 @@ class Bus(Generic[P]):
         proceed: Next[P] = self._handle
         for middleware in reversed(MIDDLEWARE):
             proceed = _bind(middleware, self, proceed)
-        return proceed(dispatch), context.warnings
+        try:
+            return proceed(dispatch), context.warnings
+        except RigError as error:
+            error.warnings = [*context.warnings, *error.warnings]
+            raise
 
     def _handle(self, dispatch: Dispatch[P]) -> Reply:
         """The innermost step: policy, then the handler."""

@@ -20,6 +20,8 @@ class RigError(Exception):
         self.message = message
         self.hint = hint
         self.details = details
+        self.warnings: list[str] = []
+        """What else the user should know of the dispatch that ended so."""
         self.kind = ERRORS[code]
 
     @property

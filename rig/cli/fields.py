@@ -1,0 +1,106 @@
+"""A Struct as the command line sees it: its fields with their options, and from text values to the Struct.
+
+Every field becomes an argument or an option, described by its `msgspec.Meta`; values stay text until `msgspec.convert`
+makes them what the field says, so a wrong one is refused with the same words everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from rig.contract.base import CommandOption, option_of
+from rig.kernel.errors import RigError
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field that has a place on the command line."""
+
+    name: str
+    type: Any
+    option: CommandOption
+    help: str
+    required: bool
+    default: Any
+
+    @property
+    def base(self) -> Any:
+        """The type without its annotations."""
+        return get_args(self.type)[0] if get_origin(self.type) is Annotated else self.type
+
+    @property
+    def many(self) -> bool:
+        """Whether it may be given more than once."""
+        return get_origin(self.base) in {list, tuple, dict}
+
+    @property
+    def optional(self) -> bool:
+        """Whether an argument may be left out. The app may come from rig.toml: its resolver has the last word."""
+        return not self.required or self.option.completes == "apps"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """``("--message", "-m")``, or ``("--browser/--no-browser",)``."""
+        return self.option.flags or ("--" + self.name.replace("_", "-"),)
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value in help; whether it is optional is for the parser to show."""
+        return self.option.metavar.strip("[]")
+
+    @property
+    def label(self) -> str:
+        """How messages name it: ``--message``, or the metavar of an argument."""
+        return self.metavar or self.name.upper() if self.option.positional else self.flags[0]
+
+
+def fields_of(struct: type[msgspec.Struct]) -> list[Field]:
+    """The fields of a Struct that have a place on the command line."""
+    hints = get_type_hints(struct, include_extras=True)
+    fields = []
+    for field in msgspec.structs.fields(struct):
+        option = option_of(hints[field.name])
+        if option.wire_only:
+            continue
+        default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+        described = [m for m in getattr(hints[field.name], "__metadata__", ()) if isinstance(m, msgspec.Meta)]
+        text = next((m.description for m in reversed(described) if m.description), "") or ""
+        fields.append(Field(field.name, hints[field.name], option, text, field.required, default))
+    return fields
+
+
+def convert(struct: type[Any], values: dict[str, Any], prog: str) -> Any:
+    """Text values → the Struct. Raises `RigError` ``usage`` that names the option."""
+    fields = {field.name: field for field in fields_of(struct)}
+    ready = {name: _pairs(fields[name], value) for name, value in values.items()}
+    try:
+        return msgspec.convert(ready, struct, strict=False)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$.")
+        name = path.split("`")[0].split(".")[0].split("[")[0]
+        if name in fields:
+            given = ready.get(name)
+            raise RigError(
+                "usage",
+                f"{fields[name].label}: `{given}` will not do. {text}.",
+                fields[name].help or f"See `{prog} --help`.",
+            ) from error
+        raise RigError("usage", f"{text}.", f"See `{prog} --help`.") from error
+
+
+def _pairs(field: Field, value: Any) -> Any:
+    """``["web=2"]`` → ``{"web": "2"}`` where the field is a map."""
+    if get_origin(field.base) is not dict or isinstance(value, dict):
+        return value
+    pairs = {}
+    for text in value:
+        name, sign, number = text.partition("=")
+        if not sign or not name:
+            raise RigError(
+                "usage",
+                f"{field.label}: `{text}` is not of the form {field.metavar or 'NAME=VALUE'}.",
+                field.help,
+            )
+        pairs[name] = number
+    return pairs
