@@ -1,0 +1,43 @@
+"""`make bench`: measures the budgets that can be measured, and prints the table of docs/performance.md."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench import bundle, journal, startup
+from tests.bench.harness import HEADER
+from tests.e2e.rig import User
+
+
+def main() -> None:
+    for program in ("rsync", "zstd", "tar"):
+        if shutil.which(program) is None:
+            sys.exit(f"The benchmarks need `{program}`.")
+    with tempfile.TemporaryDirectory(prefix="rig-bench-") as name:
+        folder = Path(name)
+        user = User(folder / "home")
+        user.home.mkdir()
+        print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.system()}\n")
+        print(HEADER, flush=True)
+        try:
+            user.start_node()
+            user.ok("create", "network", "demo")
+            for figures in (
+                startup.figures(user),
+                journal.figures(folder),
+                bundle.deploy_figures(user, folder),
+                bundle.figures(user, folder),
+            ):
+                for figure in figures:
+                    print(figure.row(), flush=True)
+        finally:
+            user.stop_everything()
+
+
+if __name__ == "__main__":
+    main()

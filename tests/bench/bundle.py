@@ -1,0 +1,113 @@
+"""Listing, hashing and sending a source of 20 000 files and 100 MB, against what people would use instead."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.harness import Figure, command, compare, peak_memory, seconds
+from tests.e2e.rig import RIG, User
+
+FILES = 20_000
+BYTES = 100_000_000
+
+
+def make_tree(root: Path, files: int = FILES, size: int = BYTES) -> Path:
+    """A source tree of pseudo-random text, the same at every call."""
+    generator = random.Random(20_000)
+    words = [generator.randbytes(6).hex() for _ in range(4096)]
+    each = size // files
+    for number in range(files):
+        folder = root / f"pkg{number // 500:03d}" / f"mod{number // 50 % 10}"
+        if number % 50 == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+        text = " ".join(generator.choices(words, k=each // 13 + 1))
+        (folder / f"file{number}.txt").write_text(text[:each])
+    (root / "index.html").write_text("<h1>big</h1>")
+    return root
+
+
+def figures(user: User, folder: Path) -> Iterator[Figure]:
+    """First time, nothing changed, one file changed: time, bytes on the wire and memory."""
+    source = make_tree(folder / "source")
+    copy = folder / "copy"
+    cache = user.home / "cache"
+    survey = command(
+        [RIG, "deploy", str(source), "--app", "demo/big", "--dry-run", "--quiet", "-q", "bundle"], env=user.environ
+    )
+
+    def cold() -> None:
+        shutil.rmtree(cache, ignore_errors=True)
+        survey()
+
+    def pack() -> None:
+        archive = subprocess.Popen(["tar", "-cf", "-", "-C", str(source), "."], stdout=subprocess.PIPE)
+        subprocess.run(["zstd", "-3", "-q", "-c"], stdin=archive.stdout, stdout=subprocess.DEVNULL, check=True)
+        archive.wait()
+
+    yield compare(
+        "list and hash 100 MB in 20 000 files, nothing cached",
+        cold,
+        pack,
+        peer_name="tar | zstd -3",
+        budget="≤ 1.5 ×",
+        runs=3,
+    )
+    subprocess.run(["rsync", "-a", f"{source}/", str(copy)], check=True)
+    yield compare(
+        "nothing changed: decide so, whole command",
+        survey,
+        command(["rsync", "-a", f"{source}/", str(copy)]),
+        peer_name="rsync -a",
+        budget="≤ 3 ×",
+        runs=7,
+    )
+    user.deploy(source, "demo/big")
+    changed = source / "pkg003" / "mod4" / "file1700.txt"
+    changed.write_text(changed.read_text() + " one more word\n")
+    os.sync()
+    sent = user.deploy(source, "demo/big").data["sent"]
+    stats = subprocess.run(
+        ["rsync", "-az", "--stats", f"{source}/", str(copy)], check=True, capture_output=True, text=True
+    ).stdout
+    wire = sum(
+        int(line.split(":")[1].replace(",", "")) for line in stats.splitlines() if line.startswith("Total bytes")
+    )
+    yield Figure(
+        what="bytes on the wire after a change to one file in 20 000",
+        ours=sent,
+        peer=wire,
+        peer_name="rsync -az",
+        budget="≤ 1.0 ×",
+        unit="bytes",
+    )
+    changed.write_text(changed.read_text() + " and another\n")
+    argv = [RIG, "deploy", str(source), "--app", "demo/big", "--quiet"]
+    yield Figure(
+        what="peak memory of `rig deploy` of 100 MB",
+        ours=peak_memory(argv, user.environ),
+        budget="< 50 MiB",
+        unit="MiB",
+    )
+
+
+def deploy_figures(user: User, folder: Path) -> Iterator[Figure]:
+    """A small Flask app, from the command to the page: first, one line changed, unchanged."""
+    from tests.e2e.rig import example
+
+    source = example("hello-python", folder)
+    yield Figure(what="hello-python, first deploy to served", ours=seconds(lambda: user.deploy(source, "demo/flask")))
+    times = []
+    page = source / "templates" / "index.html"
+    for number in range(5):
+        page.write_text(page.read_text().replace("<h1>", f"<h1>{number}"))
+        times.append(seconds(lambda: user.deploy(source, "demo/flask")))
+    yield Figure(
+        what="hello-python, one-line change to served", ours=sorted(times)[2], budget="≤ 0.5 × piku's 2.3–3.3 s"
+    )
+    again = sorted(seconds(lambda: user.deploy(source, "demo/flask")) for _ in range(5))[2]
+    yield Figure(what="hello-python, unchanged", ours=again)

@@ -1,0 +1,92 @@
+"""Whole processes against a named peer, in turn, in the same run: what counts is the ratio of the medians."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+Work = Callable[[], object]
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table."""
+
+    what: str
+    ours: float
+    """Seconds, median; or what ``unit`` says."""
+    peer: float = 0.0
+    """Likewise; 0 where there is no peer."""
+    peer_name: str = ""
+    budget: str = ""
+    unit: str = "ms"
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.peer if self.peer else 0.0
+
+    def row(self) -> str:
+        """A row of a Markdown table."""
+        shown = {
+            "ms": lambda x: f"{x * 1000:.1f} ms",
+            "bytes": lambda x: f"{x:,.0f} B",
+            "MiB": lambda x: f"{x:.1f} MiB",
+        }
+        form = shown[self.unit]
+        ratio = f"{self.ratio:.2f} ×" if self.peer else "–"
+        peer = f"{form(self.peer)} ({self.peer_name})" if self.peer else "–"
+        return f"| {self.what} | {form(self.ours)} | {peer} | {ratio} | {self.budget or '–'} |"
+
+
+HEADER = "| what | rig | peer | ratio | budget |\n|---|---|---|---|---|"
+
+
+def compare(what: str, ours: Work, peer: Work, *, peer_name: str, budget: str, runs: int = 15) -> Figure:
+    """Time both in turn, A B A B …, after one run of each that does not count."""
+    ours()
+    peer()
+    mine, theirs = [], []
+    for _ in range(runs):
+        mine.append(seconds(ours))
+        theirs.append(seconds(peer))
+    return Figure(
+        what=what,
+        ours=statistics.median(mine),
+        peer=statistics.median(theirs),
+        peer_name=peer_name,
+        budget=budget,
+    )
+
+
+def seconds(work: Work) -> float:
+    """How long it takes, by the wall."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def command(argv: Sequence[str | Path], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> Work:
+    """A whole process that has to succeed; what it prints is thrown away."""
+
+    def run() -> None:
+        subprocess.run(argv, env=env, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    return run
+
+
+def peak_memory(argv: Sequence[str | Path], env: dict[str, str]) -> float:
+    """Largest resident size of one process in MiB, as the system accounts for it."""
+    script = (
+        "import resource, subprocess, sys;"
+        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", script, *argv], env=env, check=True, capture_output=True, text=True)
+    scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return int(done.stdout) / scale
