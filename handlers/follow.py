@@ -41,7 +41,8 @@ def follow(release: Release, ctx: ClientContext) -> Release:
                 seen=release.phase,
             )
             release = ctx.ports.platform.call(ask, Release, corr=ctx.stamp.corr)
-            if noisy:
+            if noisy or (release.rebuilt and not shown):
+                # A build may be over before anybody saw its phase; its output is shown all the same.
                 shown = _show_output(release, shown, ctx)
     except KeyboardInterrupt:
         raise RigError(
