@@ -1,0 +1,36 @@
+"""Every page is carried out, from its first block to its last, against a real node of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.docs.checkout import Checkout
+from tests.docs.markdown import blocks, name_of, pages
+
+RUNNABLE = [page for page in pages() if any(block.runs for block in blocks(page.read_text()))]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Checkout]:
+    made = Checkout(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.needs("bash", "git", "bwrap", "curl")
+@pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
+def test_page_does_what_it_says(page: Path, checkout: Checkout) -> None:
+    for block, following in pairwise([*blocks(page.read_text()), None]):
+        assert block is not None
+        printed = following.text if following is not None and following.language == "output" else None
+        checkout.follow(block, printed)
+
+
+def test_the_pages_that_teach_are_carried_out() -> None:
+    teaching = {"README.md", "docs/tutorial.md", "docs/tour.md"}
+    teaching |= {f"docs/guides/{name}.md" for name in ("deploy", "ci", "login", "node", "add-a-verb")}
+    assert teaching <= {name_of(page) for page in RUNNABLE}
