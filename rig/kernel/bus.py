@@ -153,19 +153,19 @@ def intend(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
 
 def conclude(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
     """Outcome after effect, whichever it is: facts, outcome and the outbox row's end in one transaction."""
+    silent = bus.authoritative and dispatch.command.effect == "query"
     try:
         reply = proceed(dispatch)
+        if not silent:
+            _record_outcome(bus, dispatch, None, reply)
+        return reply
     except BaseException as raised:
         error = as_rig_error(raised)
         dispatch.context.drafts.clear()
         dispatch.context.expect.clear()
-        if dispatch.command.effect != "query" or not bus.authoritative or error.code == "forbidden":
+        if not silent or error.code == "forbidden":
             _record_outcome(bus, dispatch, error, None)
         raise error from raised
-    if dispatch.command.effect == "query" and bus.authoritative:
-        return reply
-    _record_outcome(bus, dispatch, None, reply)
-    return reply
 
 
 Middleware = Callable[[Bus[Any], Dispatch[Any], Next[Any]], Reply]
