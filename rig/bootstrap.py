@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rig.clients.project import Project
     from rig.clients.tokens import Tokens
     from rig.contract.accounts import Context
+    from storage.absent import AbsentJournal
     from storage.journal import Journal
 
 USER_AGENT = f"rig/{__version__}"
@@ -127,13 +128,19 @@ class Client:
         return bool(self._explicit or self._environ.get("RIG_URL") or self.contexts.all())
 
     @cached_property
-    def journal(self) -> Journal:
+    def journal(self) -> Journal | AbsentJournal:
+        """The local record. Where there can be none, commands that only read go on without."""
         from storage.journal import Journal
         from storage.projections.audit import AuditProjection
         from storage.projections.releases import ReleasesProjection
 
         path = os.path.join(self.home.data, "journal.sqlite")
-        return Journal.open(path, origin="client", projections=(AuditProjection(), ReleasesProjection()))
+        try:
+            return Journal.open(path, origin="client", projections=(AuditProjection(), ReleasesProjection()))
+        except RigError as reason:
+            from storage.absent import AbsentJournal
+
+            return AbsentJournal(reason)
 
     @cached_property
     def tokens(self) -> Tokens:
