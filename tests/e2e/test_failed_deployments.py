@@ -61,7 +61,7 @@ def test_build_that_takes_too_long(user: User, app: tuple[str, Path]) -> None:
 
 def test_dependency_that_does_not_exist(user: User, app: tuple[str, Path]) -> None:
     project(app[1], {"requirements.txt": "no-such-distribution-as-this-one==0.0.0\n"})
-    fails(user, app, code="build_failed", reason="pip", output="no-such-distribution-as-this-one")
+    fails(user, app, code="build_failed", reason="dependencies failed", output="no-such-distribution-as-this-one")
 
 
 def test_release_command_that_fails(user: User, app: tuple[str, Path]) -> None:
