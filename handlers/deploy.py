@@ -101,14 +101,13 @@ def settle(command: Deploy, ctx: ClientContext) -> None:
     """
     if ctx.ports.settled:
         return
-    question = "You have no platform yet. Start a Max node on this machine and deploy to it?"
+    question = "You have no platform yet. Start a Max node on this machine?"
     if not command.local and not ctx.ports.terminal.agree(question, default=True):
         raise RigError(
             "login_required",
             "There is no platform to deploy to.",
             "`rig login URL` logs in to one; `rig deploy --local` starts one on this machine.",
         )
-    ctx.progress.step("Starting the Max node on this machine")
     ctx.ports.perform(StartNode())
     ctx.ports.perform(Login())
 

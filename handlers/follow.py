@@ -13,12 +13,12 @@ WAIT_WITH_OUTPUT = 1
 """The same while there is output to show."""
 
 STEPS = {
-    "queued": "Waiting",
-    "building": "Building",
-    "releasing": "Running the release command",
-    "starting": "Starting",
-    "checking": "Checking its health",
-    "switching": "Switching to it",
+    "queued": "Waiting for the turn of {}",
+    "building": "Building {}",
+    "releasing": "Running the release command of {}",
+    "starting": "Starting {}",
+    "checking": "Checking the health of {}",
+    "switching": "Switching to {}",
 }
 
 
@@ -31,7 +31,7 @@ def follow(release: Release, ctx: ClientContext) -> Release:
     try:
         while release.outcome == "pending":
             if release.phase != said:
-                ctx.progress.step(f"{STEPS.get(release.phase, release.phase)} v{release.version}")
+                ctx.progress.step(STEPS.get(release.phase, release.phase).format(f"v{release.version}"))
                 said = release.phase
             noisy = release.phase in {"building", "releasing"}
             ask = ShowRelease(
@@ -73,7 +73,7 @@ def conclude(release: Release, facts: list[Fact], ctx: ClientContext) -> None:
     still = f" v{release.previous} still serves." if release.previous else ""
     raise RigError(
         release.code or "failed",
-        f"v{release.version} of {release.app} failed: {release.reason}{still}",
+        f"v{release.version} of {release.app} failed: {release.reason.rstrip('.')}.{still}",
         release.hint or f"`rig logs build {release.app} v{release.version}` shows its output.",
         output=release.output,
         app=release.app,
