@@ -18,11 +18,12 @@ import pytest
 from rig.kernel.errors import RigError
 from rig.kernel.processes import alive, start_time
 from rig.node.edge.admin import Admin, socket_path
+from rig.node.edge.binary import find_caddy
 from rig.node.edge.caddy import Edge, EdgeRecord
 from rig.node.edge.config import EdgeOptions, Route, access_log
 from rig.node.sockets import listen
 from tests.node.edge_app import App, serve_app
-from tests.support import until
+from tests.support import until, wait_until
 
 HELLO, OTHER = "hello.demo.localhost", "other.demo.localhost"
 
@@ -42,6 +43,13 @@ def free_port() -> int:
     found = listen(0)
     found.close()
     return found.port
+
+
+def kill(edge: Edge) -> None:
+    """Kill Caddy, and do not let the event loop see it before it has ended."""
+    started = start_time(edge.pid)
+    os.kill(edge.pid, signal.SIGKILL)
+    wait_until(lambda: not alive(edge.pid, started), "Caddy has ended")
 
 
 async def get(edge: Edge, host: str, path: str = "/", address: str = "127.0.0.1") -> tuple[int, str]:
@@ -247,11 +255,57 @@ def test_killed_caddy_comes_back_as_it_was(tmp_path: Path) -> None:
         async with serve_app("hello") as hello, edge_in(tmp_path / "edge") as edge:
             await edge.apply([route(hello)])
             first, port = edge.pid, edge.port
-            os.kill(first, signal.SIGKILL)
+            kill(edge)
             # The node holds the listening sockets: this waits for the new Caddy, and is not refused.
             assert await get(edge, HELLO) == (200, "hello")
             assert edge.pid != first
             assert edge.port == port
+
+    asyncio.run(main())
+
+
+def test_starting_it_again_is_tried_until_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [RigError("missing_program", "It is being upgraded."), OSError("text file busy")]
+
+    def find() -> Path:
+        if failures:
+            raise failures.pop()
+        return find_caddy()
+
+    async def main() -> None:
+        async with serve_app("hello") as hello, edge_in(tmp_path / "edge") as edge:
+            await edge.apply([route(hello)])
+            monkeypatch.setattr("rig.node.edge.caddy.find_caddy", find)
+            kill(edge)
+            assert await get(edge, HELLO) == (200, "hello")
+            assert not failures
+
+    asyncio.run(main())
+
+
+def test_a_killed_caddy_is_noticed_without_pidfd_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    test_killed_caddy_comes_back_as_it_was(tmp_path)
+
+
+def test_routes_are_applied_even_if_caddy_has_just_died(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serve_app("hello") as hello, edge_in(tmp_path / "edge") as edge:
+            kill(edge)
+            await edge.apply([route(hello)])
+            assert await get(edge, HELLO) == (200, "hello")
+
+    asyncio.run(main())
+
+
+def test_a_record_that_cannot_be_read_costs_the_routes_only(tmp_path: Path) -> None:
+    async def main() -> None:
+        (tmp_path / "edge").mkdir(mode=0o700)
+        (tmp_path / "edge/edge.json").write_text("{")
+        async with serve_app("hello") as hello, edge_in(tmp_path / "edge") as edge:
+            assert edge.routes == ()
+            await edge.apply([route(hello)])
+            assert await get(edge, HELLO) == (200, "hello")
 
     asyncio.run(main())
 
@@ -266,7 +320,7 @@ def test_the_next_node_takes_the_edge_over(tmp_path: Path) -> None:
             assert await second.start()
             assert (second.pid, second.port, second.routes) == (first.pid, first.port, first.routes)
             # One that was taken over is brought back too, on the same port.
-            os.kill(second.pid, signal.SIGKILL)
+            kill(second)
             await until(lambda: _serves(second, HELLO), "the second Caddy serves")
             await second.apply([route(hello), route(hello, OTHER)])
             assert await get(second, OTHER) == (200, "hello")
@@ -281,6 +335,24 @@ async def _serves(edge: Edge, host: str) -> bool:
         return (await get(edge, host))[0] == 200
     except aiohttp.ClientError:
         return False
+
+
+def test_another_port_is_served_by_another_caddy(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serve_app("hello") as hello, edge_in(tmp_path / "edge") as first:
+            await first.apply([route(hello)])
+            await first.close()
+            started = start_time(first.pid)
+            second = Edge(tmp_path / "edge", EdgeOptions(port=free_port()))
+            assert not await second.start()
+            try:
+                assert not alive(first.pid, started)
+                assert second.port != first.port
+                assert await get(second, HELLO) == (200, "hello")
+            finally:
+                await second.stop()
+
+    asyncio.run(main())
 
 
 def test_stopped_and_started_again_it_serves_the_same_on_the_same_port(tmp_path: Path) -> None:

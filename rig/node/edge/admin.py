@@ -102,7 +102,7 @@ def _private_folder() -> Path:
             raise RigError(
                 "bad_config",
                 f"{folder} has to be a folder that is yours alone (mode 0700), and it is not.",
-                f"Remove it, or choose a shorter RIG_HOME: rm -r {folder}",
+                f"Remove it, or choose a shorter RIG_HOME: `rm -r {folder}`.",
             ) from None
     return folder
 

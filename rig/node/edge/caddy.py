@@ -251,7 +251,9 @@ class Edge:
         self._process, self._admin = process, Admin(path)
         ended = asyncio.ensure_future(process.ended())
         try:
-            up = await asyncio.wait_for(wait_until_answers(self._admin, ended), START_TIMEOUT)
+            # Not wait_for: until Python 3.12 it loses a cancellation that comes as its task ends, and close() waits on.
+            async with asyncio.timeout(START_TIMEOUT):
+                up = await wait_until_answers(self._admin, ended)
         except TimeoutError:
             up = False
         finally:
@@ -286,9 +288,11 @@ class Edge:
         try:
             await self._admin.load(config)
         except AdminRefused as refusal:
-            raise RigError("failed", f"Caddy refused the routes: {refusal}") from refusal
+            raise RigError("failed", f"Caddy refused the routes: {refusal}.") from refusal
         except (OSError, TimeoutError) as error:
-            raise RigError("unavailable", f"The edge does not answer: {error}", "rig node status") from error
+            raise RigError(
+                "unavailable", f"The edge does not answer: {error}.", "`rig node status` tells how it is."
+            ) from error
         self._note(config)
 
     def _note(self, config: bytes) -> None:
@@ -352,12 +356,12 @@ def _start_failed(folder: Path, began: int) -> RigError:
             continue
         if entry.level in ("error", "fatal", "panic"):
             said = f"{entry.msg} {entry.error}".strip()
-    code, hint = "failed", f"Its log: {folder / LOG}"
+    code, hint = "failed", f"Its log: {folder / LOG}."
     if "address already in use" in said:
         code, hint = "conflict", "Stop what has that port: `ss -ltnp` on Linux, `lsof -iTCP -sTCP:LISTEN` on macOS."
     elif "permission denied" in said:
         code, hint = (
             "forbidden",
-            f"Let Caddy have ports below 1024: sudo setcap cap_net_bind_service=+ep {find_caddy()}",
+            f"Let Caddy have ports below 1024: `sudo setcap cap_net_bind_service=+ep {find_caddy()}`.",
         )
-    return RigError(code, f"The edge could not be started: {said or 'Caddy ended without a word'}", hint)
+    return RigError(code, f"The edge could not be started: {said or 'Caddy ended without a word'}.", hint)

@@ -74,7 +74,8 @@ class EdgeProcess:
                 break
             os.kill(self.pid, number)
             try:
-                await asyncio.wait_for(self.ended(), patience)
+                async with asyncio.timeout(patience):
+                    await self.ended()
             except TimeoutError:
                 continue
         await self.ended()
