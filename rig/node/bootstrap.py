@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import logging
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock
 from rig.node.accounts import http as accounts_http
 from rig.node.accounts.accounts import Accounts
+from rig.node.accounts.bootstrap import bootstrap_secret
 from rig.node.accounts.people import account_name
 from rig.node.accounts.principal import Principal
 from rig.node.builder.settings import held_back
@@ -29,9 +29,10 @@ from rig.node.deploy.deployer import Deployer
 from rig.node.deploy.logs import KeptBuildLogs
 from rig.node.deploy.routing import Routing
 from rig.node.edge.caddy import Edge
-from rig.node.edge.config import EdgeOptions
+from rig.node.edge.config import EdgeOptions, Route
 from rig.node.http import openapi
 from rig.node.http.api import Api
+from rig.node.http.origin import Origin, edge_proof
 from rig.node.http.problems import problems
 from rig.node.lifecycle import Lifecycle, stop_requested
 from rig.node.node import Node, Recorder, Writer
@@ -130,7 +131,9 @@ async def serve(options: NodeOptions) -> None:
             stack.callback(listening.close)
             api_url = f"http://127.0.0.1:{listening.port}"
             edge = Edge(paths.edge, EdgeOptions(domain=domain, tls="acme" if public else "off", port=options.edge_port))
-            parts = await _build(paths, edge, isolation, domain, lambda: api_url, stack)
+            # Other machines reach the API through the edge, with its certificate.
+            api_host = f"api.{domain}" if public else ""
+            parts = await _build(paths, edge, isolation, api_url, api_host, listening.port, stack)
             runner = web.AppRunner(parts.web, access_log=None, shutdown_timeout=2.0)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -174,7 +177,13 @@ class Parts(msgspec.Struct):
 
 
 async def _build(
-    paths: NodePaths, edge: Edge, isolation: IsolationName, domain: str, url: Callable[[], str], stack: AsyncExitStack
+    paths: NodePaths,
+    edge: Edge,
+    isolation: IsolationName,
+    api_url: str,
+    api_host: str,
+    api_port: int,
+    stack: AsyncExitStack,
 ) -> Parts:
     clock = SystemClock()
     world = World()
@@ -189,12 +198,17 @@ async def _build(
     def record_account(*, stream: str, fact: Fact, target: str, outcome: str, actor: str, src: str) -> None:
         writer.wait(lambda: recorder.now(stream, fact, target=target, outcome=outcome, actor=actor, src=src))
 
-    accounts = Accounts.open(paths, owner=account_name(getpass.getuser()), url=url, record=record_account)
+    public_url = f"https://{api_host}" if api_host else api_url
+    proof = edge_proof(bootstrap_secret(paths.bootstrap_secret))
+    accounts = Accounts.open(
+        paths, owner=account_name(getpass.getuser()), url=lambda: public_url, record=record_account
+    )
     stack.callback(accounts.close)
     stores = Stores(paths)
     stack.callback(stores.close)
     await edge.start()
-    routing = Routing(edge, world)
+    api_route = Route(hostname=api_host, app="", ports=(api_port,), proof=proof) if api_host else None
+    routing = Routing(edge, world, api_route)
     driver = ProcessDriver(isolation)
     build_logs = KeptBuildLogs(paths, world)
 
@@ -219,8 +233,9 @@ async def _build(
             policy.require("deploy", "*", network)
 
     application = web.Application(middlewares=[problems], client_max_size=2 << 20)
-    Api(node, authenticate, clock).add_routes(application)
-    accounts_http.add_routes(application, accounts)
+    origin = Origin(proof)
+    Api(node, authenticate, clock, origin).add_routes(application)
+    accounts_http.add_routes(application, accounts, origin)
     bundles_http.add_routes(application, stores, authorize)
     document = openapi.document(__version__)
     application.router.add_get("/v1/openapi.json", lambda request: _json(document))

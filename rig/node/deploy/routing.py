@@ -15,9 +15,11 @@ from rig.node.world import World
 class Routing:
     """The routes of all apps. A change is in force when its call returns; where it raises, the old ones are."""
 
-    def __init__(self, edge: Edge, world: World) -> None:
+    def __init__(self, edge: Edge, world: World, api: Route | None = None) -> None:
+        """``api`` is the route of the node's own API, on a node that can be reached from outside."""
         self._edge = edge
         self._world = world
+        self._api = api
         self._ports: dict[str, tuple[int, ...]] = {}
         self._lock = asyncio.Lock()
 
@@ -70,7 +72,7 @@ class Routing:
         return await self._edge.drained(ports, seconds)
 
     def _routes(self) -> list[Route]:
-        routes = []
+        routes = [self._api] if self._api else []
         for app in self._world.existing_apps():
             status = app_status(self._world.app(app))
             idle: Idle = "crashed" if status == "crashed" else "stopped" if status == "stopped" else "empty"

@@ -36,6 +36,8 @@ IDLE_SECONDS = 1
 """How long a connection to an app is kept for the next request. Shorter than what common servers keep one for (gunicorn
 2 s, Node.js 5 s): else a request is sent at the moment the app closes, and one that may not be repeated fails."""
 
+PROOF_HEADER = "X-Rig-Edge"
+
 Idle = Literal["empty", "stopped", "crashed"]
 Tls = Literal["off", "acme", "internal"]
 
@@ -50,6 +52,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """The instances, on 127.0.0.1. Empty: a page says why there are none."""
     idle: Idle = "empty"
     """Why there is no instance: nothing deployed yet, stopped, or all of them crash."""
+    proof: str = ""
+    """For the node's own API: sent along in the header :data:`PROOF_HEADER`, so that the node can tell what came
+    through the edge, and believe its X-Forwarded-For. What is sent to such a hostname is not logged."""
 
 
 class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +92,7 @@ def render(routes: tuple[Route, ...], options: EdgeOptions, folder: Path, listen
         "routes": [*(_route(route, options) for route in routes), {"handle": [pages.unknown()]}],
         "errors": {"routes": pages.errors()},
         "logs": {
-            "logger_names": {route.hostname: [_logger(route)] for route in routes},
+            "logger_names": {route.hostname: [_logger(route)] for route in routes if not route.proof},
             "skip_unmapped_hosts": True,
         },
     }
@@ -156,6 +161,8 @@ def _proxy(route: Route, options: EdgeOptions) -> dict[str, Any]:
             "keep_alive": {"idle_timeout": f"{IDLE_SECONDS}s"},
         },
     }
+    if route.proof:
+        proxy["headers"] = {"request": {"set": {PROOF_HEADER: [route.proof]}}}
     if len(route.ports) > 1:
         # With a single instance this would turn one failed request into a second without service.
         proxy["health_checks"] = {"passive": {"fail_duration": "1s", "max_fails": 1}}

@@ -18,6 +18,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Stamp
 from rig.node.accounts.principal import Principal
+from rig.node.http.origin import Origin
 
 MAX_BODY = 1024 * 1024
 MAX_HEADER = 200
@@ -39,7 +40,8 @@ Authenticate = Callable[[web.Request], Awaitable[Principal]]
 class Api:
     """Serves the routes of :data:`rig.contract.api.ROUTES`."""
 
-    def __init__(self, dispatcher: Dispatcher, authenticate: Authenticate, clock: Clock) -> None:
+    def __init__(self, dispatcher: Dispatcher, authenticate: Authenticate, clock: Clock, origin: Origin) -> None:
+        self._origin = origin
         self._dispatcher = dispatcher
         self._authenticate = authenticate
         self._clock = clock
@@ -85,7 +87,7 @@ class Api:
             id=identity,
             actor=principal.actor,
             at=self._clock.now(),
-            src=request.remote or "",
+            src=self._origin(request),
             corr=_given(request, "Rig-Correlation") or identity,
             key=_key(request, principal),
             client=_given(request, "User-Agent"),
