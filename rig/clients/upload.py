@@ -327,6 +327,10 @@ class _Upload:
                     return answer
                 wait = retry_after(headers)
                 error = problem_error(status, answer)
+                if status == 401 and attempt == 1 and not isinstance(body, bytes):
+                    # The token ended during a long upload. The transport renews it for what it can send again itself.
+                    self._ask(Ask())
+                    continue
             except RigError as problem:
                 error = problem
             if not error.kind.retryable or attempt == ATTEMPTS:

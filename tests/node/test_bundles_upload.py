@@ -56,7 +56,7 @@ class Node:
     async def _serve(self) -> None:
         app = web.Application(middlewares=[problems])
         add_routes(app, self.store, self._authorize)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -214,6 +214,30 @@ def test_a_failure_that_stays_ends_the_upload(node: Node, source: Path) -> None:
     with pytest.raises(RigError, match="Disk full") as caught:
         send(node, source)
     assert caught.value.code == "unavailable"
+
+
+def test_a_login_that_ends_on_the_way_is_renewed(node: Node, source: Path) -> None:
+    renewed = 0
+
+    def token(fresh: bool) -> str:
+        nonlocal renewed
+        renewed += fresh
+        return "token"
+
+    seen = {"packs": 0}
+
+    def expire(leaf: str) -> None:
+        seen[leaf] = seen.get(leaf, 0) + 1
+        if leaf == "packs" and seen["packs"] == 1:
+            raise RigError("login_expired", "Ended.")
+        if leaf == "negotiate" and not renewed:
+            raise RigError("login_expired", "Ended.")
+
+    node.fault = expire
+    transport = HttpTransport(node.base, token)
+    assert upload(transport, "demo", list_source(str(source))).files == 302
+    assert renewed == 1
+    transport.close()
 
 
 def test_a_refusal_is_not_tried_again(node: Node, source: Path) -> None:

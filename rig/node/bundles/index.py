@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 
 SCHEMA_VERSION = 1
+_AT_ONCE = 500
+"""Ids in one query; SQLite takes at least 999."""
 LOOSE = 0
 """In place of a segment's number: the content is a file of its own."""
 
@@ -122,8 +124,19 @@ class Index:
             return self._db.execute(sql, values).fetchall()
 
     def place(self, digest: bytes) -> Place | None:
-        rows = self._rows("select segment, offset, size from contents where id = ?", (digest,))
-        return Place(*rows[0]) if rows else None
+        return self.places([digest]).get(digest)
+
+    def places(self, digests: Sequence[bytes]) -> dict[bytes, Place]:
+        """Where these contents stand; those that are not here are left out."""
+        found: dict[bytes, Place] = {}
+        for start in range(0, len(digests), _AT_ONCE):
+            some = digests[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            sql = f"select id, segment, offset, size from contents where id in ({marks})"  # noqa: S608
+            with self._lock:
+                for row in self._db.execute(sql, some):
+                    found[row[0]] = Place(row[1], row[2], row[3])
+        return found
 
     def totals(self, digest: bytes) -> Totals | None:
         """The totals of a directory; None unless it is there with all that is below it."""

@@ -60,15 +60,17 @@ class _Writer:
     def directory(self, digest: bytes, folder: int, path: bytes) -> None:
         """Fill ``folder``, and close it."""
         try:
-            for entry in self._store.directory(digest):
+            entries = self._store.directory(digest)
+            places = self._store.index.places([entry.digest for entry in entries if entry.mode != DIRECTORY])
+            for entry in entries:
                 try:
-                    self._entry(entry, folder, path)
+                    self._entry(entry, places.get(entry.digest), folder, path)
                 except FileExistsError as error:
                     raise _merged(path + entry.name) from error
         finally:
             os.close(folder)
 
-    def _entry(self, entry: Entry, folder: int, path: bytes) -> None:
+    def _entry(self, entry: Entry, place: Place | None, folder: int, path: bytes) -> None:
         if entry.mode == DIRECTORY:
             os.mkdir(entry.name, 0o755, dir_fd=folder)
             below = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)
@@ -78,12 +80,11 @@ class _Writer:
         else:
             fd = os.open(entry.name, _NEW_FILE, 0o755 if entry.mode == EXECUTABLE else 0o644, dir_fd=folder)
             try:
-                self._content(entry.digest, fd)
+                self._content(entry.digest, place or self._store.place(entry.digest), fd)
             finally:
                 os.close(fd)
 
-    def _content(self, digest: bytes, fd: int) -> None:
-        place = self._store.place(digest)
+    def _content(self, digest: bytes, place: Place, fd: int) -> None:
         if place.segment == LOOSE:
             with self._store.loose(digest).open("rb", buffering=0) as source:
                 _copy(source.fileno(), fd, place.size)

@@ -77,9 +77,10 @@ class Store:
     def lacks(self, ask: Ask) -> Lacks:
         """Which of the named things are missing. Raises `RigError` ``invalid_data`` for ids that are cut short."""
         directories, contents = _ids(ask.directories), _ids(ask.contents)
+        there = self.index.places(contents)
         return Lacks(
             directories=[n for n, digest in enumerate(directories) if self.index.totals(digest) is None],
-            contents=[n for n, digest in enumerate(contents) if self.index.place(digest) is None],
+            contents=[n for n, digest in enumerate(contents) if digest not in there],
             large=[self._missing_parts(content) for content in ask.large],
         )
 

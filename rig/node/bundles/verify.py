@@ -14,7 +14,7 @@ from rig.contract.bundles import (
     symlink_climb,
 )
 from rig.kernel.errors import RigError
-from rig.node.bundles.index import Totals
+from rig.node.bundles.index import Place, Totals
 
 if TYPE_CHECKING:
     from rig.node.bundles.store import Store
@@ -60,8 +60,13 @@ class Verification:
             self._lacking += 1
             return None
         totals = Totals()
-        for entry in decode_directory(body):
-            below = self._directory_entry(entry, depth) if entry.mode == DIRECTORY else self._file(entry)
+        entries = decode_directory(body)
+        places = self._index.places([entry.digest for entry in entries if entry.mode != DIRECTORY])
+        for entry in entries:
+            if entry.mode == DIRECTORY:
+                below = self._directory_entry(entry, depth)
+            else:
+                below = self._file(entry, places.get(entry.digest))
             if below:
                 totals = self._sum(totals, entry, below)
         if not self._lacking:
@@ -77,8 +82,7 @@ class Verification:
             raise BundleError(f"the directory {entry.name!r} is not of the size that is announced")
         return Totals(below.files, below.bytes, below.height + 1, below.longest + 1, below.climb - 1)
 
-    def _file(self, entry: Entry) -> Totals | None:
-        place = self._index.place(entry.digest)
+    def _file(self, entry: Entry, place: Place | None) -> Totals | None:
         if place is None:
             self._lacking += 1
             return None
