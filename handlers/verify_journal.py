@@ -20,8 +20,8 @@ def handle(command: VerifyJournal, context: Context[Any]) -> Verification:
     others = f" ({len(report.findings) - 1} more findings)" if len(report.findings) > 1 else ""
     if report.verdict == "tampered":
         message = f"The journal {report.path} does not verify: {first.code}, {first.message}{others}."
-        hint = "keep the file and its `pins` folder as they are, and compare them with a copy from before"
+        hint = "Keep the file and its `pins` folder as they are, and compare them with a copy from before."
     else:
         message = f"It cannot be told whether the journal {report.path} is whole: {first.message}{others}."
-        hint = "put back what is missing; `rig journal info` says where it belongs"
+        hint = "Put back what is missing; `rig journal info` says where it belongs."
     raise RigError(report.verdict, message, hint, verification=msgspec.to_builtins(report))

@@ -54,20 +54,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def unavailable(path: str, error: Exception) -> RigError:
     """The error that a user sees when the journal cannot be opened or written."""
     name = getattr(error, "sqlite_errorname", "")
-    reason, hint = str(error), f"look at {path}: `rig journal info` and `rig journal verify` tell more"
+    reason, hint = str(error), f"Look at {path}: `rig journal info` and `rig journal verify` tell more."
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        reason, hint = "another process holds it", "try again; `fuser` on the file names the process"
+        reason, hint = "another process holds it", "Try again; `fuser` on the file names the process."
     elif is_read_only(error):
         reason = "it cannot be written: the file, its folder or the file system is read-only"
-        hint = f"make {path} and its folder writable, or set RIG_HOME to a folder that is"
+        hint = f"Make {path} and its folder writable, or set RIG_HOME to a folder that is."
     elif isinstance(error, OSError):
-        reason, hint = error.strerror or reason, f"look at the folder of {path}, or set RIG_HOME to another one"
+        reason, hint = error.strerror or reason, f"Look at the folder of {path}, or set RIG_HOME to another one."
     elif name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         reason = f"the disk did not take it ({error}): it is full, failing, or a limit on file sizes was reached"
-        hint = "make room on the disk, then run the command again; nothing was recorded"
+        hint = "Make room on the disk, then run the command again; nothing was recorded."
     elif is_damage(error):
         reason = f"it is damaged ({error})"
-        hint = "run `rig journal verify` to see how far it can be trusted, and restore it from a backup"
+        hint = "Run `rig journal verify` to see how far it can be trusted, and restore it from a backup."
     return RigError("journal_unavailable", f"The journal {path} is not available: {reason}.", hint)
 
 

@@ -45,7 +45,7 @@ def refuse_link(path: str) -> None:
         raise RigError(
             "journal_unavailable",
             f"{path} is {kind}, and the journal is kept in plain files only.",
-            f"look where it leads with `ls -l {path}`; to move the journal, move its whole folder and set RIG_HOME",
+            f"Look where it leads with `ls -l {path}`; to move the journal, move its whole folder and set RIG_HOME.",
         )
 
 
@@ -56,7 +56,7 @@ def refuse_network_file_system(path: str) -> None:
         raise RigError(
             "journal_unavailable",
             f"{os.path.dirname(path)} is on a network file system ({kind}), whose locks cannot be relied on.",
-            "set RIG_HOME to a folder on a local disk",
+            "Set RIG_HOME to a folder on a local disk.",
         )
 
 

@@ -210,7 +210,7 @@ class Journal:
         versions = _versions(connection, {draft.stream for draft in drafts} | expect.keys())
         _check_expected(versions, expect)
         if idem and connection.execute("SELECT 1 FROM event WHERE idem = ?", (idem,)).fetchone():
-            raise RigError("key_reused", f"The idempotency key {idem} is on the record already.", "use a new key")
+            raise RigError("key_reused", f"The idempotency key {idem} is on the record already.", "Use a new key.")
         recorded: list[Recorded] = []
         newest = None
         for draft in drafts:
@@ -272,8 +272,8 @@ class Journal:
         return RigError(
             "journal_unavailable",
             f"The journal {self.path} is not as rig left it: {reason}.",
-            "run `rig journal verify`; restore the newest copy, or, to begin anew and keep this one as evidence, "
-            f"move {self.path}, {self.key_path} and {self.pin.path} away",
+            "Run `rig journal verify`; restore the newest copy, or, to begin anew and keep this one as evidence, "
+            f"move {self.path}, {self.key_path} and {self.pin.path} away.",
         )
 
     def _advance_pin(self, checkpoint: Checkpoint) -> None:
@@ -291,7 +291,7 @@ class Journal:
             raise RigError(
                 "journal_unavailable",
                 f"The key of the journal, {self.key_path}, is gone, and without it nothing can be signed.",
-                f"put it back from a backup, or, to begin anew, move {self.path} and {self.pin.path} away",
+                f"Put it back from a backup, or, to begin anew, move {self.path} and {self.pin.path} away.",
             )
         return self._keys
 
@@ -331,7 +331,7 @@ def _check_expected(versions: Mapping[str, int], expect: Mapping[str, int]) -> N
             raise RigError(
                 "conflict",
                 f"{stream} was changed by someone else: version {expected} was expected, it has {versions[stream]}.",
-                "look at it again and repeat the command",
+                "Look at it again and repeat the command.",
                 stream=stream,
                 expected=expected,
                 found=versions[stream],

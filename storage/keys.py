@@ -67,7 +67,7 @@ def load(path: str) -> Keys | None:
                 raise RigError(
                     "journal_unavailable",
                     f"Others can read the journal's key, {path}, and could sign in its name.",
-                    f"run `chmod 600 {path}`, and `rig journal verify` after it",
+                    f"Run `chmod 600 {path}`, and `rig journal verify` after it.",
                 )
             data = file.read(4096)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def load(path: str) -> Keys | None:
         raise RigError(
             "journal_unavailable",
             f"The journal's key {path} cannot be read: {error.strerror}.",
-            f"give its owner access again: `chmod 600 {path}`",
+            f"Give its owner access again: `chmod 600 {path}`.",
         ) from error
     try:
         content = msgspec.json.decode(data, type=_File)
@@ -88,7 +88,7 @@ def load(path: str) -> Keys | None:
         raise RigError(
             "journal_unavailable",
             f"The journal's key {path} is damaged: {error}.",
-            "put the file back from a backup; without it the journal cannot be continued",
+            "Put the file back from a backup; without it the journal cannot be continued.",
         ) from error
 
 

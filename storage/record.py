@@ -94,7 +94,7 @@ def encode(record: Record) -> bytes:
         raise RigError(
             "invalid_data",
             f"The event `{record.type}` is {len(data)} bytes long, and a record takes {MAX_RECORD}.",
-            "shorten the arguments of the command",
+            "Shorten the arguments of the command.",
         )
     return data
 
@@ -134,11 +134,11 @@ def recorded(data: str | bytes) -> Recorded:
         raise RigError(
             "invalid_data",
             f"The journal holds a record that this rig cannot read: {error}.",
-            "upgrade rig: the journal was written by a newer version",
+            "Upgrade rig: the journal was written by a newer version.",
         ) from error
     except msgspec.MsgspecError as error:
         raise RigError(
-            "invalid_data", f"The journal holds a damaged record: {error}.", "run `rig journal verify`"
+            "invalid_data", f"The journal holds a damaged record: {error}.", "Run `rig journal verify`."
         ) from error
     return view(record, fact)
 

@@ -20,13 +20,13 @@ def check(connection: sqlite3.Connection, path: str) -> int:
         raise RigError(
             "journal_unavailable",
             f"{path} is a database of another program.",
-            "move it away, or set RIG_HOME to another folder",
+            "Move it away, or set RIG_HOME to another folder.",
         )
     if version > SCHEMA_VERSION:
         raise RigError(
             "journal_unavailable",
             f"{path} was written by a newer rig (schema {version}; this one knows {SCHEMA_VERSION}).",
-            "upgrade rig: `uv tool upgrade rig`, or as you installed it",
+            "Upgrade rig: `uv tool upgrade rig`, or as you installed it.",
         )
     return version
 

@@ -70,7 +70,7 @@ class LocalNode:
 
     def run(self, command: StartNode) -> Node:
         if runs(read_state(self.folder)):
-            raise RigError("conflict", f"A node runs already in {self.folder}.", "Stop it first: rig node stop")
+            raise RigError("conflict", f"A node runs already in {self.folder}.", "Stop it first: `rig node stop`.")
         self._check_machine()
         make_folder(self.folder)
         self._forget_error()
@@ -126,7 +126,7 @@ class LocalNode:
                 raise RigError(
                     "conflict",
                     f"A node runs already, with {flag} {has}, not {wanted}.",
-                    f"Start it anew: rig node stop, then rig node start {flag} {wanted}",
+                    f"Start it anew: `rig node stop`, then `rig node start {flag} {wanted}`.",
                 )
 
     def _start(self, command: StartNode) -> Node:
@@ -168,13 +168,16 @@ class LocalNode:
             raise RigError(
                 "failed",
                 "The Max node runs on Linux and macOS; on Windows rig is a client.",
-                "Log in to a platform on another machine: rig login URL",
+                "Log in to a platform on another machine: `rig login URL`.",
             )
         import importlib.util
 
         if importlib.util.find_spec("psutil") is None:
             raise RigError(
-                "missing_program", "rig was installed without its node.", "pip install 'rig[node]'", missing=["psutil"]
+                "missing_program",
+                "rig was installed without its node.",
+                "Install it: `pip install 'rig[node]'`.",
+                missing=["psutil"],
             )
 
     def _failure(self, code: int, hint: str, output: list[str] | None = None) -> RigError:

@@ -69,12 +69,12 @@ def load_project(place: str | Path, environment: str = "") -> Project:
             return Project(path="")
         raise RigError(
             "not_found",
-            f"there is no {path}" + (f" to take the environment `{environment}` from" if environment else ""),
-            f"run the command in the folder that holds {PROJECT_FILE}, or name it with --config",
+            f"There is no {path}" + (f" to take the environment `{environment}` from." if environment else "."),
+            f"Run the command in the folder that holds {PROJECT_FILE}, or name that folder.",
         ) from None
     except OSError as error:
         raise RigError(
-            "bad_config", f"{path} cannot be read: {error.strerror}", "check the file's permissions"
+            "bad_config", f"{path} cannot be read: {error.strerror}.", "Check the file's permissions."
         ) from error
     return parse_project(data, path, environment)
 
@@ -82,7 +82,7 @@ def load_project(place: str | Path, environment: str = "") -> Project:
 def parse_project(data: bytes, path: str = PROJECT_FILE, environment: str = "") -> Project:
     """Decode a `rig.toml`; ``path`` is for messages. All environments are checked, and ``environment`` is laid over."""
     if len(data) > SIZE_LIMIT:
-        raise RigError("bad_config", f"{path} is larger than {SIZE_LIMIT} bytes", "it holds settings, no data")
+        raise RigError("bad_config", f"{path} is larger than {SIZE_LIMIT} bytes.", "It holds settings, no data.")
     text, document = _decode(data, path)
     file = _convert(document, text, path)
     if environment:
@@ -91,8 +91,8 @@ def parse_project(data: bytes, path: str = PROJECT_FILE, environment: str = "") 
             known = ", ".join(f"`{name}`" for name in sorted(file.environments)) or "none"
             raise RigError(
                 "not_found",
-                f"{path} has no environment `{environment}`; it has {known}",
-                f"add a table [environments.{environment}] to {path}, or name one that is there",
+                f"{path} has no environment `{environment}`; it has {known}.",
+                f"Add a table [environments.{environment}] to {path}, or name one that is there.",
                 environments=sorted(file.environments),
             )
         file = _convert(with_environment(document, overlay), text, path)
@@ -129,12 +129,12 @@ def _decode(data: bytes, path: str) -> tuple[str, dict[str, Any]]:
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        _refuse(path, line, "it is not UTF-8 text", f"save {path} as UTF-8")
+        _refuse(path, line, "it is not UTF-8 text", f"Save {path} as UTF-8.")
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
         reason = str(error).split(" (at ", maxsplit=1)[0]
-        _refuse(path, line, reason[:1].lower() + reason[1:], "see https://toml.io for the syntax")
+        _refuse(path, line, reason[:1].lower() + reason[1:], "See https://toml.io for the syntax.")
 
 
 def _convert(document: dict[str, Any], text: str, path: str) -> ProjectFile:
@@ -146,14 +146,14 @@ def _convert(document: dict[str, Any], text: str, path: str) -> ProjectFile:
             path,
             line_of(text, keys),
             problem,
-            hint or "docs/reference/rig-toml.md lists all keys and their types",
+            hint or "docs/reference/rig-toml.md lists all keys and their types.",
             key=".".join(keys),
         )
 
 
 def _refuse(path: str, line: int, problem: str, hint: str, **details: Any) -> NoReturn:
     where = f"{path}, line {line}" if line else path
-    raise RigError("bad_config", f"{where}: {problem}", hint, file=path, line=line, **details)
+    raise RigError("bad_config", f"{where}: {problem}.", hint, file=path, line=line, **details)
 
 
 def _explain(value: Any, expected: Any, keys: Keys) -> tuple[Keys, str, str] | None:
@@ -200,7 +200,9 @@ def _mismatch(value: Any, expected: Any, keys: Keys) -> tuple[Keys, str, str] | 
         for name, word in _WORDS.items():
             reason = reason.replace(f"`{name}`", word)
         quoted = (
-            f'write it in quotes: {keys[-1]} = "{value}"' if isinstance(value, int) and "a text, got" in reason else ""
+            f'Write it in quotes: `{keys[-1]} = "{value}"`.'
+            if isinstance(value, int) and "a text, got" in reason
+            else ""
         )
         return keys, f"{_name(keys)}: {reason[:1].lower() + reason[1:]}", quoted
     return None
@@ -219,10 +221,11 @@ _RULES = {
 def _rule(expected: Any) -> str:
     """What the type allows, in words."""
     if get_origin(expected) is Literal:
-        return "one of " + ", ".join(f"`{choice}`" for choice in get_args(expected))
+        return "It is one of " + ", ".join(f"`{choice}`" for choice in get_args(expected)) + "."
     members = get_args(expected) if get_origin(expected) in (Union, UnionType) else (expected,)
     patterns = [meta.pattern for member in members for meta in getattr(member, "__metadata__", ()) if meta.pattern]
-    return next((_RULES[pattern] for pattern in patterns if pattern in _RULES), "a path that begins with `/`")
+    rule = next((_RULES[pattern] for pattern in patterns if pattern in _RULES), "a path that begins with `/`")
+    return f"It is {rule}."
 
 
 def _name(keys: Keys) -> str:
@@ -236,14 +239,14 @@ def _suggest(key: str, known: list[str], keys: Keys) -> str:
 
     near = difflib.get_close_matches(key.lower(), known, n=1)
     if near:
-        return f"did you mean `{near[0]}`?"
+        return f"Did you mean `{near[0]}`?"
     if not keys:
         for field in msgspec.structs.fields(ProjectFile):
             if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
                 inside = [inner.encode_name for inner in msgspec.structs.fields(field.type)]
                 if key in inside:
-                    return f"did you mean `{key}` in [{field.name}]?"
-    return "known here: " + ", ".join(f"`{name}`" for name in known)
+                    return f"Did you mean `{key}` in [{field.name}]?"
+    return "Known here: " + ", ".join(f"`{name}`" for name in known) + "."
 
 
 def line_of(text: str, keys: Keys) -> int:

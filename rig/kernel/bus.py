@@ -224,7 +224,7 @@ def as_rig_error(raised: BaseException) -> RigError:
         return RigError("terminated", "Ended by a signal.")
     return RigError(
         "internal",
-        f"rig failed in a way it should not: {type(raised).__name__}: {raised}",
+        f"rig failed in a way it should not: {type(raised).__name__}: {raised}.",
         "Run it again with `-v` for the trace, and report it.",
     )
 

@@ -25,7 +25,7 @@ def read_state(folder: str | os.PathLike[str]) -> NodeState | None:
         raise RigError(
             "bad_config",
             f"{path} cannot be understood: {error}.",
-            f"Move it away; the next node writes it: mv {path} /tmp",
+            f"Move it away; the next node writes it: `mv {path} /tmp`.",
         ) from error
 
 

@@ -25,5 +25,5 @@ def instant(text: str, now: int, flag: str) -> int:
         raise RigError(
             "usage",
             f"{flag} {text} is no time: {error}.",
-            f"write `{flag} 2h` or `{flag} 2026-11-01T12:00:00Z`",
+            f"Write `{flag} 2h` or `{flag} 2026-11-01T12:00:00Z`.",
         ) from error

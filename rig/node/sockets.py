@@ -34,11 +34,13 @@ def listen(explicit: int, likely: Iterable[int] = (), *, flag: str = "--port") -
             return _both(explicit)
         except PermissionError as error:
             raise RigError(
-                "forbidden", f"Port {explicit} needs more rights than you have.", f"Choose one above 1023: {flag} 8080"
+                "forbidden",
+                f"Port {explicit} needs more rights than you have.",
+                f"Choose one above 1023: `{flag} 8080`.",
             ) from error
         except OSError as error:
             raise RigError(
-                "conflict", f"Port {explicit} cannot be had: {error.strerror}.", f"Choose another one: {flag} PORT"
+                "conflict", f"Port {explicit} cannot be had: {error.strerror}.", f"Choose another one: `{flag} PORT`."
             ) from error
     for port in likely:
         try:
@@ -56,7 +58,7 @@ def _any() -> Listening:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-    raise RigError("conflict", "No port is free on both loopback addresses.", "Choose one yourself: --port PORT")
+    raise RigError("conflict", "No port is free on both loopback addresses.", "Choose one yourself: `--port PORT`.")
 
 
 def _both(port: int) -> Listening:

@@ -105,9 +105,9 @@ def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message", "hint"),
     [
-        ('app = "x"\n[build]\ntimout = 3', 3, "`timout` in [build] is not known", "did you mean `timeout`?"),
-        ("timeout = 3", 1, "`timeout` is not known", "did you mean `timeout` in [build]?"),
-        ("[helth]", 1, "`helth` is not known", "did you mean `health`?"),
+        ('app = "x"\n[build]\ntimout = 3', 3, "`timout` in [build] is not known", "Did you mean `timeout`?"),
+        ("timeout = 3", 1, "`timeout` is not known", "Did you mean `timeout` in [build]?"),
+        ("[helth]", 1, "`helth` is not known", "Did you mean `health`?"),
         ("[processes.web]\ncomand = 'a'", 2, "`comand` in [processes.web] is not known", "`command`"),
         ("[processes]\nweb = {comand = 'a'}", 2, "`comand` in [processes.web] is not known", "`command`"),
         ('[build]\ntimeout = "3"', 2, "`timeout` in [build]: expected a whole number, got a text", ""),

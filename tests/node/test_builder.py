@@ -158,7 +158,7 @@ def test_a_command_that_fails_fails_the_build_with_its_last_lines(app: App) -> N
     paths = app.paths()
     error = failure(lambda: app.build(paths, command("echo the reason; exit 3")))
     assert error.code == "build_failed"
-    assert error.message == "the build command failed: exit 3"
+    assert error.message == "The build command failed: exit 3."
     assert "the reason" in error.details["output"]
     assert load_build(paths) is None
     assert read_log(paths.log)[-1].text == "-----> Build failed: the build command failed: exit 3"
@@ -257,7 +257,7 @@ def test_dependencies_are_installed_once_for_each_lock_file(app: App) -> None:
 def test_a_layer_that_was_cut_off_is_made_again(app: App) -> None:
     files = {"main.py": "", "requirements.txt": "no-such-package-of-rig==1\n"}
     error = failure(lambda: app.build(app.paths("one", files), **OFFLINE))
-    assert error.message == "installing the dependencies failed: exit 1"
+    assert error.message == "Installing the dependencies failed: exit 1."
     assert any("no-such-package-of-rig" in line for line in error.details["output"])
     layers = list(app.paths("two").layers.iterdir())
     assert [layer.is_dir() for layer in layers] == [True]
@@ -469,7 +469,7 @@ def test_a_build_is_not_run_where_its_paths_do_not_hold(app: App) -> None:
     moved = BuildPaths(app.folder.with_name("moved"), paths.id)
     elsewhere = replace(built, place="/elsewhere")
     error = failure(lambda: launch(elsewhere, paths, app.driver, command="true", env={}))
-    assert (error.code, error.hint) == ("conflict", "deploy again, so that it is built anew")
+    assert (error.code, error.hint) == ("conflict", "Deploy again, so that it is built anew.")
     if app.driver.isolation == "none":
         assert failure(lambda: launch(built, moved, app.driver, command="true", env={})).code == "conflict"
 

@@ -311,7 +311,7 @@ def test_an_unknown_fact_is_told_and_not_skipped(tmp_path: Path) -> None:
         journal.append([Draft(stream="m:1", fact=Mystery(command="x"))], stamp())
         with pytest.raises(RigError, match=r"no fact `mystery\.happened`") as raised:
             journal.read()
-        assert "upgrade rig" in raised.value.hint
+        assert "Upgrade rig" in raised.value.hint
 
 
 def test_the_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,7 +157,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         assert raised.value.code == "journal_unavailable"
-        assert "make room" in raised.value.hint
+        assert "Make room" in raised.value.hint
         assert findings(tmp_path) == ("verified", [])
         assert len(journal.read()) == 20 + acknowledged
         journal.append([received("command:after")], stamp())

@@ -62,7 +62,7 @@ def is_python_project(tree: Tree) -> bool:
     try:
         document = tomllib.loads(text(tree, "pyproject.toml"))
     except tomllib.TOMLDecodeError as error:
-        raise RigError("build_failed", f"`pyproject.toml` is no TOML: {error}", "mend `pyproject.toml`") from error
+        raise RigError("build_failed", f"`pyproject.toml` is no TOML: {error}.", "Mend `pyproject.toml`.") from error
     tools = document.get("tool")
     return "project" in document or (isinstance(tools, dict) and "poetry" in tools)
 
@@ -93,9 +93,9 @@ def _choose(tree: Tree, config: AppConfig, procfile: dict[str, str]) -> tuple[Bu
         return "static", f"because there is {'index.html' if root == '.' else root + '/index.html'}", ()
     raise RigError(
         "build_failed",
-        "nothing in the source says how to build it; looked for requirements.txt, pyproject.toml, main.py, app.py,"
-        " package.json, Procfile, index.html, public/index.html and dist/index.html",
-        'add one of them at the top of the source, or set `builder = "…"` under `[build]` in rig.toml',
+        "Nothing in the source says how to build it; looked for requirements.txt, pyproject.toml, main.py, app.py,"
+        " package.json, Procfile, index.html, public/index.html and dist/index.html.",
+        'Add one of them at the top of the source, or set `builder = "…"` under `[build]` in rig.toml.',
         found=sorted(names)[:20],
     )
 

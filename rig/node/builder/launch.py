@@ -36,8 +36,8 @@ def process_commands(build: Build, config: AppConfig) -> dict[str, str]:
         if name not in commands:
             raise RigError(
                 "bad_config",
-                f"`[processes.{name}]` has no command, and neither the Procfile nor the builder gives one",
-                f'set `command = "…"` under `[processes.{name}]` in rig.toml, or add `{name}: …` to the Procfile',
+                f"`[processes.{name}]` has no command, and neither the Procfile nor the builder gives one.",
+                f'Set `command = "…"` under `[processes.{name}]` in rig.toml, or add `{name}: …` to the Procfile.',
             )
     return commands
 
@@ -59,9 +59,9 @@ def launch(
     if build.place != app:
         raise RigError(
             "conflict",
-            f"build {build.id} was made at {build.place} with isolation `{build.isolation}`, and its paths do not hold"
-            f" at {app} with isolation `{driver.isolation}`",
-            "deploy again, so that it is built anew",
+            f"Build {build.id} was made at {build.place} with isolation `{build.isolation}`, and its paths do not hold"
+            f" at {app} with isolation `{driver.isolation}`.",
+            "Deploy again, so that it is built anew.",
         )
     paths.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = build.path

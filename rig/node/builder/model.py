@@ -167,8 +167,8 @@ def prefix_mount(prefix: Path) -> tuple[BuildMount, ...]:
     if prefix in (Path("/"), Path("/home"), home, home / ".local", home.parent):
         raise RigError(
             "missing_program",
-            f"the language in {prefix} cannot be shown to apps, because that folder holds other things, too",
-            "install it into a folder of its own (pyenv, uv, nvm) or below /usr",
+            f"The language in {prefix} cannot be shown to apps, because that folder holds other things, too.",
+            "Install it into a folder of its own (pyenv, uv, nvm) or below /usr.",
         )
     return (BuildMount(source=str(prefix), inside=str(prefix)),)
 

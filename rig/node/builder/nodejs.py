@@ -70,7 +70,7 @@ def read_package(tree: Tree) -> Package:
         ]
         engines = document.get("engines")
     except msgspec.MsgspecError as error:
-        raise RigError("build_failed", f"`package.json` cannot be read: {error}", "mend `package.json`") from error
+        raise RigError("build_failed", f"`package.json` cannot be read: {error}.", "Mend `package.json`.") from error
     main = document.get("main")
     return Package(
         scripts=scripts,
@@ -178,7 +178,7 @@ async def _npm(
     await bench.run(
         argv,
         "installing the dependencies",
-        hint="npm's output above says why; `npm install` in the project brings package-lock.json up to date",
+        hint="npm's output above says why; `npm install` in the project brings package-lock.json up to date.",
         path=(str(node.program.parent),),
         env=_npm_env(bench),
         mounts=(_cache(bench), *mounts, *read_only(product.mounts, bench.paths)),
@@ -206,9 +206,9 @@ def _default_process(bench: Workbench, tree: Tree, plan: Plan, package: Package)
     if not given:
         raise RigError(
             "build_failed",
-            "nothing says how to start the app: there is no Procfile, no `[processes]`, no `start` script in"
-            " package.json, no server.js and no index.js",
-            'add `"start": "node server.js"` to the scripts of package.json, say',
+            "Nothing says how to start the app: there is no Procfile, no `[processes]`, no `start` script in"
+            " package.json, no server.js and no index.js.",
+            'Add `"start": "node server.js"` to the scripts of package.json, say.',
         )
     return {}
 
@@ -220,8 +220,8 @@ def _refuse_foreign_locks(tree: Tree) -> None:
         if tree.has(name):
             raise RigError(
                 "build_failed",
-                f"`{name}` is not supported: npm installs the dependencies, and does not read {manager}'s lock file",
-                "run `npm install --package-lock-only`, add package-lock.json to the source, and deploy again",
+                f"`{name}` is not supported: npm installs the dependencies, and does not read {manager}'s lock file.",
+                "Run `npm install --package-lock-only`, add package-lock.json to the source, and deploy again.",
                 file=name,
             )
 

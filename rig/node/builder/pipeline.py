@@ -34,8 +34,8 @@ async def build(request: BuildRequest, driver: Driver, on_line: Callable[[str], 
             raise
         raise RigError(
             "build_failed",
-            f"the node's disk has no room for the build: {error.strerror}",
-            "make room on the node's machine, then deploy again",
+            f"The node's disk has no room for the build: {error.strerror}.",
+            "Make room on the node's machine, then deploy again.",
         ) from error
 
 
@@ -97,8 +97,8 @@ async def _procfile(bench: Workbench, tree: Tree, plan: Plan) -> Product:
     if not plan.procfile and not given:
         raise RigError(
             "build_failed",
-            "there is no Procfile, and `[processes]` in rig.toml has no command",
-            "add a Procfile with a line such as `web: ./server --port $PORT`",
+            "There is no Procfile, and `[processes]` in rig.toml has no command.",
+            "Add a Procfile with a line such as `web: ./server --port $PORT`.",
         )
     product = Product()
     await bench.command(product)

@@ -46,8 +46,8 @@ def parse_procfile(text: str) -> dict[str, str]:
 def _refused(line: int, why: str) -> RigError:
     return RigError(
         "bad_config",
-        f"Procfile, line {line}: {why}",
-        "a line reads `web: gunicorn app:app`",
+        f"Procfile, line {line}: {why}.",
+        "A line reads `web: gunicorn app:app`.",
         file="Procfile",
         line=line,
     )

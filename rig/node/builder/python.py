@@ -60,8 +60,8 @@ def _default_process(bench: Workbench, tree: Tree, plan: Plan) -> dict[str, str]
     if not given:
         raise RigError(
             "build_failed",
-            "nothing says how to start the app: there is no Procfile, no `[processes]`, no main.py and no app.py",
-            "add a Procfile with a line such as `web: gunicorn --bind 127.0.0.1:$PORT app:app`",
+            "Nothing says how to start the app: there is no Procfile, no `[processes]`, no main.py and no app.py.",
+            "Add a Procfile with a line such as `web: gunicorn --bind 127.0.0.1:$PORT app:app`.",
         )
     return {}
 
@@ -74,7 +74,7 @@ async def _dependencies(bench: Workbench, python: Python, wanted: Dependencies) 
         await bench.run(
             (str(python.program), "-I", "-m", "venv", *options, inside),
             "making the virtual environment",
-            hint="install the `venv` module of this Python (Debian: `apt-get install python3-venv`)",
+            hint="Install the `venv` module of this Python (Debian: `apt-get install python3-venv`).",
             mounts=(mount, *seen),
         )
         if not (wanted.file or wanted.lines):
@@ -119,7 +119,7 @@ async def _pip(
     await bench.run(
         (*pip, "install", *arguments),
         what,
-        hint="pip's output above says which requirement failed; mend it and deploy again",
+        hint="pip's output above says which requirement failed; mend it and deploy again.",
         path=(f"{venv}/bin",),
         env={**_PIP_ENV, "PIP_CACHE_DIR": cache.target},
         mounts=(cache, *mounts),
@@ -157,7 +157,7 @@ def _asked(bench: Workbench, tree: Tree) -> tuple[str, str]:
         match = _WANTED.match(line)
         if match is None:
             raise RigError(
-                "build_failed", f"{where} says `{line[:60]}`, which is no Python version", "write `3.12`, say"
+                "build_failed", f"{where} says `{line[:60]}`, which is no Python version.", "Write `3.12`, say."
             )
         return match[1], where
     return "", ""
@@ -166,8 +166,8 @@ def _asked(bench: Workbench, tree: Tree) -> tuple[str, str]:
 def _no_python(what: str, found: list[str]) -> RigError:
     return RigError(
         "build_failed",
-        f"{what} is not on this node; it has {', '.join(found) or 'none'}",
-        "ask for one of those, or install it on the node's machine (pyenv, uv python install, the system's packages)",
+        f"{what} is not on this node; it has {', '.join(found) or 'none'}.",
+        "Ask for one of those, or install it on the node's machine (pyenv, uv python install, the system's packages).",
         available=found,
     )
 

@@ -56,16 +56,16 @@ def python_dependencies(tree: Tree) -> Dependencies:
         if tree.has(name):
             raise RigError(
                 "build_failed",
-                f"`{name}` is not supported: pip installs the dependencies, and does not read it",
-                f"run `{command}` and deploy again",
+                f"`{name}` is not supported: pip installs the dependencies, and does not read it.",
+                f"Run `{command}` and deploy again.",
                 file=name,
             )
     if not project:
         if "tool" in document and "poetry" in document["tool"]:
             raise RigError(
                 "build_failed",
-                "`pyproject.toml` lists its dependencies under [tool.poetry], which pip does not read",
-                f"run `{_FOREIGN['poetry.lock']}`, or list them under [project] (PEP 621)",
+                "`pyproject.toml` lists its dependencies under [tool.poetry], which pip does not read.",
+                f"Run `{_FOREIGN['poetry.lock']}`, or list them under [project] (PEP 621).",
             )
         return Dependencies(requires_python=requires_python)
     return _project(project, requires_python, installable="build-system" in document)
@@ -76,13 +76,13 @@ def _project(project: dict[str, Any], requires_python: str, *, installable: bool
     if isinstance(dynamic, list) and "dependencies" in dynamic:
         raise RigError(
             "build_failed",
-            "`pyproject.toml` calls its dependencies dynamic, so that they cannot be read",
-            "list them under [project], or in requirements.txt",
+            "`pyproject.toml` calls its dependencies dynamic, so that they cannot be read.",
+            "List them under [project], or in requirements.txt.",
         )
     listed = project.get("dependencies", [])
     if not isinstance(listed, list) or not all(isinstance(line, str) and "\n" not in line for line in listed):
         raise RigError(
-            "build_failed", "[project] `dependencies` of `pyproject.toml` is no list of texts", "see PEP 621"
+            "build_failed", "[project] `dependencies` of `pyproject.toml` is no list of texts.", "See PEP 621."
         )
     return Dependencies(
         lines=tuple(listed),
@@ -99,7 +99,7 @@ def _pyproject(tree: Tree) -> dict[str, Any]:
     try:
         return tomllib.loads(text(tree, "pyproject.toml"))
     except tomllib.TOMLDecodeError as error:
-        raise RigError("build_failed", f"`pyproject.toml` is no TOML: {error}", "mend `pyproject.toml`") from error
+        raise RigError("build_failed", f"`pyproject.toml` is no TOML: {error}.", "Mend `pyproject.toml`.") from error
 
 
 def _include(tree: Tree, path: str, files: dict[str, bytes], included_by: str) -> bool:
@@ -109,7 +109,7 @@ def _include(tree: Tree, path: str, files: dict[str, bytes], included_by: str) -
     if not tree.has(path):
         where = f", which `{included_by}` includes," if included_by else ""
         raise RigError(
-            "build_failed", f"`{path}`{where} is not in the source", "add it, or check .gitignore", file=path
+            "build_failed", f"`{path}`{where} is not in the source.", "Add it, or check .gitignore.", file=path
         )
     files[path] = tree.read(path)
     local = False

@@ -51,8 +51,8 @@ def _extra(environ: Mapping[str, str]) -> list[str]:
             raise RigError(
                 "bad_config",
                 f"{EXTRA_VARIABLE} names `{name}`, which "
-                + ("belongs to rig" if well_formed else "is no name of a variable"),
-                f"start the node with {EXTRA_VARIABLE}=NAME,NAME",
+                + ("belongs to rig." if well_formed else "is no name of a variable."),
+                f"Start the node with {EXTRA_VARIABLE}=NAME,NAME.",
             )
     return names
 

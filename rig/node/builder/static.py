@@ -76,12 +76,12 @@ def _root(bench: Workbench, tree: Tree, *, built: bool) -> str:
     wanted = bench.config.output.strip("/")
     if wanted:
         if ".." in wanted.split("/"):
-            raise RigError("bad_config", f"`[build] output` leaves the source: `{wanted}`", "name a folder inside it")
+            raise RigError("bad_config", f"`[build] output` leaves the source: `{wanted}`.", "Name a folder inside it.")
         if not tree.has_folder(wanted):
             raise RigError(
                 "build_failed",
-                f"the folder `{wanted}`, which `[build] output` names, is not there after the build",
-                "name the folder that the build writes, relative to the source",
+                f"The folder `{wanted}`, which `[build] output` names, is not there after the build.",
+                "Name the folder that the build writes, relative to the source.",
                 output=bench.log.tail(),
             )
         return wanted
@@ -89,8 +89,8 @@ def _root(bench: Workbench, tree: Tree, *, built: bool) -> str:
     if not root:
         raise RigError(
             "build_failed",
-            "there is no index.html in the source or in one of the folders that sites are usually built into",
-            'name the folder that is served: `output = "…"` under `[build]` in rig.toml',
+            "There is no index.html in the source or in one of the folders that sites are usually built into.",
+            'Name the folder that is served: `output = "…"` under `[build]` in rig.toml.',
             output=bench.log.tail(),
         )
     return root

@@ -67,7 +67,7 @@ async def base_python() -> Python:
     program = next((folder / name for name in names if (folder / name).exists()), _real(sys.executable))
     python = await _probe(program)
     if python is None:
-        raise RigError("missing_program", f"the Python at {program} does not run", "reinstall it, then rig")
+        raise RigError("missing_program", f"The Python at {program} does not run.", "Reinstall it, then rig.")
     return python
 
 
@@ -95,14 +95,16 @@ async def find_node(path: str | None = None) -> Node:
         missing = "node" if program is None else "npm"
         raise RigError(
             "missing_program",
-            f"`{missing}` is not on the PATH of the Max node, and the app is built with it",
-            "install Node.js with npm on the node's machine, then start the node again",
+            f"`{missing}` is not on the PATH of the Max node, and the app is built with it.",
+            "Install Node.js with npm on the node's machine, then start the node again.",
         )
     real = _real(program)
     output = await _run(real, "--version")
     version = parse_version(output or "")
     if version is None:
-        raise RigError("missing_program", f"`{program} --version` does not answer with a version", "reinstall Node.js")
+        raise RigError(
+            "missing_program", f"`{program} --version` does not answer with a version.", "Reinstall Node.js."
+        )
     return Node(program=Path(program), npm=Path(npm), version=".".join(map(str, version)), prefix=real.parent.parent)
 
 

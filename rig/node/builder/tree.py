@@ -38,7 +38,7 @@ def text(tree: Tree, path: str) -> str:
         return tree.read(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RigError(
-            "build_failed", f"`{path}` is not UTF-8 text (byte {error.start})", f"save `{path}` as UTF-8"
+            "build_failed", f"`{path}` is not UTF-8 text (byte {error.start}).", f"Save `{path}` as UTF-8."
         ) from error
 
 
@@ -64,7 +64,7 @@ class FolderTree:
             data = file.read(TEXT_LIMIT + 1)
         if len(data) > TEXT_LIMIT:
             raise RigError(
-                "build_failed", f"`{path}` is larger than {TEXT_LIMIT // 1024 // 1024} MiB", "make it smaller"
+                "build_failed", f"`{path}` is larger than {TEXT_LIMIT // 1024 // 1024} MiB.", "Make it smaller."
             )
         return data
 

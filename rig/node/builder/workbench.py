@@ -123,8 +123,8 @@ class Workbench:
             self.log.note(f"{what} failed: {status}")
             raise RigError(
                 "build_failed",
-                f"{what} failed: {status}",
-                hint or "the output above says why; `rig logs build` shows all of it",
+                f"{what[:1].upper()}{what[1:]} failed: {status}.",
+                hint or "The output above says why; `rig logs build` shows all of it.",
                 output=self.log.tail(),
                 step=what,
             )
@@ -134,8 +134,8 @@ class Workbench:
         self.log.note(f"the build was ended after {seconds} s, during {what}")
         return RigError(
             "build_timeout",
-            f"the build took longer than {seconds} s and was ended during {what}",
-            f"set `timeout` under `[build]` in rig.toml to more than {seconds}, at most 7200",
+            f"The build took longer than {seconds} s and was ended during {what}.",
+            f"Set `timeout` under `[build]` in rig.toml to more than {seconds}, at most 7200.",
             output=self.log.tail(),
             step=what,
         )

@@ -36,8 +36,8 @@ class MemoryLimiter:
         if problem:
             raise RigError(
                 "bad_config",
-                f"a memory limit cannot be enforced: {problem}",
-                "remove `memory` from rig.toml, or run the node as a systemd service with Delegate=yes",
+                f"A memory limit cannot be enforced: {problem}.",
+                "Remove `memory` from rig.toml, or run the node as a systemd service with Delegate=yes.",
             )
         parent = self._parent()
         if self._is_root(parent):
@@ -46,7 +46,7 @@ class MemoryLimiter:
         group.mkdir()
         if not (group / "memory.max").exists():
             group.rmdir()
-            raise RigError("bad_config", "a memory limit cannot be enforced: the kernel offers none for a new group")
+            raise RigError("bad_config", "A memory limit cannot be enforced: the kernel offers none for a new group.")
         # The group dies as a whole: half an app after an out-of-memory kill is worse than a restart.
         for name, value in (("memory.max", str(memory)), ("memory.swap.max", "0"), ("memory.oom.group", "1")):
             if (group / name).exists():

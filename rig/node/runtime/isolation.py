@@ -15,7 +15,7 @@ from rig.node.runtime.driver import IsolationName, ProcessSpec
 
 Wanted = Literal["auto", "bubblewrap", "none"]
 
-_INSTALL = "install it with `apt-get install bubblewrap` (or `dnf install bubblewrap`)"
+_INSTALL = "Install it with `apt-get install bubblewrap` (or `dnf install bubblewrap`)"
 _PROBE = "import os; os.setgroups([]) if not os.getuid() else None; uid = {uid}; uid and os.setresuid(uid, uid, uid)"
 
 
@@ -61,8 +61,8 @@ def choose(wanted: Wanted, *, public: bool) -> IsolationName:
         return "bubblewrap"
     if wanted == "auto" and not public:
         return "none"
-    anyway = "run `rig node start --isolation none` to let apps see this machine's files"
+    anyway = "run `rig node start --isolation none` to let apps see this machine's files."
     if not find_bwrap():
-        raise RigError("missing_program", f"apps cannot be isolated: {problem}", f"{_INSTALL}, or {anyway}")
-    mend = "allow unprivileged user namespaces (see docs/guides/isolation.md)"
-    raise RigError("bad_config", f"apps cannot be isolated: {problem}", f"{mend}, or {anyway}")
+        raise RigError("missing_program", f"Apps cannot be isolated: {problem}.", f"{_INSTALL}, or {anyway}")
+    mend = "Allow unprivileged user namespaces (see docs/guides/isolation.md)"
+    raise RigError("bad_config", f"Apps cannot be isolated: {problem}.", f"{mend}, or {anyway}")

@@ -161,7 +161,7 @@ class ProcessDriver:
         if answer != keeper.READY:
             self._limiter.remove(spec.id)
             why = answer or (spec.state_dir / "shim.err").read_bytes().strip()[-500:] or b"its shim ended at once"
-            raise RigError("failed", f"`{spec.argv[0]}` was not started: {why.decode(errors='replace')}")
+            raise RigError("failed", f"`{spec.argv[0]}` was not started: {why.decode(errors='replace')}.")
         handle = self.adopt(spec.state_dir)
         assert handle is not None
         return handle

@@ -167,7 +167,7 @@ class Instance:
         if error is not None:
             _log.error("%s %s is not looked after any more", self.app, self.name, exc_info=error)
         if not self._first.done():
-            self._first.set_exception(error or RigError("interrupted", f"{self.name} was ended before it had started"))
+            self._first.set_exception(error or RigError("interrupted", f"{self.name} was ended before it had started."))
             self._first.exception()  # seen: nobody may be waiting for it
 
     async def _live(self) -> None:

@@ -30,8 +30,8 @@ class Ports:
                 return port
         raise RigError(
             "unavailable",
-            f"all ports from {self._range.start} to {self._range.stop - 1} are in use",
-            "stop apps that are not needed, with `rig stop APP`",
+            f"All ports from {self._range.start} to {self._range.stop - 1} are in use.",
+            "Stop apps that are not needed, with `rig stop APP`.",
         )
 
     def reserve(self, port: int) -> bool:

@@ -194,7 +194,7 @@ class Supervisor:
         except BlockingIOError:
             os.close(lock)
             raise RigError(
-                "locked", "another node looks after these apps already", "see which one with `rig node status`"
+                "locked", "Another node looks after these apps already.", "See which one with `rig node status`."
             ) from None
         self._lock = lock
 

@@ -1,0 +1,50 @@
+"""What users read is written in sentences: a capital first, a full stop last."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+VALUE = "\N{SECTION SIGN}"
+"""Stands for a part of a text that is known at run time only."""
+SENTENCES = {"RigError": (1, 2), "warn": (0,)}
+"""Which arguments of which calls are sentences: of an error the message and the hint."""
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Where a sentence stands, and the sentence, as far as the source tells it."""
+    for folder in ("rig", "handlers", "storage"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.Call):
+                    continue
+                name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+                for place in SENTENCES.get(name, ()):
+                    text = spoken(node.args[place]) if place < len(node.args) else ""
+                    if text.strip(VALUE):
+                        yield f"{path.relative_to(ROOT)}:{node.lineno}", text
+
+
+def spoken(node: ast.expr) -> str:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(spoken(part) for part in parts)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return spoken(left) + spoken(right)
+    return VALUE
+
+
+def test_every_message_and_hint_is_a_sentence() -> None:
+    found = list(sentences())
+    # A sentence may begin with what it is about: code, a path, a table of rig.toml, an option, a release, rig itself.
+    begins = [f"{place}: {text}" for place, text in found if not text[0].isupper()]
+    begins = [
+        line for line in begins if not line.partition(": ")[2].startswith(("`", VALUE, "[", "--", f"v{VALUE}", "rig "))
+    ]
+    ends = [f"{place}: {text}" for place, text in found if not text.endswith((".", "?", "!", VALUE))]
+    assert (begins, ends) == ([], [])
+    assert len(found) > 200
