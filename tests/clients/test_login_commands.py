@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from accounts_server import SECRET, AccountsServer, serve
 
 from rig.clients.contexts import FileContexts
 from rig.clients.home import find_home
@@ -44,6 +43,7 @@ from rig.kernel.ids import SystemClock, uuid7
 from rig.kernel.ports import Stamp
 from rig.kernel.processes import start_time
 from storage.journal import Journal
+from tests.accounts_server import SECRET, AccountsServer, serve
 
 GOOD = "correct horse battery"
 

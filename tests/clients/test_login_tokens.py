@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from accounts_server import SECRET, AccountsServer, serve
 
 from rig.clients.contexts import FileContexts
 from rig.clients.home import Home, find_home
@@ -27,6 +26,7 @@ from rig.clients.tokens import Kept, Tokens
 from rig.contract.accounts import Account, Context, Whoami
 from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock
+from tests.accounts_server import SECRET, AccountsServer, serve
 
 GOOD = "correct horse battery"
 

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from accounts_server import CHEAP, SECRET, Ledger
 
 from events.account import AccountInvited
 from events.witness import JournalRegistered
@@ -25,6 +24,7 @@ from rig.node.paths import NodePaths
 from rig.node.world import World
 from storage.checkpoint import verifier_key
 from storage.journal import Journal
+from tests.accounts_server import CHEAP, SECRET, Ledger
 
 
 class Node:

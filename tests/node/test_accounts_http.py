@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from accounts_server import SECRET, AccountsServer, serve
 
 from events.account import AccountJoined, AuthFailed, AuthSucceeded, TokenRevoked
 from rig.contract.accounts import BOOTSTRAP_GRANT, DEVICE_GRANT
+from tests.accounts_server import SECRET, AccountsServer, serve
 
 GOOD = "correct horse battery"
 

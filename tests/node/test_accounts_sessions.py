@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from accounts_server import CHEAP, SECRET, HandClock, Ledger
 
 from events.account import AuthFailed, AuthSucceeded, TokenRevoked
 from rig.contract.accounts import TokenPair
@@ -19,6 +18,7 @@ from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.bootstrap import bootstrap_secret
 from rig.node.accounts.sessions import ACCESS_SECONDS, GRACE_SECONDS, REFRESH_SECONDS
 from rig.node.accounts.store import Store
+from tests.accounts_server import CHEAP, SECRET, HandClock, Ledger
 
 
 class World:

@@ -161,7 +161,7 @@ def test_a_command_that_fails_fails_the_build_with_its_last_lines(app: App) -> N
     assert error.message == "The build command failed: exit 3."
     assert "the reason" in error.details["output"]
     assert load_build(paths) is None
-    assert read_log(paths.log)[-1].text == "-----> Build failed: the build command failed: exit 3"
+    assert read_log(paths.log)[-1].text == "-----> Build failed: The build command failed: exit 3."
     assert not paths.steps.exists()
 
 
