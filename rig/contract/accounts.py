@@ -193,7 +193,7 @@ class RegisterJournal(Command, frozen=True, kw_only=True, tag="journal.register"
     """Tell the platform the public half of a journal's key, so that it can witness what it signs."""
 
     effect: ClassVar[Effect] = "change"
-    kind: ClassVar[str] = "journal"
+    kind: ClassVar[str] = "journal-registration"
 
     origin: Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$"), wire("Name of the journal.")]
     key: Annotated[str, Meta(max_length=300, pattern=r"^[!-~]+$"), wire("Verifier key, C2SP signed-note form.")]
