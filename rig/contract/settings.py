@@ -28,7 +28,6 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NAME = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")]
-_PROGRAM = Annotated[str, Meta(max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
 
 SETTINGS: dict[str, Setting] = {
     "context": Setting(
@@ -66,18 +65,6 @@ SETTINGS: dict[str, Setting] = {
         type=Literal["auto", "on", "off"],
         rule="auto, on or off",
         environment={"RIG_KEYCHAIN": ""},
-    ),
-    "editor": Setting(
-        description="The program that edits texts.",
-        type=_PROGRAM,
-        rule="a program with its options",
-        environment={"RIG_EDITOR": "", "VISUAL": "", "EDITOR": ""},
-    ),
-    "pager": Setting(
-        description="The program that shows long texts.",
-        type=_PROGRAM,
-        rule="a program with its options",
-        environment={"RIG_PAGER": "", "PAGER": ""},
     ),
 }
 

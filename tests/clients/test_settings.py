@@ -114,7 +114,7 @@ def test_a_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
 
 
 def test_many_writers_lose_nothing(tmp_path: Path) -> None:
-    values = {"network": "demo", "output": "json", "color": "never", "keychain": "off", "editor": "vi", "pager": "less"}
+    values = {"network": "demo", "output": "json", "color": "never", "keychain": "off"}
     threads = [threading.Thread(target=settings(tmp_path).set, args=item) for item in values.items()]
     for thread in threads:
         thread.start()
