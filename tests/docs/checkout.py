@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
 import sysconfig
 import venv
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from tests.docs.markdown import ROOT, Block, edited
@@ -111,7 +113,10 @@ def _copy(target: Path) -> None:
 
 
 def _make_venv(checkout: Path) -> Path:
-    """A `.venv` that finds ``checkout`` first, then what is installed here; gives its folder of programs."""
+    """A `.venv` that finds ``checkout`` first, then what is installed here, and that make takes for complete.
+
+    Gives its folder of programs.
+    """
     folder = checkout / ".venv"
     venv.create(folder, symlinks=True)
     here = {"base": str(folder), "platbase": str(folder)}
@@ -120,7 +125,16 @@ def _make_venv(checkout: Path) -> Path:
         f"{checkout}\n{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n"
     )
     programs = Path(sysconfig.get_path("scripts", scheme="venv", vars=here))
-    rig = programs / "rig"
-    rig.write_text(f"#!{programs / 'python'}\nimport sys\nfrom rig.__main__ import main\nsys.exit(main())\n")
-    rig.chmod(0o755)
+    for name in ("rig", "mypy", "lint-imports"):
+        (entry,) = entry_points(group="console_scripts", name=name)
+        program = programs / name
+        program.write_text(
+            f"#!{programs / 'python'}\nimport sys, {entry.module}\nsys.exit({entry.module}.{entry.attr}())\n"
+        )
+        program.chmod(0o755)
+    ruff = shutil.which("ruff", path=sysconfig.get_path("scripts"))
+    assert ruff is not None
+    (programs / "ruff").symlink_to(ruff)
+    for stamp in (".node", ".dev"):
+        (folder / stamp).touch()
     return programs

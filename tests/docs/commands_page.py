@@ -1,0 +1,102 @@
+"""The reference of commands, made of their Structs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from rig.cli.fields import Field as CliField
+from rig.cli.fields import fields_of
+from rig.cli.globals import GlobalOptions
+from rig.cli.verb import Verb
+from rig.contract.api import ROUTES
+from rig.verbs import VERBS
+from tests.docs import structs
+
+EFFECTS = {
+    "query": "Reads only; leaves one record.",
+    "local": "Changes something on this machine only; its intent is on the record first.",
+    "change": "Changes the platform; its intent is on the record before it travels.",
+    "access": "Remote access; refused where it cannot be recorded.",
+}
+
+
+def verbs() -> Iterator[tuple[str, Verb]]:
+    """Every verb with its noun, as ``create network``."""
+    for name, (module, _, _) in VERBS.items():
+        for noun, verb in import_module(module).VERBS.items():
+            yield f"{name} {noun}".rstrip(), verb
+
+
+def page() -> str:
+    parts = [
+        "# Commands\n",
+        "Verb first, then what it acts on. An app is named `NETWORK/APP`; what the name leaves out comes from\n"
+        "`rig.toml`, the context, or the setting `network`.\n",
+        "## Everywhere\n",
+        "These options work before the verb and after it.\n",
+        structs.table(("option", "", ""), [_row(field) for field in fields_of(GlobalOptions)]),
+        "`rig --help` lists the verbs, `rig VERB --help` explains one, `rig --version` prints the version.\n"
+        "These three leave nothing on the record.\n",
+    ]
+    group = ""
+    for name, verb in verbs():
+        its_group = VERBS[name.split()[0]][2]
+        if its_group != group:
+            group = its_group
+            parts.append(f"## {group}\n")
+        parts.append(_section(name, verb))
+    return "\n".join(parts)
+
+
+def _section(name: str, verb: Verb) -> str:
+    command = verb.command
+    fields = fields_of(command)
+    arguments = [_argument(field) for field in fields if field.option.positional]
+    required = [f"{field.flags[0]} {field.metavar}" for field in fields if _must(field)]
+    rows = [_row(field) for field in fields if not field.option.hidden]
+    if verb.question is not None:
+        rows.append(("`--yes`, `-y`", "", "Do not ask."))
+    parts = [
+        f"### rig {name}\n",
+        structs.summary(command) + "\n",
+        "    "
+        + " ".join(["rig", name, *arguments, *required, "[OPTIONS]" if len(rows) > len(arguments) else ""]).rstrip()
+        + "\n",
+    ]
+    if rows:
+        parts.append(structs.table(("", "default", ""), rows))
+    reply = command.reply.__name__
+    said = [f"`-o json` prints the kind `{command.kind}`: [{reply}](output.md#{reply.lower()})."]
+    said.append(EFFECTS[command.effect])
+    route = next((route for route in ROUTES if route.command is command), None)
+    if route is not None:
+        said.append(f"Travels as `{route.method} {route.path}`.")
+    parts.append(" ".join(said) + "\n")
+    return "\n".join(parts)
+
+
+def _must(field: CliField) -> bool:
+    return field.required and not field.option.positional and not field.option.completes
+
+
+def _argument(field: CliField) -> str:
+    shown = field.metavar or field.name.upper()
+    return f"[{shown}]" if field.optional else shown
+
+
+def _row(field: CliField) -> tuple[str, ...]:
+    if field.option.positional:
+        names = f"`{field.metavar or field.name.upper()}`"
+    else:
+        names = ", ".join(f"`{flag}`" for flag in field.flags)
+        if field.metavar:
+            names += f" `{field.metavar}`"
+    default = "" if field.default in (None, False, "", [], {}) or field.required else f"`{field.default}`"
+    if field.required and not field.optional:
+        default = "required"
+    kind = structs.type_text(field.type)
+    values = (
+        f" One of {kind}." if kind.startswith("`") else f" ({kind.removeprefix('integer, ')})" if "to" in kind else ""
+    )
+    return names, default if default != "`True`" else "on", structs.prose(field.help) + values
