@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -13,6 +13,8 @@ from rig.cli.globals import OutputFormat
 from rig.contract.base import SCHEMA, Envelope
 from rig.contract.errors import ErrorBody
 from rig.kernel.errors import RigError
+
+QUERY_HINT = "See https://jmespath.org for the language."
 
 
 class Output:
@@ -153,15 +155,12 @@ class Output:
         self.stdout.write(_pretty(envelope) + "\n")
 
     def _csv(self, rows: Any) -> None:
-        import csv
-
         listed = rows if isinstance(rows, list) else [rows]
         dicts = [row if isinstance(row, dict) else {"value": row} for row in listed]
         names = list(dict.fromkeys(name for row in dicts for name in row))
-        writer = csv.writer(self.stdout, lineterminator="\n")
         if names:
-            writer.writerow(names)
-        writer.writerows([_cell(row.get(name)) for name in names] for row in dicts)
+            lines = [names, *([_cell(row.get(name)) for name in names] for row in dicts)]
+            self.stdout.writelines(",".join(map(_quoted, line)) + "\n" for line in lines)
 
 
 def _pretty(value: Any) -> str:
@@ -176,23 +175,52 @@ def _cell(value: Any) -> str:
     return "'" + text if isinstance(value, str) and text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
+def _quoted(cell: str) -> str:
+    """A cell as RFC 4180 quotes it. (The csv module leaves a carriage return bare until Python 3.13.)"""
+    return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in ',"\r\n') else cell
+
+
 def check_query(expression: str) -> None:
     """Refuse a JMESPath expression before anything is done for its sake. Raises `RigError` ``usage``."""
-    search(expression, None)
+    compiled = _compile(expression)
+    from jmespath.functions import Functions
+
+    for name in _functions_in(compiled.parsed):
+        if name not in Functions.FUNCTION_TABLE:
+            raise RigError("usage", f"--query: There is no function `{name}`.", QUERY_HINT)
 
 
 def search(expression: str, data: Any) -> Any:
     """The part of ``data`` that a JMESPath expression names. Raises `RigError` ``usage``."""
-    import jmespath
-    from jmespath.exceptions import JMESPathError, ParseError
+    from jmespath.exceptions import JMESPathError
 
     try:
-        compiled = jmespath.compile(expression)
-        return None if data is None else compiled.search(data)
+        return _compile(expression).search(data)
     except JMESPathError as error:
-        reason = str(error).splitlines()[0].rstrip(":.")
-        place = f" at character {error.lex_position + 1}" if isinstance(error, ParseError) else ""
-        raise RigError("usage", f"--query: {reason}{place}.", "See https://jmespath.org for the language.") from error
+        raise RigError("usage", f"--query: {str(error).splitlines()[0].rstrip('.')}.", QUERY_HINT) from error
+
+
+def _compile(expression: str) -> Any:
+    import jmespath
+    from jmespath.exceptions import EmptyExpressionError, LexerError, ParseError
+
+    try:
+        return jmespath.compile(expression)
+    except (ParseError, LexerError) as error:
+        place = error.lexer_position if isinstance(error, LexerError) else error.lex_position
+        found = f"from character {place + 1} on" if place < len(expression) else "to its end"
+        raise RigError("usage", f"--query: `{expression}` cannot be read {found}.", QUERY_HINT) from error
+    except EmptyExpressionError as error:
+        raise RigError("usage", "--query: The expression is empty.", QUERY_HINT) from error
+
+
+def _functions_in(node: dict[str, Any]) -> Iterator[str]:
+    """The names of the functions that a parsed expression calls."""
+    if node["type"] == "function_expression":
+        yield node["value"]
+    for child in node["children"]:
+        if isinstance(child, dict):
+            yield from _functions_in(child)
 
 
 def printable(text: str) -> str:

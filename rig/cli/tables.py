@@ -1,27 +1,63 @@
-"""Tables, drawn by rich."""
+"""Tables of plain columns.
+
+Drawn here and not by rich: of columns that do not fit rich may leave any to nothing, the names among them, and its
+import takes as long as the rest of the command.
+"""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from rig.cli.output import printable
+
+GAP = "  "
+NARROWEST = 6
+"""Columns of text that a cell keeps, however narrow the terminal is."""
 
 
 def draw(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int, color: bool) -> str:
-    """The table as text. ``width`` 0 means as wide as it gets; else wide values are cut with an ellipsis."""
-    table = Table(box=None, pad_edge=False, header_style="bold" if color else "", padding=(0, 2, 0, 0))
-    for i, header in enumerate(headers):
-        # The first column names the thing, and a name that is cut names nothing.
-        table.add_column(header, no_wrap=True, overflow="ellipsis" if i else "fold")
-    for row in rows:
-        table.add_row(*(Text(printable(str(value)).replace("\n", " ")) for value in row))
-    sheet = io.StringIO()
-    console = Console(file=sheet, width=width or 10_000, force_terminal=color, no_color=not color, highlight=False)
-    console.print(table)
-    return "".join(line.rstrip() + "\n" for line in sheet.getvalue().splitlines())
+    """The table as text, ``width`` columns wide at most, 0 for as wide as it gets.
+
+    Wide values are cut with an ellipsis, the widest first; the first column names the thing, and is never cut.
+    """
+    cells = [[printable(str(value)).replace("\n", " ").replace("\t", " ") for value in row] for row in rows]
+    natural = [max(map(columns, column)) for column in zip(headers, *cells, strict=True)]
+    widths = fit(natural, width) if width else natural
+    head = _line(headers, widths)
+    lines = [f"\x1b[1m{head}\x1b[0m" if color else head, *(_line(row, widths) for row in cells)]
+    return "\n".join(lines) + "\n"
+
+
+def fit(natural: Sequence[int], width: int) -> list[int]:
+    """Widths of columns that fit together, each at most its natural one."""
+    widths = list(natural)
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    while excess > 0 and len(widths) > 1:
+        widest = max(range(1, len(widths)), key=widths.__getitem__)
+        if widths[widest] <= NARROWEST:
+            break
+        widths[widest] -= 1
+        excess -= 1
+    return widths
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: ideographs take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return GAP.join(_cell(cell, width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _cell(text: str, width: int) -> str:
+    if columns(text) > width:
+        while columns(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - columns(text))
