@@ -77,14 +77,15 @@ class World:
     def apps_of(self, network: str) -> list[str]:
         """Names of the apps that exist in a network, sorted."""
         prefix = network + "/"
-        return sorted(name for name, state in self.apps.items() if name.startswith(prefix) and state.exists)
+        return [name for name in self.existing_apps() if name.startswith(prefix)]
 
     def existing_apps(self) -> list[str]:
         """Names of all apps that exist, sorted."""
-        return sorted(name for name, state in self.apps.items() if state.exists)
+        # A copy first, made in one step: the event loop reads while the writer thread adds.
+        return sorted(name for name, state in list(self.apps.items()) if state.exists)
 
     def existing_networks(self) -> list[str]:
-        return sorted(name for name, state in self.networks.items() if state.exists)
+        return sorted(name for name, state in list(self.networks.items()) if state.exists)
 
 
 def no_network(name: str) -> RigError:

@@ -119,7 +119,8 @@ class Supervisor:
 
     def instances(self, app: str = "", *, memory: bool = False) -> list[InstanceInfo]:
         """The instances of ``app``, or all, by version and name; ``memory`` asks the system for what each one uses."""
-        found = [one for one in self._instances.values() if app in ("", one.app)]
+        # A copy first, made in one step: requests are answered in another thread than instances are started in.
+        found = [one for one in list(self._instances.values()) if app in ("", one.app)]
         found.sort(key=lambda one: (one.app, one.record.version, one.record.process, one.record.index))
         return [one.info(memory=memory) for one in found]
 
