@@ -25,7 +25,7 @@ STEPS = {
 def follow(release: Release, ctx: ClientContext) -> Release:
     """Report each step and the build's output until the release is over; gives it as it is then.
 
-    Raises `RigError` ``cancelled`` on Ctrl-C: the release goes on.
+    Whatever ends the watching, the release goes on: the `RigError` says so, and the record calls its end unknown.
     """
     shown, said = 0, ""
     try:
@@ -45,12 +45,20 @@ def follow(release: Release, ctx: ClientContext) -> Release:
                 # A build may be over before anybody saw its phase; its output is shown all the same.
                 shown = _show_output(release, shown, ctx)
     except KeyboardInterrupt:
-        raise RigError(
-            "cancelled",
-            f"Interrupted. v{release.version} of {release.app} is still being made on the platform.",
-            f"`rig status app {release.app}` shows how far it is.",
-        ) from None
+        raise _lost_sight(release, RigError("cancelled", "Interrupted.")) from None
+    except RigError as error:
+        if error.code == "not_found":  # somebody has deleted the app
+            raise
+        raise _lost_sight(release, error) from error
     return release
+
+
+def _lost_sight(release: Release, error: RigError) -> RigError:
+    still = f"v{release.version} of {release.app} is still being made on the platform"
+    look = f"`rig status app {release.app}` shows how far it is."
+    lost = RigError(error.code, f"{error.message} As far as is known, {still}.", f"{error.hint} {look}".strip())
+    lost.details, lost.unclear = error.details, True
+    return lost
 
 
 def _show_output(release: Release, shown: int, ctx: ClientContext) -> int:

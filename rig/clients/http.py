@@ -6,20 +6,34 @@ aiohttp would cost half of a command's time budget to import.
 from __future__ import annotations
 
 import http.client
+import io
 import re
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from rig.kernel.errors import RigError
 
-CONNECT_TIMEOUT = 10.0
-READ_TIMEOUT = 60.0
 MAX_ANSWER = 64 * 1024 * 1024
-RETRY_WINDOW = 30.0
-"""Seconds within which a passing failure of a repeatable request is tried again."""
+
+
+class Patience(NamedTuple):
+    """How long to wait for what, in seconds. Nothing that a server does, or leaves undone, holds rig for ever."""
+
+    connect: float = 10.0
+    silence: float = 60.0
+    """For the next byte to come or go; the platform holds an answer back for half a minute at most."""
+    answer: float = 180.0
+    """For a whole answer, from the end of its request."""
+    retries: float = 30.0
+    """For another try of a repeatable request after a passing failure to make sense."""
+
+
+PATIENCE = Patience()
 
 _LOOPBACK_V4 = re.compile(r"127(\.[0-9]{1,3}){3}")
 
@@ -58,33 +72,43 @@ class HttpTransport:
         token: Callable[[bool], str] | None = None,
         *,
         user_agent: str = "rig",
-        timeout: float = READ_TIMEOUT,
+        patience: Patience | None = None,
     ) -> None:
         self._base = parse_base(base)
         self._token = token
         self._user_agent = user_agent
-        self._timeout = timeout
+        self._patience = patience or PATIENCE
         self._local = threading.local()
 
     def request(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Answer:
         """Send one request; gives status, headers (lower-case names) and body, whatever the status.
 
         Repeatable requests (GET, DELETE, or any with an Idempotency-Key) are tried again after a lost connection, 429
-        and 503, as Retry-After says, within 30 seconds. Raises `RigError` ``unreachable``.
+        and 503, as Retry-After says, within 30 seconds. Raises `RigError` ``unreachable``, which is ``unclear`` where
+        a change was sent and its answer was not received.
         """
         streamed = body is not None and not isinstance(body, bytes)
         repeatable = not streamed and (method in {"GET", "DELETE"} or "Idempotency-Key" in headers)
-        deadline = time.monotonic() + RETRY_WINDOW
-        pause, renewed = 0.1, False
+        deadline = time.monotonic() + self._patience.retries
+        pause, renewed, sent = 0.1, False, False
         while True:
             try:
-                status, answered, content = self._once(method, path, body, headers, renew=renewed)
+                all_headers = self._headers(headers, renew=renewed)
+                connection = self._connection()
+                sent = True
+                status, answered, content = self._once(connection, method, path, body, all_headers)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 # A refused connection means that nobody listens: waiting would only hide it.
                 if not repeatable or isinstance(error, ConnectionRefusedError) or time.monotonic() + pause > deadline:
-                    raise self._unreachable(error) from error
+                    failure = self._unreachable(error)
+                    failure.unclear = sent and "Idempotency-Key" in headers
+                    raise failure from error
                 wait = pause
+            except BaseException:
+                # Ctrl-C may have struck between a request and its answer: the next request must not get that answer.
+                self.close()
+                raise
             else:
                 if status == 401 and self._token and not renewed and not streamed:
                     renewed = True
@@ -97,19 +121,23 @@ class HttpTransport:
             time.sleep(wait)
             pause = min(pause * 2, 5.0)
 
-    def _once(self, method: str, path: str, body: Body, headers: Mapping[str, str], *, renew: bool) -> Answer:
-        connection = self._connection()
+    def _headers(self, headers: Mapping[str, str], *, renew: bool) -> dict[str, str]:
         sent = {"Host": self._base.netloc, "User-Agent": self._user_agent, "Accept": "application/json", **headers}
         if self._token and "Authorization" not in sent:
             token = self._token(renew)
             if token:
                 sent["Authorization"] = f"Bearer {token}"
+        return sent
+
+    def _once(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: Body, headers: dict[str, str]
+    ) -> Answer:
         chunked = body is not None and not isinstance(body, bytes)
         if chunked:
-            sent["Transfer-Encoding"] = "chunked"
+            headers["Transfer-Encoding"] = "chunked"
         try:
             connection.request(
-                method, self._base.path.rstrip("/") + path, body=body, headers=sent, encode_chunked=chunked
+                method, self._base.path.rstrip("/") + path, body=body, headers=headers, encode_chunked=chunked
             )
         except (BrokenPipeError, ConnectionResetError):
             # The node may have refused early and closed; its answer then says more than the broken pipe.
@@ -123,18 +151,25 @@ class HttpTransport:
         return response.status, {name.lower(): value for name, value in response.getheaders()}, content
 
     def _connection(self) -> http.client.HTTPConnection:
+        """This thread's connection, open."""
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             host = self._base.hostname or ""
             # `*.localhost` does not resolve everywhere, so what means this machine is reached by its number.
             address = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
+            patience = self._patience
             if self._base.scheme == "https":
                 connection = http.client.HTTPSConnection(
-                    address, self._base.port, timeout=self._timeout, context=ssl.create_default_context()
+                    address, self._base.port, timeout=patience.connect, context=ssl.create_default_context()
                 )
             else:
-                connection = http.client.HTTPConnection(address, self._base.port, timeout=self._timeout)
+                connection = http.client.HTTPConnection(address, self._base.port, timeout=patience.connect)
+            # What typeshed calls a class is a callable.
+            connection.response_class = lambda sock, **options: _Answer(sock, patience, **options)  # type: ignore[assignment]
             self._local.connection = connection
+        if connection.sock is None:
+            connection.connect()
+        connection.sock.settimeout(self._patience.silence)
         return connection
 
     def close(self) -> None:
@@ -152,6 +187,38 @@ class HttpTransport:
             else "Check the address and the network."
         )
         return RigError("unreachable", f"{self._base.scheme}://{self._base.netloc} cannot be reached: {reason}.", hint)
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that has to be here in time: a byte now and then is no answer."""
+
+    def __init__(self, sock: socket.socket, patience: Patience, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, patience))
+
+
+class _Timed(io.RawIOBase):
+    """What comes from a socket, until the time is up."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, patience: Patience) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._silence = patience.silence
+        self._deadline = time.monotonic() + patience.answer
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(min(self._silence, left))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from rig.contract.accounts import BOOTSTRAP_GRANT, DEVICE_GRANT, DeviceAuthorization, TokenError, TokenPair
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.ports import Transport
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class OAuth:
             if status == 200:
                 return msgspec.json.decode(content, type=answer)
             refused = msgspec.json.decode(content, type=TokenError)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise RigError(
                 "unreachable",
                 f"Something answers at this address (HTTP {status}), but it is no Max platform.",

@@ -9,7 +9,7 @@ import msgspec
 from rig.contract.base import Command
 from rig.contract.errors import ERRORS, Problem
 from rig.contract.routing import request_of
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.ports import R, Transport
 
 
@@ -31,28 +31,58 @@ class HttpPlatform:
             body = msgspec.json.encode(request.body)
             headers["Content-Type"] = "application/json"
         status, _, content = self._transport.request(request.method, path, body, headers)
-        if status >= 400:
-            raise problem_error(status, content)
+        if status >= 300:
+            refused = problem_error(status, content)
+            refused.unclear = refused.unclear and request.method != "GET"
+            raise refused
         try:
             return msgspec.json.decode(content, type=reply)
-        except msgspec.DecodeError as error:
-            raise RigError(
-                "invalid_data", f"The platform's answer to `{request.method} {request.path}` cannot be read: {error}."
-            ) from error
+        except UNREADABLE as error:
+            failure = unreadable(f"The answer to `{request.method} {request.path}` cannot be read: {error}.")
+            failure.unclear = request.method != "GET"
+            raise failure from error
 
 
 def problem_error(status: int, content: bytes) -> RigError:
-    """What a failed request's answer says, as the error to raise. An unknown code keeps its status' meaning."""
+    """What a failed request's answer says, as the error to raise. An unknown code keeps its status' meaning.
+
+    ``unclear`` is set where the answer is not the platform's own, and does not say that nothing was done.
+    """
     try:
         problem = msgspec.json.decode(content, type=Problem)
-    except msgspec.DecodeError:
-        problem = Problem(
-            status=status, code="", detail=f"The platform answered {status} with something else than a problem."
-        )
+    except UNREADABLE:
+        return _stranger(status)
     code = problem.code if problem.code in ERRORS else _CODE_BY_STATUS.get(status, "failed")
-    return RigError(code, problem.detail or problem.title, problem.hint, **problem.details)
+    error = RigError(code, problem.detail or problem.title or f"The platform refused it (HTTP {status}).", problem.hint)
+    error.details = problem.details
+    return error
 
 
+def unreadable(message: str) -> RigError:
+    """The error for an answer that is none of the platform's, though it says that all is well."""
+    return RigError("unreachable", message, _SOMETHING_ELSE)
+
+
+def _stranger(status: int) -> RigError:
+    """The error for an answer that is no problem document: a proxy's, or that of something else than a platform."""
+    if status < 400:
+        return RigError(
+            "unreachable",
+            f"The address leads elsewhere (HTTP {status}). rig does not follow: it would take your login there.",
+            "Log in by the address at which the platform itself answers: `rig login URL`.",
+        )
+    error = RigError(
+        _CODE_BY_STATUS.get(status, "failed"),
+        f"HTTP {status}, from something else than a Max platform.",
+        _SOMETHING_ELSE,
+    )
+    error.unclear = status >= 500 and status != 503
+    return error
+
+
+_SOMETHING_ELSE = (
+    "Check the address (`rig context list`); a proxy on the way may have answered in the platform's place."
+)
 _CODE_BY_STATUS = {
     400: "usage",
     401: "login_required",
@@ -64,7 +94,7 @@ _CODE_BY_STATUS = {
     422: "invalid_data",
     423: "locked",
     429: "rate_limited",
-    502: "unavailable",
+    502: "unreachable",
     503: "unavailable",
-    504: "unavailable",
+    504: "unreachable",
 }

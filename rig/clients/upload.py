@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from rig.clients.http import retry_after
-from rig.clients.platform import problem_error
+from rig.clients.platform import problem_error, unreadable
 from rig.clients.source.listing import Listing
 from rig.clients.source.reading import READ_FLAGS, Gone, hash_file, read_link, stat_of
 from rig.clients.source.tree import show
@@ -34,7 +34,7 @@ from rig.contract.bundles import (
     bundle_path,
     decode_directory,
 )
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.ports import Progress, Transport
 from rig.wire import pack
 
@@ -50,6 +50,8 @@ LEVELS = (1, 3, 6)
 ATTEMPTS = 6
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 10.0
+LONGEST_RETRY = 60.0
+"""Seconds after the first failure of a request in which it is tried again."""
 
 
 class UploadResult(NamedTuple):
@@ -98,6 +100,8 @@ class _Upload:
         self._sent = 0
         self._done = 0
         self._total = 0
+        self._answered = False
+        """Whether the platform has answered at all. One that is restarted meanwhile is waited for."""
         self._nothing_there = False
         """Whether the node has nothing at all, so that there is nothing to ask."""
         self._level = 1
@@ -128,8 +132,8 @@ class _Upload:
             raise
         try:
             return msgspec.json.decode(answer, type=Bundle)
-        except msgspec.DecodeError as error:
-            raise _unreadable(error) from error
+        except UNREADABLE as error:
+            raise unreadable(f"The answer to an upload cannot be read: {error}.") from error
 
     def _missing(self) -> list[_Piece]:
         """What the node lacks: a directory that it has stands for all that is below it."""
@@ -196,8 +200,8 @@ class _Upload:
         answer = self._post("/negotiate", msgspec.msgpack.encode(ask), MSGPACK)
         try:
             lacks = msgspec.msgpack.decode(answer, type=Lacks)
-        except msgspec.DecodeError as error:
-            raise _unreadable(error) from error
+        except UNREADABLE as error:
+            raise unreadable(f"The answer to an upload cannot be read: {error}.") from error
         if (
             any(n >= len(ask.directories) // 32 for n in lacks.directories)
             or any(n >= len(ask.contents) // 32 for n in lacks.contents)
@@ -315,12 +319,13 @@ class _Upload:
     def _post(self, leaf: str, body: bytes | _Body, content_type: str) -> bytes:
         """Send one request, several times if the failure is a passing one. All of them may be repeated."""
         path = bundle_path(self._network, leaf)
-        pause = FIRST_PAUSE
+        pause, deadline = FIRST_PAUSE, 0.0
         for attempt in range(1, ATTEMPTS + 1):
             wait = 0.0
             try:
                 status, headers, answer = self._transport.request("POST", path, body, {"Content-Type": content_type})
-                if status < 400:
+                self._answered = True
+                if status < 300:
                     if isinstance(body, bytes):
                         with self._lock:
                             self._sent += len(body)
@@ -333,7 +338,12 @@ class _Upload:
                     continue
             except RigError as problem:
                 error = problem
-            if not error.kind.retryable or attempt == ATTEMPTS:
+            deadline = deadline or time.monotonic() + LONGEST_RETRY
+            over = attempt == ATTEMPTS or time.monotonic() + wait > deadline
+            nobody_there = not self._answered and isinstance(error.__cause__, ConnectionRefusedError)
+            if not error.kind.retryable or over or nobody_there:
+                # What has arrived counts for nothing before a release is made of it.
+                error.unclear = False
                 raise error
             # Spread out, so that clients which failed together do not come back together.
             if self._stop.wait(max(wait, pause * random.uniform(0.5, 1.5))):  # noqa: S311
@@ -350,10 +360,6 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         return self._make()
-
-
-def _unreadable(error: msgspec.DecodeError) -> RigError:
-    return RigError("invalid_data", f"The platform's answer to an upload cannot be read: {error}.")
 
 
 def _parts(piece: _Piece) -> list[_Piece]:

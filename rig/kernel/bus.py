@@ -233,18 +233,18 @@ def outcome_of(error: RigError | None) -> str:
     """The audit outcome of an ending: ``success``, ``denied``, ``unknown``, ``error`` or ``failure``."""
     if error is None:
         return "success"
+    if error.unclear or error.code in {"interrupted", "cancelled", "terminated", "pending"}:
+        return "unknown"
     if error.code in {"forbidden", "login_required", "login_expired"}:
         return "denied"
-    if error.code in {"interrupted", "cancelled", "terminated", "pending"}:
-        return "unknown"
     return "error" if error.code == "internal" else "failure"
 
 
 def delivery_of(error: RigError | None) -> str:
     """What became of the outbox row: whether the platform took the command, refused it, or nobody knows."""
-    if error is None or error.exit in {1, 8}:
+    if error is None or (error.exit in {1, 8} and not error.unclear):
         return "delivered"
-    return "unknown" if outcome_of(error) in {"unknown", "error"} or error.code == "unreachable" else "refused"
+    return "unknown" if outcome_of(error) in {"unknown", "error"} else "refused"
 
 
 def snake_case(name: str) -> str:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from rig.contract.errors import ERRORS, ErrorBody, Problem
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not what they should be; the last for nesting that has no end."""
 
 
 class RigError(Exception):
@@ -22,6 +27,8 @@ class RigError(Exception):
         self.details = details
         self.warnings: list[str] = []
         """What else the user should know of the dispatch that ended so."""
+        self.unclear = False
+        """Whether a change was sent, and nobody here knows what became of it."""
         self.kind = ERRORS[code]
 
     @property

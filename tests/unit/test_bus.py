@@ -216,7 +216,7 @@ def test_a_denial_is_on_the_record_and_nothing_was_done(journal: Journal, handle
         ("build_failed", "failure", "delivered"),
         ("not_found", "failure", "refused"),
         ("login_required", "denied", "refused"),
-        ("unreachable", "failure", "unknown"),
+        ("unreachable", "failure", "refused"),
         ("pending", "unknown", "delivered"),
         ("cancelled", "unknown", "unknown"),
         ("internal", "error", "unknown"),
@@ -232,6 +232,18 @@ def test_how_a_failure_is_recorded_and_its_outbox_row_settled(
     assert [state for _, _, state in outbox(journal)] == [delivery]
     error = RigError(code, "")
     assert (outcome_of(error), delivery_of(error)) == (outcome, delivery)
+
+
+@pytest.mark.parametrize("code", ["unreachable", "failed", "unavailable"])
+def test_a_change_that_was_sent_and_not_answered_is_unknown(
+    bus: Bus[None], journal: Journal, handler: Handler, code: str
+) -> None:
+    lost = RigError(code, "It went wrong.")
+    lost.unclear = True
+    handler.fails(lost)
+    assert dispatch(bus, Make(name="demo")).code == code
+    assert last(journal).outcome == "unknown"
+    assert [state for _, _, state in outbox(journal)] == ["unknown"]
 
 
 def test_facts_of_a_handler_that_fails_did_not_happen_unless_it_recorded_them(

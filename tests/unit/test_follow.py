@@ -9,8 +9,10 @@ import pytest
 from handlers.follow import follow
 from rig.contract.base import Command
 from rig.contract.releases import BuildLog, LogLine, Release, ShowBuildLog
+from rig.kernel.bus import outcome_of
 from rig.kernel.client import ClientContext
 from rig.kernel.context import Context
+from rig.kernel.errors import RigError
 from rig.kernel.ports import Stamp
 
 APP = "demo/hello"
@@ -23,6 +25,8 @@ class Watched:
         self._phases = list(phases)
         self._rebuilt_from = rebuilt_from
         self._rebuilt = False
+        self.raises: dict[str, BaseException] = {}
+        """What looking at a phase leads to instead."""
         self.steps: list[str] = []
         self.lines: list[str] = []
         self.platform = self
@@ -30,6 +34,8 @@ class Watched:
     def release(self) -> Release:
         """The release in its next phase."""
         phase: Any = self._phases.pop(0)
+        if phase in self.raises:
+            raise self.raises[phase]
         self._rebuilt = self._rebuilt or phase == self._rebuilt_from
         outcome: Any = "succeeded" if phase == "done" else "pending"
         return Release(app=APP, version=2, outcome=outcome, phase=phase, rebuilt=self._rebuilt)
@@ -72,4 +78,33 @@ def test_nothing_is_shown_where_nothing_was_built() -> None:
     watched = Watched("queued", "starting", "checking", "done", rebuilt_from="never")
     watched.watch()
     assert watched.lines == []
-    assert watched.steps == ["Waiting v2", "Starting v2", "Checking its health v2"]
+    assert watched.steps == ["Waiting for the turn of v2", "Starting v2", "Checking the health of v2"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (KeyboardInterrupt(), "cancelled"),
+        (RigError("terminated", "Ended by SIGTERM."), "terminated"),
+        (RigError("unreachable", "It cannot be reached.", "Start it."), "unreachable"),
+        (RigError("login_expired", "The login has ended."), "login_expired"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_release_goes_on_whatever_ends_the_watching(raised: BaseException, code: str) -> None:
+    watched = Watched("queued", "building", "lost")
+    watched.raises["lost"] = raised
+    with pytest.raises(RigError) as lost:
+        watched.watch()
+    assert lost.value.code == code
+    assert "v2 of demo/hello is still being made" in lost.value.message
+    assert lost.value.hint.endswith("`rig status app demo/hello` shows how far it is.")
+    assert outcome_of(lost.value) == "unknown"
+
+
+def test_an_app_that_was_deleted_meanwhile_is_said_to_be_gone() -> None:
+    watched = Watched("queued", "lost")
+    watched.raises["lost"] = RigError("not_found", "There is no app `demo/hello`.")
+    with pytest.raises(RigError) as gone:
+        watched.watch()
+    assert (gone.value.message, outcome_of(gone.value)) == ("There is no app `demo/hello`.", "failure")
