@@ -1,7 +1,5 @@
 """The front door. `--version` and `--help` are answered here, with nothing imported but the table of verbs."""
 
-from __future__ import annotations
-
 import sys
 
 from rig import __version__
@@ -16,7 +14,7 @@ Everywhere:
       --no-input        Never ask; fail and name the option instead
       --no-color        No colour (as NO_COLOR does)
       --quiet, -v       Say less; say more
-      --help            Help for a verb: `rig deploy --help`, or `rig help deploy`
+      --help            Help; of a verb: `rig deploy --help`, `rig help deploy`
       --version         Print the version
 """
 

@@ -65,7 +65,7 @@ class Invocation:
             self.output.line(nouns_help(name, verbs))
             return 0
         verb, prog = verbs[noun], f"rig {name} {noun}".rstrip()
-        self.kind = verb.command.kind or tag_of(verb.command)
+        self.kind = kind_of(verb)
 
         from rig.cli.argv import parse
 
@@ -131,6 +131,11 @@ class Invocation:
             traceback.print_exception(raised, file=sys.stderr)
         self.output.failure(self.kind, error)
         return error.exit
+
+
+def kind_of(verb: Verb) -> str:
+    """The ``kind`` of the envelope that answers a verb."""
+    return verb.command.kind or tag_of(verb.command)
 
 
 def flags_of(options: GlobalOptions) -> dict[str, str]:
