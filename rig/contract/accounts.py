@@ -11,13 +11,15 @@ from rig.contract.base import Command, Done, Effect, Reply, arg, opt, wire
 
 Role = Literal["owner", "deployer", "operator", "viewer", "auditor"]
 TokenPlace = Literal["keychain", "file", "none"]
-AccountName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$"), arg("Name of the person.", metavar="NAME")]
+AccountName = Annotated[
+    str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$(?!\n)"), arg("Name of the person.", metavar="NAME")
+]
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """A platform that rig knows, under a name of the user's choice. Its tokens are kept elsewhere."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$(?!\n)")]
     url: Annotated[str, Meta(min_length=1, max_length=2000)]
     account: Annotated[str, Meta(max_length=200)] = ""
     """The name that the platform knows you by, when you last logged in."""
@@ -65,7 +67,7 @@ class Invite(Command, frozen=True, kw_only=True, tag="account.invite"):
     name: AccountName
     network: Annotated[
         str,
-        Meta(pattern=r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$"),
+        Meta(pattern=r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$(?!\n)"),
         opt("Give the role in this network only.", "--network", "-n"),
     ] = "*"
     role: Annotated[Role, opt("What they may do.", "--role")] = "deployer"
@@ -77,8 +79,8 @@ BOOTSTRAP_GRANT = "urn:rig:params:oauth:grant-type:bootstrap"
 """For the owner of an embedded node, who proves it by the content of the 0600 bootstrap secret."""
 
 
-TOKEN_PATTERN = r"^[A-Za-z0-9._-]+$"
-Address = Annotated[str, Meta(pattern=r"^https?://[!-~]+$", max_length=2000)]
+TOKEN_PATTERN = r"^[A-Za-z0-9._-]+$(?!\n)"
+Address = Annotated[str, Meta(pattern=r"^https?://[!-~]+$(?!\n)", max_length=2000)]
 """A page to open. Nothing else than HTTP: it comes from a server, and goes to the user's browser and terminal."""
 
 
@@ -89,7 +91,7 @@ class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
     token_type: str = "Bearer"
     expires_in: Annotated[int, Meta(ge=0, le=10**9)] = 900
     """Seconds; 0 where it is not known."""
-    refresh_token: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*$", max_length=8192)] = ""
+    refresh_token: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*$(?!\n)", max_length=8192)] = ""
 
 
 class TokenError(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +105,7 @@ class DeviceAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 8628 section 3.2."""
 
     device_code: Annotated[str, Meta(pattern=TOKEN_PATTERN, max_length=200)]
-    user_code: Annotated[str, Meta(pattern=r"^[A-Z0-9-]{1,32}$")]
+    user_code: Annotated[str, Meta(pattern=r"^[A-Z0-9-]{1,32}$(?!\n)")]
     verification_uri: Address
     verification_uri_complete: Address
     expires_in: Annotated[int, Meta(ge=1, le=86_400)]
@@ -135,7 +137,7 @@ class Login(Command, frozen=True, kw_only=True, tag="account.login"):
     url: Annotated[str, Meta(max_length=2000), arg("Address of the platform, https://…", metavar="[URL]")] = ""
     name: Annotated[
         str,
-        Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"),
+        Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$(?!\n)"),
         opt("Name for the context; the platform's host name if not given.", "--name", metavar="NAME"),
     ] = ""
     token_stdin: Annotated[bool, opt("Read a token from standard input, as CI does.", "--token-stdin")] = False
@@ -195,5 +197,5 @@ class RegisterJournal(Command, frozen=True, kw_only=True, tag="journal.register"
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "journal-registration"
 
-    origin: Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$"), wire("Name of the journal.")]
-    key: Annotated[str, Meta(max_length=300, pattern=r"^[!-~]+$"), wire("Verifier key, C2SP signed-note form.")]
+    origin: Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$(?!\n)"), wire("Name of the journal.")]
+    key: Annotated[str, Meta(max_length=300, pattern=r"^[!-~]+$(?!\n)"), wire("Verifier key, C2SP signed-note form.")]

@@ -7,10 +7,9 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
-from rig.contract.names import LABEL_PATTERN
+from rig.contract.names import APP_PATTERN
 from rig.contract.networks import After, Limit
 
-APP_PATTERN = LABEL_PATTERN[:-1] + "/" + LABEL_PATTERN[1:]
 AppName = Annotated[
     str,
     Meta(pattern=APP_PATTERN),

@@ -13,7 +13,9 @@ Verdict = Literal["verified", "tampered", "unverifiable"]
 Outcome = Literal["success", "failure", "denied", "error", "unknown"]
 Time = Annotated[
     str,
-    Meta(pattern=r"^([0-9]{1,6}[smhdw]|[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]{5,18}(Z|[+-][0-9]{2}:[0-9]{2})?)?)?$"),
+    Meta(
+        pattern=r"^([0-9]{1,6}[smhdw]|[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]{5,18}(Z|[+-][0-9]{2}:[0-9]{2})?)?)?$(?!\n)"
+    ),
 ]
 """RFC 3339 (``2026-11-01``, ``2026-11-01T12:00:00Z``; UTC where no offset is given) or how long ago: ``90s``."""
 

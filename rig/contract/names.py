@@ -10,18 +10,23 @@ from typing import Annotated
 
 from msgspec import Meta
 
-LABEL_PATTERN = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+# Every pattern of the contract ends in `$(?!\n)`: `$` alone lets a line end pass behind it in Python, and not in JSON
+# Schema's ECMA regular expressions, where the rest means the same.
+_LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+LABEL_PATTERN = rf"^{_LABEL}$(?!\n)"
+APP_PATTERN = rf"^{_LABEL}/{_LABEL}$(?!\n)"
+"""``network/app``."""
 LABEL_RULE = "1 to 63 lower-case letters, digits and hyphens, a letter first, no hyphen last"
 
 Label = Annotated[str, Meta(pattern=LABEL_PATTERN, description=LABEL_RULE, examples=["shop"])]
 
-PROCESS_PATTERN = r"^[A-Za-z0-9_-]{1,30}$"
+PROCESS_PATTERN = r"^[A-Za-z0-9_-]{1,30}$(?!\n)"
 ProcessType = Annotated[str, Meta(pattern=PROCESS_PATTERN, description="a process type of the Procfile")]
 
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,255}$"
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,255}$(?!\n)"
 """POSIX environment variable names (XBD 8.1), upper and lower case."""
 
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="a SHA-256 in lower-case hexadecimal")]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="a SHA-256 in lower-case hexadecimal")]
 
 RESERVED_NETWORKS = frozenset({"api", "node", "rig", "localhost"})
 

@@ -26,7 +26,7 @@ DEFAULT_API_PORT = 7470
 DEFAULT_EDGE_PORT = 7480
 """Tried first; where one is taken a free port is chosen, and kept from then on, so that URLs stay the same."""
 
-DOMAIN_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)?$"
+DOMAIN_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)?$(?!\n)"
 """A DNS name (RFC 1123, section 2.1), or nothing."""
 
 Isolation = Literal["auto", "bubblewrap", "none"]

@@ -44,7 +44,7 @@ class ProcessConfig(_Table, frozen=True, kw_only=True):
 class HealthConfig(_Table, frozen=True, kw_only=True):
     """`[health]`: when a `web` process counts as ready."""
 
-    path: Annotated[str, Meta(pattern=r"^(/[!-~]*)?$", max_length=1024)] = ""
+    path: Annotated[str, Meta(pattern=r"^(/[!-~]*)?$(?!\n)", max_length=1024)] = ""
     """Asked by GET until it answers 2xx or 3xx. Empty: any HTTP answer below 500 on `/` will do."""
     timeout: Seconds = 60
     """From the start of the process to its first good answer."""

@@ -17,13 +17,13 @@ Outcome = Literal["pending", "succeeded", "failed"]
 Phase = Literal["queued", "building", "releasing", "starting", "checking", "switching", "done"]
 
 Message = Annotated[str, Meta(max_length=500), opt("Why; kept with the release.", "--message", "-m", metavar="TEXT")]
-Version = Annotated[str, Meta(pattern=r"^(v?[1-9][0-9]{0,8})?$"), arg("A release, as v3.", metavar="[VERSION]")]
+Version = Annotated[str, Meta(pattern=r"^(v?[1-9][0-9]{0,8})?$(?!\n)"), arg("A release, as v3.", metavar="[VERSION]")]
 
 
 class SourceInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the source came from. ``dirty`` means that it differs from ``commit``."""
 
-    commit: Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")] = ""
+    commit: Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$(?!\n)")] = ""
     branch: Annotated[str, Meta(max_length=255)] = ""
     dirty: bool = False
     subject: Annotated[str, Meta(max_length=200)] = ""

@@ -27,7 +27,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """The option that overrides both, for the docs."""
 
 
-_NAME = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")]
+_NAME = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$(?!\n)")]
 
 SETTINGS: dict[str, Setting] = {
     "context": Setting(
@@ -39,7 +39,7 @@ SETTINGS: dict[str, Setting] = {
     ),
     "network": Setting(
         description="The network of an app that is named without one.",
-        type=Annotated[str, Meta(pattern=r"^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$")],
+        type=Annotated[str, Meta(pattern=r"^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$(?!\n)")],
         rule="the name of a network",
         environment={"RIG_NETWORK": ""},
     ),

@@ -16,8 +16,8 @@ from rig.kernel.errors import RigError
 from rig.node.accounts.accounts import Accounts
 
 ClientId = Literal["rig"]
-Secret = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")]
-Host = Annotated[str, Meta(max_length=100, pattern=r"^[ -~]*$")]
+Secret = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
+Host = Annotated[str, Meta(max_length=100, pattern=r"^[ -~]*$(?!\n)")]
 
 
 class OAuthError(Exception):
