@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from rig.contract.bundles import ASK_MAX, MSGPACK, PACK_MAX, Ask, Commit, bundle_path
+from rig.contract.names import label_problem
 from rig.kernel.errors import RigError
 from rig.node.bundles.store import Store
 
@@ -29,6 +30,9 @@ def add_routes(
     async def enter(request: web.Request) -> Store:
         network = request.match_info["network"]
         await authorize(request, network)
+        # A slash may stand in it, written as %2F; it names a folder.
+        if problem := label_problem(network):
+            raise RigError("invalid_data", f"`{network}` names no network: {problem}.")
         return store_for(network)
 
     async def negotiate(request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from rig.node.views import release_view
 
 def handle(command: ListReleases, ctx: NodeContext) -> ReleasePage:
     state = ctx.ports.world.app(command.app)
-    if command.after and not command.after.isdigit():
+    if command.after and not command.after.isdecimal():
         raise RigError("invalid_data", f"`{command.after}` is not where a page ended.")
     below = int(command.after) if command.after else state.last + 1
     versions = [version for version in sorted(state.releases, reverse=True) if version < below]
