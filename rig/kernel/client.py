@@ -99,7 +99,10 @@ class ClientPorts(Protocol):
     def logins(self) -> Logins: ...
 
     def project(self, folder: str, environment: str = "") -> ProjectFile:
-        """`rig.toml` of a folder, with one of its environments laid over it; an empty one where there is none. Raises `RigError` ``bad_config``."""
+        """`rig.toml` of a folder, with one of its environments laid over it; an empty one where there is none.
+
+        Raises `RigError` ``bad_config``.
+        """
         ...
 
     def app_config(self, folder: str, environment: str = "") -> AppConfig:
