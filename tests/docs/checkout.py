@@ -19,7 +19,7 @@ from tests.docs.transcript import matches
 NAME = "ana"
 """The user whose machine the docs show."""
 HOST = "laptop"
-NOT_INHERITED = ("RIG_", "PYTHON", "COVERAGE_", "PYTEST_", "CI")
+NOT_INHERITED = ("RIG_", "PYTHON", "COVERAGE_", "PYTEST_", "CI", "COLUMNS", "XDG_")
 TIMEOUT = 180
 """Seconds; reached only by a test that fails."""
 
