@@ -1,0 +1,186 @@
+"""Every route with every role: what is allowed passes, what is not is refused, and what is hidden is not told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+
+from rig.contract import accounts, apps, networks, releases
+from rig.contract.api import GRANTS, ROUTES, Route
+from rig.contract.base import Command, tag_of
+from rig.contract.bundles import Ask, Commit, bundle_path
+from rig.contract.routing import request_of
+from tests.e2e.rig import User
+from tests.security.people import Answer, Browser, join, owner_token
+
+SEEN, HIDDEN, MISSING = "demo", "veiled", "absent"
+"""A network in which everybody but the stranger has a role, one in which none of them has, and one that is not."""
+ROLES = (*sorted(GRANTS), "stranger")
+BUNDLE = "a" * 64
+
+SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
+    accounts.Whoami: lambda network, app: accounts.Whoami(),
+    accounts.Invite: lambda network, app: accounts.Invite(name="mallory", network=network, role="owner"),
+    accounts.RegisterJournal: lambda network, app: accounts.RegisterJournal(origin="o", key="none"),
+    networks.CreateNetwork: lambda network, app: networks.CreateNetwork(name=network),
+    networks.ListNetworks: lambda network, app: networks.ListNetworks(),
+    networks.ShowNetwork: lambda network, app: networks.ShowNetwork(name=network),
+    networks.DeleteNetwork: lambda network, app: networks.DeleteNetwork(name=network),
+    apps.CreateApp: lambda network, app: apps.CreateApp(app=f"{network}/{app}"),
+    apps.ListApps: lambda network, app: apps.ListApps(),
+    apps.ShowApp: lambda network, app: apps.ShowApp(app=f"{network}/{app}"),
+    apps.UpdateApp: lambda network, app: apps.UpdateApp(app=f"{network}/{app}", scale={"web": 2}),
+    apps.DeleteApp: lambda network, app: apps.DeleteApp(app=f"{network}/{app}"),
+    apps.ShowAppStatus: lambda network, app: apps.ShowAppStatus(app=f"{network}/{app}"),
+    releases.StartRelease: lambda network, app: releases.StartRelease(
+        app=f"{network}/{app}", bundle=BUNDLE, create=True
+    ),
+    releases.ListReleases: lambda network, app: releases.ListReleases(app=f"{network}/{app}"),
+    releases.ShowRelease: lambda network, app: releases.ShowRelease(app=f"{network}/{app}", version=1),
+    releases.Rollback: lambda network, app: releases.Rollback(app=f"{network}/{app}"),
+    releases.ShowBuildLog: lambda network, app: releases.ShowBuildLog(app=f"{network}/{app}"),
+}
+
+
+class World(msgspec.Struct, frozen=True):
+    """A node with people in every role."""
+
+    user: User
+    tokens: dict[str, str]
+
+    def send(self, role: str, command: Command, **headers: str) -> Answer:
+        request = request_of(command)
+        path = request.path + ("?" + urlencode(request.query) if request.query else "")
+        body = None if request.body is None else json.dumps(request.body).encode()
+        return Browser(self.user, self.tokens[role]).ask(request.method, path, body, headers)
+
+    def bundle(self, role: str, network: str, leaf: str, body: bytes) -> Answer:
+        return Browser(self.user, self.tokens[role]).ask("POST", bundle_path(network, leaf), body)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    user = User(tmp_path_factory.mktemp("roles") / "home")
+    user.home.mkdir()
+    try:
+        user.start_node("--isolation", "none")
+        for network in (SEEN, HIDDEN, "elsewhere"):
+            user.ok("create", "network", network)
+        for app in (f"{SEEN}/site", f"{HIDDEN}/site", *(f"{SEEN}/of-{role}" for role in ROLES)):
+            user.ok("create", "app", app)
+        tokens = {role: join(user, f"the-{role}", SEEN, role) for role in sorted(GRANTS)}
+        tokens["stranger"] = join(user, "the-stranger", "elsewhere", "owner")
+        yield World(user, tokens | {"nobody": "", "node-owner": owner_token(user)})
+    finally:
+        user.stop_everything()
+
+
+def test_there_is_a_sample_of_every_route() -> None:
+    assert {route.command for route in ROUTES} == set(SAMPLES)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: tag_of(route.command))
+def test_without_a_token_nothing_answers(world: World, route: Route) -> None:
+    for token in ("", "rig_at." + "A" * 43, "rig_rt." + "A" * 43):
+        asked = SAMPLES[route.command](SEEN, "site")
+        answer = World(world.user, {"nobody": token}).send("nobody", asked)
+        assert (answer.status, answer.json["code"]) == (401, "login_required")
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: tag_of(route.command))
+def test_a_role_may_what_it_may(world: World, route: Route, role: str) -> None:
+    answer = world.send(role, SAMPLES[route.command](SEEN, f"of-{role}"))
+    granted = GRANTS.get(role, frozenset()) if route.scope != "platform" else frozenset()
+    if route.permission == "anyone" or route.permission in granted:
+        assert not denied(answer), answer.text
+    elif route.scope == "platform" or role != "stranger":
+        assert (answer.status, answer.json["code"]) == (403, "forbidden")
+    else:
+        assert (answer.status, answer.json["code"]) == (404, "not_found")
+        assert denied(answer)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: tag_of(route.command))
+def test_what_is_hidden_looks_like_what_is_missing(world: World, route: Route, role: str) -> None:
+    hidden = world.send(role, SAMPLES[route.command](HIDDEN, "site"))
+    missing = world.send(role, SAMPLES[route.command](MISSING, "site"))
+    assert hidden.status == missing.status
+    assert hidden.text.replace(HIDDEN, MISSING) == missing.text
+    assert route.scope == "platform" or hidden.status == 404
+    assert route.permission != "anyone" or HIDDEN not in hidden.text
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_bundles_are_for_those_who_deploy(world: World, role: str) -> None:
+    calls = (
+        ("/negotiate", msgspec.msgpack.encode(Ask(contents=b"\0" * 32))),
+        ("/packs", b""),
+        ("", msgspec.json.encode(Commit(bundle=BUNDLE))),
+    )
+    for leaf, body in calls:
+        answer = world.bundle(role, SEEN, leaf, body)
+        if "deploy" in GRANTS.get(role, ()):
+            assert answer.status != 403
+            assert answer.status == (200 if leaf == "/negotiate" else 422 if leaf else 404)
+        else:
+            assert answer.status == (404 if role == "stranger" else 403)
+        hidden, missing = (world.bundle(role, network, leaf, body) for network in (HIDDEN, MISSING))
+        assert (hidden.status, missing.status) == (404, 404)
+        assert hidden.text.replace(HIDDEN, MISSING) == missing.text
+
+
+@pytest.mark.parametrize("network", ["..%2F..%2Fescaped", "%2e%2e", "demo%2F..%2Fdemo", "demo%0A", "Demo", "%00"])
+def test_no_bundle_leaves_its_folder(world: World, network: str) -> None:
+    """Not even the node's owner, who may make any network, can name a folder in place of one."""
+    before = sorted(path for path in world.user.home.rglob("*") if path.is_dir())
+    answer = world.bundle("node-owner", network, "", msgspec.json.encode(Commit(bundle=BUNDLE)))
+    assert answer.status in (404, 422)
+    assert sorted(path for path in world.user.home.rglob("*") if path.is_dir()) == before
+    assert not (world.user.home.parent / "escaped").exists()
+
+
+def test_lists_and_their_pages_hold_what_one_may_see(world: World) -> None:
+    assert [row["name"] for row in world.send("stranger", networks.ListNetworks()).json["networks"]] == ["elsewhere"]
+    assert world.send("stranger", apps.ListApps()).json["apps"] == []
+    page = world.send("viewer", networks.ListNetworks(limit=1, after="a")).json
+    assert ([row["name"] for row in page["networks"]], page["next"]) == ([SEEN], "")
+    seen = world.send("viewer", apps.ListApps(limit=1, after=f"{SEEN}/zzz")).json
+    assert (seen["apps"], seen["next"]) == ([], "")
+
+
+@pytest.mark.parametrize("after", ["²", "-1", "1e3", "٣" * 100, "9" * 200, "\0"])
+def test_a_place_that_no_page_ended_at_is_no_bug(world: World, after: str) -> None:
+    answer = world.send("viewer", releases.ListReleases(app=f"{SEEN}/site", after=after))
+    assert answer.status in (200, 422)
+
+
+def test_an_idempotency_key_is_its_users_own(world: World) -> None:
+    """Who guesses a key gets no answer that was given to somebody else."""
+    made = world.send("deployer", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"})
+    again = world.send("deployer", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"})
+    assert (made.status, again.json) == (201, made.json)
+    assert world.send("viewer", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"}).status == 403
+    assert world.send("stranger", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"}).status == 404
+    assert world.send("owner", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"}).status == 409
+
+
+def test_a_query_does_not_replace_what_the_path_names(world: World) -> None:
+    browser = Browser(world.user, world.tokens["viewer"])
+    for query in ("app=veiled/site", "name=veiled", "network=veiled"):
+        answer = browser.ask("GET", f"/v1/apps/{SEEN}/site?{query}")
+        assert HIDDEN not in answer.text or answer.status >= 400
+    owner = Browser(world.user, world.tokens["owner"])
+    answer = owner.ask("DELETE", f"/v1/networks/elsewhere?name={SEEN}")
+    assert answer.status == 404
+
+
+def denied(answer: Answer) -> bool:
+    """Whether the policy refused it, and no handler was asked."""
+    hidden = answer.status == 404 and answer.json["hint"] == "`rig list networks` shows those you may see."
+    return answer.status in (401, 403) or hidden
