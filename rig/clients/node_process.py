@@ -176,7 +176,7 @@ class LocalNode:
             raise RigError(
                 "missing_program",
                 "rig was installed without its node.",
-                "Install it: `pip install 'rig[node]'`.",
+                "Install rig with its node: `pipx install --force '.[node]'` in a checkout of it.",
                 missing=["psutil"],
             )
 

@@ -157,4 +157,4 @@ def test_a_caddy_that_will_not_do_is_named(
     with pytest.raises(RigError, match=words) as missing:
         binary.find_caddy()
     assert missing.value.code == "missing_program"
-    assert "rig[node]" in missing.value.hint
+    assert ".[node]" in missing.value.hint

@@ -29,7 +29,7 @@ def find_caddy() -> Path:
     raise RigError(
         "missing_program",
         f"The node needs Caddy {needed} or newer to serve apps, and did not find it{found}.",
-        "Install it: `pip install 'rig[node]'`.",
+        "Install rig with its node: `pipx install --force '.[node]'` in a checkout of it.",
     )
 
 
