@@ -11,6 +11,7 @@ import msgspec
 import events
 from events.base import Fact
 from events.codec import facts_of
+from rig.contract.api import ROUTES
 from rig.contract.base import SCHEMA
 from rig.contract.errors import ERRORS, ErrorBody
 from rig.contract.schemas import replies
@@ -141,8 +142,8 @@ def output() -> str:
         (f"`{kind}`", structs.type_text(answers[kind]), ", ".join(printed_by[kind])) for kind in sorted(printed_by)
     ]
     named: list[type[msgspec.Struct]] = [ErrorBody]
-    for kind in printed_by:
-        _collect(answers[kind], named)
+    for reply in [*(answers[kind] for kind in printed_by), *(route.command.reply for route in ROUTES)]:
+        _collect(reply, named)
     parts = [
         OUTPUT_INTRODUCTION.replace("SCHEMA", SCHEMA, 1),
         f"`error` is {structs.type_text(ErrorBody)}; `data` goes by the kind.\n",
