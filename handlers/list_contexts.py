@@ -8,14 +8,14 @@ from rig.kernel.errors import RigError
 
 
 def handle(command: ListContexts, ctx: ClientContext) -> ContextList:
-    contexts = ctx.ports.contexts
+    known, current = ctx.ports.contexts.all(), ""
     try:
-        current = contexts.current().name
+        current = ctx.ports.contexts.current().name
     except RigError as error:
         # A list has to show what there is, above all when none of it is the current one.
-        ctx.warn(f"{error.message} {error.hint}")
-        current = ""
-    return ContextList(contexts=[context_row(context, current) for context in contexts.all()])
+        if known:
+            ctx.warn(f"{error.message} {error.hint}")
+    return ContextList(contexts=[context_row(context, current) for context in known])
 
 
 def context_row(context: Context, current: str) -> ContextRow:

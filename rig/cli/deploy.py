@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import duration, size
+from rig.cli.humanize import count, duration, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.deploy import Deploy, Deployment
@@ -25,7 +25,10 @@ def show(deployment: Deployment, out: Output) -> None:
 def show_plan(deployment: Deployment, out: Output) -> None:
     rows = [(file.path, file.mode, str(file.size)) for file in deployment.listing]
     out.table(("PATH", "MODE", "BYTES"), rows, empty="No files.")
-    out.note(f"{deployment.files} files, {deployment.bytes} bytes, bundle {deployment.bundle[:12]}. Nothing was sent.")
+    out.note(
+        f"{count(deployment.files, 'file')}, {deployment.bytes} bytes, bundle {deployment.bundle[:12]}."
+        " Nothing was sent."
+    )
 
 
 VERBS = {"": Verb(command=Deploy, render=show, rows=lambda deployment: deployment.listing or [deployment])}

@@ -6,7 +6,8 @@ makes them what the field says, so a wrong one is refused with the same words ev
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -77,16 +78,31 @@ def convert(struct: type[Any], values: dict[str, Any], prog: str) -> Any:
     try:
         return msgspec.convert(ready, struct, strict=False)
     except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$.")
+        reason, _, path = str(error).partition(" - at `$.")
         name = path.split("`")[0].split(".")[0].split("[")[0]
         if name in fields:
-            given = ready.get(name)
-            raise RigError(
-                "usage",
-                f"{fields[name].label}: `{given}` will not do. {text}.",
-                fields[name].help or f"See `{prog} --help`.",
-            ) from error
-        raise RigError("usage", f"{text}.", f"See `{prog} --help`.") from error
+            raise _refusal(fields[name], values.get(name), reason) from error
+        raise RigError("usage", f"{reason}.", f"See `{prog} --help`.") from error
+
+
+def _refusal(field: Field, given: Any, reason: str) -> RigError:
+    """What is wrong with a value, in the words of the command line and not of Python."""
+    shown = ", ".join(given) if isinstance(given, list) else given
+    choices = [choice for choice in _choices(field.base) if choice]
+    rule = field.help
+    if choices:
+        rule = f"It is one of: {', '.join(choices)}."
+    elif "`int`" in reason:
+        bounds = reason.partition("`int` ")[2].replace(">=", "of at least").replace("<=", "of at most")
+        rule = f"It is a whole number {bounds}".rstrip() + "." if ", got" not in reason else "It is a whole number."
+    return RigError("usage", f"{field.label} cannot be `{shown}`.", rule)
+
+
+def _choices(base: Any) -> tuple[Any, ...]:
+    """The values that a field allows, where they can be counted."""
+    if get_origin(base) in {Union, UnionType}:
+        return tuple(choice for member in get_args(base) for choice in _choices(member))
+    return get_args(base) if get_origin(base) is Literal else ()
 
 
 def _pairs(field: Field, value: Any) -> Any:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment, size
+from rig.cli.humanize import count, moment, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.audit import JournalInfo, JournalReport, Verification, VerifyJournal
 
 
 def show_verification(report: Verification, out: Output) -> None:
-    out.line(f"{report.verdict}: {report.size} records, {report.checkpoints} checkpoints, root {report.root[:16]}")
+    out.line(
+        f"{report.verdict}: {count(report.size, 'record')}, {count(report.checkpoints, 'checkpoint')},"
+        f" root {report.root[:16]}"
+    )
     out.line(
         f"Anchored up to record {report.anchored} by the checkpoint outside the database;"
         " all of it rests on this machine and its key."

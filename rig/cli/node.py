@@ -30,7 +30,7 @@ def show(node: Node, out: Output) -> None:
             ("apps", node.edge.replace("://", "://APP.NETWORK.", 1) if node.edge else ""),
             ("isolation", node.isolation),
             ("version", node.version),
-            ("process", node.pid),
+            ("process", node.pid or ""),
             ("since", moment(node.started_at)),
             ("folder", node.home),
         ]

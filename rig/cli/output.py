@@ -66,7 +66,8 @@ class Output:
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str = "") -> None:
         """A table that fits the width of the terminal; a pipe gets every value whole."""
         if not rows:
-            self.note(empty)
+            if empty:
+                self.note(empty)
             return
         from rig.cli.tables import draw
 
@@ -132,7 +133,8 @@ class Output:
     def _say_failure(self, body: ErrorBody) -> None:
         if self.format in {"json", "yaml", "jsonl"} and not self.stderr.isatty():
             return
-        for line in body.details.get("output") or ():
+        output = body.details.get("output")
+        for line in output if isinstance(output, list) else ():
             self.stderr.write("  | " + printable(str(line)) + "\n")
         self.stderr.write(self._paint("error:", "1;31", self.stderr) + " " + printable(body.message) + "\n")
         if body.hint:

@@ -69,8 +69,8 @@ def load_project(place: str | Path, environment: str = "") -> Project:
             return Project(path="")
         raise RigError(
             "not_found",
-            f"There is no {path}" + (f" to take the environment `{environment}` from." if environment else "."),
-            f"Run the command in the folder that holds {PROJECT_FILE}, or name that folder.",
+            f"There is no `{path}`" + (f" to take the environment `{environment}` from." if environment else "."),
+            "Name the folder of the app, or run the command inside it.",
         ) from None
     except OSError as error:
         raise RigError(

@@ -128,11 +128,27 @@ def test_a_mistake_names_what_is_wrong_and_where_help_is(command: type[Command],
     assert error.hint
 
 
-def test_a_wrong_value_names_its_option_and_says_what_it_is() -> None:
+@pytest.mark.parametrize(
+    ("command", "values", "message", "hint"),
+    [
+        (ListApps, {"limit": "many"}, "--limit cannot be `many`.", "It is a whole number."),
+        (ListApps, {"limit": "0"}, "--limit cannot be `0`.", "It is a whole number of at least 1."),
+        (ListApps, {"limit": "9999"}, "--limit cannot be `9999`.", "It is a whole number of at most 1000."),
+        (UpdateApp, {"app": "a/b", "scale": ["web=x"]}, "--scale cannot be `web=x`.", "It is a whole number."),
+        (UpdateApp, {"app": "a/b", "scale": ["web=-1"]}, "--scale cannot be `web=-1`.", "number of at least 0."),
+        (ListAudit, {"outcome": "good"}, "--outcome cannot be `good`.", "It is one of: success, failure, denied"),
+        (ListAudit, {"since": "tomorrow"}, "--since cannot be `tomorrow`.", "2h for two hours ago."),
+        (Rollback, {"app": "a/b", "version": "one"}, "VERSION cannot be `one`.", "A release, as v3."),
+        (CreateApp, {"app": "no"}, "APP cannot be `no`.", "network/app"),
+    ],
+)
+def test_a_wrong_value_names_its_option_and_says_what_it_may_be(
+    command: type[Command], values: dict[str, Any], message: str, hint: str
+) -> None:
     with pytest.raises(RigError) as caught:
-        convert(ListApps, {"limit": "many"}, "rig list apps")
-    assert caught.value.message == "--limit: `many` will not do. Expected `int`, got `str`."
-    assert caught.value.hint
+        convert(command, values, "rig verb")
+    assert caught.value.message == message
+    assert hint in caught.value.hint
 
 
 def test_pairs_become_a_map() -> None:

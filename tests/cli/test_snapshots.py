@@ -1,0 +1,174 @@
+"""Every verb, its success and its typical errors, for people and for machines: stdout, stderr and exit code, whole."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+from jsonschema import Draft202012Validator
+from syrupy.assertion import SnapshotAssertion
+
+from rig.contract.schemas import envelope_schema, replies
+from tests.cli.runner import PASSING, Result, Shell, comparable
+from tests.quality.test_verbs import ALL
+
+Script = tuple[tuple[str, ...], ...]
+
+
+def lines(text: str) -> Script:
+    return tuple(tuple(line.split()) for line in text.splitlines() if line.strip())
+
+
+OTHER = "other"
+MAKE = "create network other"
+UNMAKE = "delete network other --yes"
+SERVE = "deploy site --app other/site --create"
+TWICE = f"{SERVE}\ndeploy site --app other/site --force --message Again"
+UNSERVE = f"delete app other/site --yes\n{UNMAKE}"
+
+# name → (what comes before, the command line, what comes after)
+PLATFORM: dict[str, tuple[str, str, str]] = {
+    "create network": ("", "create network other", UNMAKE),
+    "create network that is there": ("", "create network demo", ""),
+    "create network by a bad name": ("", "create network Demo_1", ""),
+    "create app": (MAKE, "create app other/web", f"delete app other/web --yes\n{UNMAKE}"),
+    "create app that is there": ("", "create app demo/site", ""),
+    "create app without a network": ("", "create app nowhere/site", ""),
+    "create app by a bad name": ("", "create app demo/-site", ""),
+    "list apps": ("", "list apps", ""),
+    "list apps of a network that is not there": ("", "list apps --network nowhere", ""),
+    "list networks": ("", "list networks", ""),
+    "list networks with a bad limit": ("", "list networks --limit many", ""),
+    "details app": ("", "details app demo/site", ""),
+    "details app that is not there": ("", "details app demo/nothing", ""),
+    "details network": ("", "details network demo", ""),
+    "details network that is not there": ("", "details network nowhere", ""),
+    "status app": ("", "status app demo/site", ""),
+    "status app that was never deployed": ("", "status app demo/empty", ""),
+    "status app that is not there": ("", "status app demo/nothing", ""),
+    "update app": ("", "update app demo/site --scale web=1", ""),
+    "update app in nothing": ("", "update app demo/site", ""),
+    "update app by an unknown process": ("", "update app demo/site --scale cat=1", ""),
+    "deploy": ("", SERVE, UNSERVE),
+    "deploy a plan": ("", "deploy site --app demo/site --dry-run", ""),
+    "deploy to an app that is not there": ("", "deploy site --app demo/nothing", ""),
+    "deploy a folder that is not there": ("", "deploy nowhere --app demo/site", ""),
+    "deploy without an app": ("", "deploy site", ""),
+    "history": ("", "history demo/site", ""),
+    "history of an app that was never deployed": ("", "history demo/empty", ""),
+    "history of an app that is not there": ("", "history demo/nothing", ""),
+    "rollback": (TWICE, "rollback other/site", UNSERVE),
+    "rollback to a release that is not there": ("", "rollback demo/site v9", ""),
+    "rollback of the first release": ("", "rollback demo/site", ""),
+    "logs build": ("", "logs build demo/site", ""),
+    "logs build of an app that was never deployed": ("", "logs build demo/empty", ""),
+    "delete app": (f"{MAKE}\ncreate app other/web", "delete app other/web --yes", UNMAKE),
+    "delete app without a terminal": ("", "delete app demo/site", ""),
+    "delete app that is not there": ("", "delete app demo/nothing --yes", ""),
+    "delete network": (MAKE, "delete network other --yes", ""),
+    "delete network with apps": ("", "delete network demo --yes", ""),
+    "whoami": ("", "whoami", ""),
+    "login": ("", "login", ""),
+    "logout": ("", "logout", "login"),
+    "logout twice": ("logout", "logout", "login"),
+    "context list": ("", "context list", ""),
+    "context use": ("", "context use local", ""),
+    "context use of one that is not there": ("", "context use locale", ""),
+    "node start while it runs": ("", "node start", ""),
+    "node start with another domain": ("", "node start --domain example.com", ""),
+    "node status": ("", "node status", ""),
+    "node invite": ("", "node invite bea --network demo --role viewer", ""),
+    "node invite to a network that is not there": ("", "node invite bea --network nowhere", ""),
+    "node invite in a role that is none": ("", "node invite bea --role king", ""),
+}
+FRESH: dict[str, tuple[str, str, str]] = {
+    "whoami without a login": ("", "whoami", ""),
+    "deploy without a platform": ("", "deploy . --app demo/site", ""),
+    "login over plain HTTP": ("", "login http://max.example.com", ""),
+    "login where there is no node": ("", "login", ""),
+    "context list without a login": ("", "context list", ""),
+    "settings list": ("", "settings list", ""),
+    "settings list with origins": ("settings set color never", "settings list --origin", ""),
+    "settings get": ("", "settings get output", ""),
+    "settings get of none": ("", "settings get outptu", ""),
+    "settings set": ("", "settings set network demo", ""),
+    "settings set to a bad value": ("", "settings set output xml", ""),
+    "audit": ("settings set network demo\nsettings get nonsense", "audit", ""),
+    "audit of nothing": ("", "audit --actor user:nobody", ""),
+    "audit since no time": ("", "audit --since tomorrow", ""),
+    "journal verify": ("settings set network demo", "journal verify", ""),
+    "journal info": ("settings set network demo", "journal info", ""),
+    "node stop where none runs": ("", "node stop", ""),
+    "node status where none runs": ("", "node status", ""),
+    "schema": ("", "schema whoami", ""),
+    "schema of none": ("", "schema nonsense", ""),
+    "a verb that is none": ("", "depoly", ""),
+    "a verb without its noun": ("", "create", ""),
+    "a noun that is none": ("", "create cat", ""),
+    "an option that is none": ("", "list apps --colour", ""),
+    "an argument too many": ("", "settings get output colour", ""),
+    "an argument too few": ("", "settings get", ""),
+    "a format that is none": ("", "settings list -o xml", ""),
+    "a query that is none": ("", "settings list -q a..b", ""),
+}
+FORMATS = ("table", "json")
+
+
+def run(shell: Shell, before: str, line: str, after: str, output_format: str) -> Result:
+    for argv in lines(before):
+        shell(*argv)
+    result = shell(*line.split(), *(["--json"] if output_format == "json" else []))
+    for argv in lines(after):
+        shell.do(*argv)
+    return result
+
+
+def check_document(result: Result) -> None:
+    """One JSON document, on success and on failure, as its kind's schema describes it."""
+    document = result.document
+    assert (document["error"] is None) == (result.code == 0)
+    if document["error"]:
+        assert document["error"]["exit"] == result.code
+        assert document["data"] is None
+    kinds = replies()
+    kind = document["kind"] or "app"
+    schema = envelope_schema(kind, kinds[kind])
+    # Where the command line cannot be understood there is no kind; everything else about the document holds.
+    Draft202012Validator(schema).validate({**document, "kind": kind})
+
+
+def shown(result: Result, shell: Shell, network: str = OTHER) -> str:
+    replaced = {str(shell.home): "<home>", str(shell.folder): "<folder>", socket.gethostname(): "<host>"}
+    replaced[network] = OTHER
+    for port in set(re.findall(r"(?:localhost|127\.0\.0\.1):([0-9]+)", result.stdout + result.stderr)):
+        replaced[port] = "<port>"
+    out, err = comparable(result.stdout, replaced), comparable(PASSING.sub("", result.stderr), replaced)
+    return f"exit {result.code}\n--- stdout\n{out}--- stderr\n{err}"
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+@pytest.mark.parametrize("case", PLATFORM)
+def test_on_a_platform(platform: Shell, snapshot: SnapshotAssertion, case: str, output_format: str) -> None:
+    # Numbers of releases go on counting when an app is made anew, so each case makes its own.
+    network = f"{OTHER}-{list(PLATFORM).index(case)}-{output_format}"
+    before, line, after = (re.sub(rf"\b{OTHER}\b", network, text) for text in PLATFORM[case])
+    result = run(platform, before, line, after, output_format)
+    if output_format == "json":
+        check_document(result)
+    assert shown(result, platform, network) == snapshot
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+@pytest.mark.parametrize("case", FRESH)
+def test_on_a_fresh_machine(fresh: Shell, snapshot: SnapshotAssertion, case: str, output_format: str) -> None:
+    result = run(fresh, *FRESH[case], output_format)
+    if output_format == "json" and case != "a format that is none":
+        check_document(result)
+    assert shown(result, fresh) == snapshot
+
+
+def test_every_verb_has_a_snapshot() -> None:
+    told = [line for _, line, _ in [*PLATFORM.values(), *FRESH.values()]]
+    missing = [name for name in ALL if not any(line.startswith(name) for line in told)]
+    assert missing == []
