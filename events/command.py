@@ -27,6 +27,9 @@ class CommandReceived(Fact, frozen=True, kw_only=True):
     client: str = ""
     """Version of the program that received it."""
     context: str = ""
+    process: str = ""
+    """Of a change on its way to a platform: ``PID:START`` of the process that carries it out. Whether that still runs
+    tells a change that goes on from one that was cut off."""
 
 
 class CommandCompleted(Fact, frozen=True, kw_only=True):
@@ -43,6 +46,8 @@ class CommandCompleted(Fact, frozen=True, kw_only=True):
     result: dict[str, Any] = {}
     """The reply, where it came with an idempotency key: what a retry gets."""
     hint: str = ""
+    reconciled: bool = False
+    """Whether the end was learnt from the platform later, after the process that began it was cut off."""
     client: str = ""
     context: str = ""
 

@@ -8,58 +8,30 @@ from typing import TypeVar
 
 import msgspec
 
-from events.app import DeployFailed, DeployStarted, DeploySucceeded
-from events.base import Fact
-from handlers.follow import conclude, follow
+from handlers.follow import begun, conclude, ended, follow
+from handlers.resume import find_begun, resumed_report, start_release, with_arguments
 from rig.contract.accounts import Login
 from rig.contract.deploy import Deploy, Deployment
 from rig.contract.names import split_app
 from rig.contract.node import StartNode
-from rig.contract.project import AppConfig
 from rig.contract.releases import Release, StartRelease
-from rig.kernel.client import ClientContext, send
+from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 
 T = TypeVar("T")
 
 
-def begun(release: Release) -> list[Fact]:
-    """What is on the local record once the platform has taken a release on."""
-    return [
-        DeployStarted(
-            app=release.app,
-            version=release.version,
-            bundle=release.bundle,
-            config=msgspec.to_builtins(release.config),
-            source=msgspec.to_builtins(release.source),
-            message=release.message,
-            changed=release.changed,
-            previous=release.previous,
-            rollback_of=release.rollback_of,
-            isolation=release.isolation,
-        )
-    ]
-
-
-def ended(release: Release) -> list[Fact]:
-    """What is on the local record once it is over."""
-    if release.outcome == "succeeded":
-        return [DeploySucceeded(app=release.app, version=release.version, bundle=release.bundle, url=release.url)]
-    return [
-        DeployFailed(
-            app=release.app,
-            version=release.version,
-            code=release.code,
-            reason=release.reason,
-            hint=release.hint,
-            output=release.output,
-        )
-    ]
-
-
 def handle(command: Deploy, ctx: ClientContext) -> Deployment:
     if not command.dry_run:
         settle(command, ctx)
+    key = ctx.stamp.id
+    if command.resume:
+        earlier, release = find_begun(command.app, ctx)
+        if release is not None:
+            return watch(resumed_report(release), release, command, ctx)
+        if earlier is not None:
+            # It never got as far as a release. Under its own key it stays one intent, whatever still arrives.
+            key, command = earlier.key, with_arguments(command, earlier)
     timings: dict[str, int] = {}
     sources = ctx.ports.sources
     config = ctx.ports.app_config(command.path, command.env)
@@ -87,10 +59,31 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
         raise RigError("invalid_data", f"There is nothing to deploy in `{command.path}`.", "Is it the right folder?")
     ctx.progress.step(f"Sending {source.files} files of {command.app}")
     sent = timed(timings, "upload", lambda: sources.send(source, split_app(command.app)[0], ctx.progress))
-    release = timed(timings, "release", lambda: release_it(command, report, config, ctx))
-    opened = command.open and ctx.ports.open_browser(release.url)
+    report = msgspec.structs.replace(report, sent=sent)
+    start = StartRelease(
+        app=command.app,
+        bundle=report.bundle,
+        config=config,
+        source=report.source,
+        message=command.message,
+        create=command.create,
+        force=command.force,
+    )
+    release = start_release(start, key, command.lock_wait, ctx)
+    for fact in begun(release):
+        ctx.emit(f"app:{release.app}", fact, target=release.app)
+    ctx.record()
+    return watch(report, release, command, ctx)
+
+
+def watch(report: Deployment, release: Release, command: Deploy, ctx: ClientContext) -> Deployment:
+    """Watch a release to its end, unless the user wants to be off; gives the report with what came of it."""
+    if not command.detach:
+        release = timed(report.timings, "release", lambda: follow(release, ctx))
+        conclude(release, ended(release), ctx)
+    opened = command.open and not command.detach and ctx.ports.open_browser(release.url)
     return msgspec.structs.replace(
-        report, sent=sent, url=release.url, version=release.version, release=release, opened=opened
+        report, url=release.url, version=release.version, release=release, opened=opened, detached=command.detach
     )
 
 
@@ -110,26 +103,6 @@ def settle(command: Deploy, ctx: ClientContext) -> None:
         )
     ctx.ports.perform(StartNode())
     ctx.ports.perform(Login())
-
-
-def release_it(command: Deploy, report: Deployment, config: AppConfig, ctx: ClientContext) -> Release:
-    """Have the platform make the release, and watch it to its end. Raises `RigError` with the reason if it failed."""
-    start = StartRelease(
-        app=command.app,
-        bundle=report.bundle,
-        config=config,
-        source=report.source,
-        message=command.message,
-        create=command.create,
-        force=command.force,
-    )
-    release = send(ctx, start, Release)
-    for fact in begun(release):
-        ctx.emit(f"app:{release.app}", fact, target=release.app)
-    ctx.record()
-    release = follow(release, ctx)
-    conclude(release, ended(release), ctx)
-    return release
 
 
 def timed(timings: dict[str, int], step: str, work: Callable[[], T]) -> T:

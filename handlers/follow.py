@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from events.app import DeployFailed, DeployStarted, DeploySucceeded
 from events.base import Fact
 from rig.contract.releases import BuildLog, Release, ShowBuildLog, ShowRelease
 from rig.kernel.client import ClientContext
@@ -20,6 +23,40 @@ STEPS = {
     "checking": "Checking the health of {}",
     "switching": "Switching to {}",
 }
+
+
+def begun(release: Release) -> list[Fact]:
+    """What is on the local record once the platform has taken a release on."""
+    return [
+        DeployStarted(
+            app=release.app,
+            version=release.version,
+            bundle=release.bundle,
+            config=msgspec.to_builtins(release.config),
+            source=msgspec.to_builtins(release.source),
+            message=release.message,
+            changed=release.changed,
+            previous=release.previous,
+            rollback_of=release.rollback_of,
+            isolation=release.isolation,
+        )
+    ]
+
+
+def ended(release: Release) -> list[Fact]:
+    """What is on the local record once it is over."""
+    if release.outcome == "succeeded":
+        return [DeploySucceeded(app=release.app, version=release.version, bundle=release.bundle, url=release.url)]
+    return [
+        DeployFailed(
+            app=release.app,
+            version=release.version,
+            code=release.code,
+            reason=release.reason,
+            hint=release.hint,
+            output=release.output,
+        )
+    ]
 
 
 def follow(release: Release, ctx: ClientContext) -> Release:

@@ -6,8 +6,7 @@ import msgspec
 
 from events.app import DeployRolledBack
 from events.base import Fact
-from handlers.deploy import begun, ended
-from handlers.follow import conclude, follow
+from handlers.follow import begun, conclude, ended, follow
 from rig.contract.releases import Release, Rollback, RollbackReport
 from rig.kernel.client import ClientContext, send
 

@@ -58,6 +58,7 @@ class Client:
         self._environ = environ
         self._explicit = context
         self._correlation = environ.get("RIG_CORRELATION", "")
+        self._reconciled = False
 
     def __enter__(self) -> Client:
         return self
@@ -72,7 +73,23 @@ class Client:
         """Put one command on the bus; gives its reply and the warnings that go with it. Raises `RigError`."""
         stamp = self._stamp()
         self._correlation = stamp.corr
-        return self._bus.dispatch(command, stamp)
+        reply, warnings = self._bus.dispatch(command, stamp)
+        return reply, [*warnings, *self._reconcile(stamp)]
+
+    def _reconcile(self, stamp: Stamp) -> list[str]:
+        """Since the platform could be reached: learn from it what became of changes that were cut off."""
+        if "platform" not in self.__dict__ or self._reconciled:
+            return []
+        self._reconciled = True
+        if next(self.journal.rows("SELECT 1 FROM outbox WHERE state IN ('pending', 'unknown') LIMIT 1"), None) is None:
+            return []
+        from handlers.reconcile import reconcile
+
+        try:
+            return reconcile(self.journal, self.platform, stamp)
+        except RigError:
+            # The command itself was carried out; the next one tries again.
+            return []
 
     def perform(self, command: Command) -> Reply:
         """Dispatch another command under the same correlation; its warnings are told at once."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from rig.contract import accounts, apps, networks, releases
+from rig.contract import accounts, apps, intents, networks, releases
 from rig.contract.base import Command
 
 API_VERSIONS = ("v1",)
@@ -48,6 +48,7 @@ _APP = "/v1/apps/{network}/{name}"
 
 ROUTES: tuple[Route, ...] = (
     _route("GET /v1/account", accounts.Whoami, "anyone", "platform"),
+    _route("GET /v1/intents/{key}", intents.ShowIntent, "anyone", "platform"),
     _route("POST /v1/invitations", accounts.Invite, "own", "platform", 201),
     _route("POST /v1/journals", accounts.RegisterJournal, "anyone", "platform", 201),
     _route("POST /v1/networks", networks.CreateNetwork, "deploy", "platform", 201),

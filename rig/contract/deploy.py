@@ -42,6 +42,10 @@ class Deployment(Reply, frozen=True, kw_only=True):
     listing: list[PlannedFile] = []
     """Every file, with ``--dry-run`` only."""
     opened: bool = False
+    resumed: bool = False
+    """Whether this went on with a release that was begun before."""
+    detached: bool = False
+    """Whether the release goes on by itself, unwatched."""
 
 
 class Deploy(Command, frozen=True, kw_only=True, tag="deploy"):
@@ -70,5 +74,14 @@ class Deploy(Command, frozen=True, kw_only=True, tag="deploy"):
     allow_secret: Annotated[
         list[str], opt("Send this file although it looks like a secret; a path or pattern.", "--allow-secret")
     ] = []
+    resume: Annotated[
+        bool, opt("Go on with the deployment that was cut off; never makes a second release of it.", "--resume")
+    ] = False
+    detach: Annotated[bool, opt("Return as soon as the platform has taken the release on.", "--detach")] = False
+    lock_wait: Annotated[
+        int,
+        Meta(ge=0, le=86_400),
+        opt("Seconds to wait while somebody else deploys the app.", "--lock-wait", metavar="SECONDS"),
+    ] = 0
     local: Annotated[bool, opt("Without a platform, start one on this machine without asking.", "--local")] = False
     open: Annotated[bool, opt("Open the app in a browser when it serves.", "--open")] = False

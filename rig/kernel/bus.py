@@ -11,6 +11,7 @@ module ``create_network`` of the handlers' package, which is imported when it is
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Coroutine
 from importlib import import_module
@@ -24,6 +25,7 @@ from rig.contract.errors import ERRORS
 from rig.kernel.context import Context, P
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft, Journal, OutboxRow, Progress, Settled, Stamp
+from rig.kernel.processes import start_time
 
 R = TypeVar("R", bound=Reply)
 Handler = Callable[[Any, Context[P]], Reply | Coroutine[Any, Any, Reply]]
@@ -137,6 +139,7 @@ def intend(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
             fingerprint=dispatch.fingerprint if stamp.key else "",
             client=stamp.client,
             context=stamp.context,
+            process="" if bus.authoritative else f"{os.getpid()}:{start_time(os.getpid())}",
         )
         outbox = None
         if command.effect == "change" and not bus.authoritative:

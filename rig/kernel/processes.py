@@ -33,8 +33,11 @@ def _linux(pid: int) -> int:
 
 
 def _psutil(pid: int) -> int:
-    import psutil  # type: ignore[import-untyped]
-
+    try:
+        import psutil  # type: ignore[import-untyped]
+    except ImportError:
+        # A client without the node's extra: it cannot be told.
+        return 0
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
