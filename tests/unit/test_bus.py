@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from rig.kernel.bus import Bus, Policy, as_rig_error, delivery_of, outcome_of, s
 from rig.kernel.context import Context
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft, Recorded, Stamp
+from rig.kernel.processes import start_time
 from storage.journal import Journal
 from tests.storage.support import START, open_journal
 
@@ -184,7 +186,11 @@ def test_intent_policy_handler_outcome_in_this_order(journal: Journal, handler: 
     intent = journal.read()[0]
     assert intent.outcome == "unknown"
     assert intent.fact == CommandReceived(
-        command="thing.make", arguments={"name": "demo"}, client="rig/0", context="local"
+        command="thing.make",
+        arguments={"name": "demo"},
+        client="rig/0",
+        context="local",
+        process=f"{os.getpid()}:{start_time(os.getpid())}",
     )
 
 
