@@ -1,0 +1,141 @@
+"""Folding facts: what a network, an app, an account, a command, a node and a witness are after what happened."""
+
+from __future__ import annotations
+
+import pytest
+
+from events import account, command, node, witness
+from events.account import (
+    AccountInvited,
+    AccountJoined,
+    AccountState,
+    AuthFailed,
+    AuthSucceeded,
+    RoleGranted,
+    TokenRevoked,
+)
+from events.app import AppCrashed, AppDeleted, AppScaled, AppState, DeployFailed, DeployRolledBack
+from events.base import Fact, Happened
+from events.command import CommandCompleted, CommandReceived, CommandState
+from events.network import NetworkCreated, NetworkDeleted, NetworkState
+from events.node import NodeStarted, NodeState, NodeStopped
+from events.witness import JournalRegistered, WitnessState
+from tests.unit.given import ANA, APP, CREATED, NOW, app, network, served, started
+
+FAILED = DeployFailed(app=APP, version=2, code="build_failed", reason="It did not build.")
+
+
+def test_a_network_from_its_making_to_its_end_and_again() -> None:
+    made, gone = NetworkCreated(name="demo"), NetworkDeleted(name="demo")
+    there = NetworkState(name="demo", exists=True, created_at=NOW, created_by="user:ana")
+    assert network() == NetworkState()
+    assert network(made) == there
+    assert network(made, gone) == NetworkState(name="demo")
+    assert network(made, gone, made) == there
+
+
+def test_an_app_that_was_made() -> None:
+    assert app(CREATED) == AppState(name=APP, exists=True, created_at=NOW, created_by="user:ana", updated_at=NOW)
+
+
+def test_a_release_on_its_way_and_when_it_serves() -> None:
+    state = app(CREATED, started(1))
+    assert (state.pending, state.current, state.last) == (1, 0, 1)
+    assert state.releases[1].outcome == "pending"
+    state = app(CREATED, *served(1))
+    assert (state.pending, state.current, state.last) == (0, 1, 1)
+    release = state.releases[1]
+    assert (release.outcome, release.build, release.rebuilt, release.processes) == (
+        "succeeded",
+        "build-1",
+        True,
+        {"web": "./serve"},
+    )
+    assert (release.created_at, release.created_by, release.finished_at) == (NOW, "user:ana", NOW)
+
+
+def test_a_release_that_fails_leaves_the_one_before() -> None:
+    state = app(CREATED, *served(1), started(2), FAILED)
+    assert (state.pending, state.current, state.last) == (0, 1, 2)
+    assert state.releases[2].failure == FAILED
+    assert state.releases[2].outcome == "failed"
+
+
+def test_numbers_go_on_when_an_app_is_made_anew() -> None:
+    state = app(CREATED, *served(1), *served(2), AppDeleted(name=APP))
+    assert state == AppState(name=APP, last=2)
+    assert app(CREATED, *served(1), AppDeleted(name=APP), CREATED).last == 1
+
+
+def test_what_was_scaled_is_kept_and_laid_over() -> None:
+    state = app(CREATED, AppScaled(name=APP, scale={"web": 2}), AppScaled(name=APP, scale={"worker": 1}), *served(1))
+    assert state.scale == {"web": 2, "worker": 1}
+
+
+@pytest.mark.parametrize(
+    "after", [served(2), [AppScaled(name=APP, scale={"web": 2})]], ids=["a new release", "a new scale"]
+)
+def test_a_crash_is_forgotten_with_what_starts_anew(after: list[Fact]) -> None:
+    crash = AppCrashed(name=APP, instance="web.1", version=1, reason="exit 1")
+    assert app(CREATED, *served(1), crash).crashed == {"web.1": "exit 1"}
+    assert app(CREATED, *served(1), crash, *after).crashed == {}
+
+
+def test_facts_of_releases_that_are_not_there_change_nothing_but_what_they_say() -> None:
+    assert app(CREATED, DeployRolledBack(app=APP, version=2, restored=1)) == app(CREATED)
+    assert app(CREATED, FAILED).releases == {}
+
+
+def test_an_account() -> None:
+    def fold(*facts: Fact) -> AccountState:
+        state = AccountState()
+        for fact in facts:
+            state = account.evolve(state, fact, ANA)
+        return state
+
+    invited = AccountInvited(name="bea", network="demo", role="viewer", expires_at="2026-11-01T00:00:00Z")
+    joined = AccountJoined(name="bea", network="demo", role="viewer")
+    assert fold(invited) == AccountState(invited=True)
+    assert fold(invited, joined) == AccountState(joined=True, roles={"demo": "viewer"})
+    granted = RoleGranted(name="bea", network="shop", role="owner")
+    assert fold(invited, joined, granted).roles == {"demo": "viewer", "shop": "owner"}
+    begun = AuthSucceeded(method="device", session="s1")
+    assert fold(begun, AuthFailed(method="device", reason="passphrase")).sessions == {"s1"}
+    assert fold(begun, TokenRevoked(session="s1", reason="logout")).sessions == frozenset()
+
+
+def test_a_command_is_unknown_until_its_end_is_on_the_record() -> None:
+    def fold(*facts: Fact) -> CommandState:
+        state = CommandState()
+        for fact in facts:
+            state = command.evolve(state, fact, ANA)
+        return state
+
+    received = CommandReceived(command="deploy")
+    assert fold().outcome == "none"
+    assert fold(received) == CommandState("deploy", "unknown")
+    assert fold(received, CommandCompleted(command="deploy")) == CommandState("deploy", "success")
+    assert fold(received, CommandCompleted(command="deploy", exit=1)) == CommandState("deploy", "failure")
+    assert fold(CommandCompleted(command="app.list")).outcome == "success"
+
+
+def test_a_node() -> None:
+    start = NodeStarted(version="1", isolation="none", domain="localhost")
+    up = node.evolve(NodeState(), start, Happened(1, "system:node"))
+    assert up == NodeState(running=True, since=1)
+    assert node.evolve(up, NodeStopped(apps=True), Happened(2, "system:node")) == NodeState(running=False, since=2)
+
+
+def test_a_witness_holds_a_journal_to_its_newest_key() -> None:
+    registered = JournalRegistered(origin="rig/client/1", key="rig/client/1+00+A")
+    assert witness.evolve(WitnessState(), registered, ANA) == WitnessState("rig/client/1+00+A", "user:ana")
+
+
+def test_a_stream_passes_over_facts_of_others() -> None:
+    stranger = NodeStopped()
+    assert network(NetworkCreated(name="demo"), stranger).exists
+    assert app(CREATED, stranger) == app(CREATED)
+    assert account.evolve(AccountState(), stranger, ANA) == AccountState()
+    assert command.evolve(CommandState(), stranger, ANA) == CommandState()
+    assert witness.evolve(WitnessState(), stranger, ANA) == WitnessState()
+    assert node.evolve(NodeState(), CREATED, ANA) == NodeState()
