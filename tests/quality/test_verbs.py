@@ -34,6 +34,7 @@ def every_verb() -> Iterator[tuple[str, Verb]]:
 ALL = dict(every_verb())
 COMMANDS = all_commands()
 TRAVELS_ONLY = {
+    "intent.show",  # asked about a change that was cut off
     "journal.register",  # sent by `rig login`
     "release.show",  # asked by `rig deploy` until the release is over
     "release.start",  # sent by `rig deploy`
