@@ -14,6 +14,7 @@ from events.command import CommandCompleted, CommandReceived
 from handlers.follow import begun, ended
 from rig.contract.intents import Intent, ShowIntent
 from rig.contract.releases import Release, ShowRelease
+from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft, Journal, Platform, Recorded, Settled, Stamp
 from rig.kernel.processes import alive
 
@@ -29,6 +30,8 @@ class Unsettled(msgspec.Struct, frozen=True):
     key: str
     """The idempotency key: the id of its command."""
     received: Recorded
+    version: int
+    """Of its stream, when it was found to have no end."""
 
     @property
     def stream(self) -> str:
@@ -38,13 +41,15 @@ class Unsettled(msgspec.Struct, frozen=True):
 def unsettled(journal: Journal, context: str, now: int, target: str = "") -> list[Unsettled]:
     """Changes sent to the platform of ``context`` that nobody carries on with, oldest first."""
     found = []
-    query = "SELECT idem FROM outbox WHERE state IN ('pending', 'unknown') AND (? = '' OR key = ?) ORDER BY seq"
+    query = "SELECT idem, state FROM outbox WHERE state IN ('pending', 'unknown') AND (? = '' OR key = ?) ORDER BY seq"
     for row in list(journal.rows(query, (target, target))):
         records = journal.stream(f"command:{row['idem']}")
         if not records or not isinstance(records[0].fact, CommandReceived) or records[0].fact.context != context:
             continue
-        if any(isinstance(record.fact, CommandCompleted) for record in records) or _cut_off(records[0], now):
-            found.append(Unsettled(row["idem"], records[0]))
+        # A row that was pending a moment ago, of a change that has its end by now, was settled in between.
+        ended = any(isinstance(record.fact, CommandCompleted) for record in records)
+        if row["state"] == "unknown" if ended else _cut_off(records[0], now):
+            found.append(Unsettled(row["idem"], records[0], records[-1].ver))
     return found
 
 
@@ -94,8 +99,13 @@ def settle(change: Unsettled, journal: Journal, platform: Platform, stamp: Stamp
     if not drafts:
         return ""
     state = "refused" if intent.state == "none" else "delivered"
-    told = msgspec.structs.replace(stamp, corr=change.received.corr)
-    journal.append(drafts, told, settle=Settled(idem=change.key, state=state))
+    told, settled = msgspec.structs.replace(stamp, corr=change.received.corr), Settled(idem=change.key, state=state)
+    try:
+        journal.append(drafts, told, expect={change.stream: change.version}, settle=settled)
+    except RigError as error:
+        if error.code != "conflict":
+            raise
+        return ""  # another process has settled it meanwhile
     return sentence(change, intent)
 
 

@@ -81,11 +81,12 @@ class Client:
         if "platform" not in self.__dict__ or self._reconciled:
             return []
         self._reconciled = True
-        if next(self.journal.rows("SELECT 1 FROM outbox WHERE state IN ('pending', 'unknown') LIMIT 1"), None) is None:
-            return []
-        from handlers.reconcile import reconcile
-
+        open_rows = "SELECT 1 FROM outbox WHERE state IN ('pending', 'unknown') LIMIT 1"
         try:
+            if next(self.journal.rows(open_rows), None) is None:
+                return []
+            from handlers.reconcile import reconcile
+
             return reconcile(self.journal, self.platform, stamp)
         except RigError:
             # The command itself was carried out; the next one tries again.

@@ -1,0 +1,107 @@
+"""Settling what was cut off while others are at it: an end is recorded once, whoever comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from events.command import CommandCompleted, CommandReceived
+from handlers.reconcile import reconcile, settle, unsettled
+from rig.contract.intents import Intent
+from rig.kernel.ports import Draft, OutboxRow, Settled, Stamp
+from storage.journal import Journal
+from tests.storage.support import START, open_journal, stamp
+
+GONE = "1:1"
+"""A process that does not run: no process has this start time."""
+STREAM = "command:change-1"
+ASKING = msgspec.structs.replace(stamp(id="asking"), context="local")
+
+
+class Platform:
+    """Says that every change succeeded. ``meanwhile`` is done before it answers."""
+
+    def __init__(self, meanwhile: Any = None) -> None:
+        self.meanwhile = meanwhile
+        self.asked = 0
+
+    def call(self, command: Any, reply: Any, *, key: str = "", corr: str = "") -> Any:
+        self.asked += 1
+        if self.meanwhile:
+            self.meanwhile()
+        return Intent(key=command.key, state="succeeded")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with open_journal(tmp_path) as journal:
+        yield journal
+
+
+def begin(journal: Journal, process: str = GONE) -> None:
+    fact = CommandReceived(command="network.create", context="local", process=process)
+    row = OutboxRow(idem="change-1", key="demo", fingerprint="00" * 32, body=b"{}")
+    draft = Draft(stream=STREAM, fact=fact, target="demo", outcome="unknown")
+    journal.append([draft], change(), outbox=row)
+
+
+def end(journal: Journal, state: str = "delivered") -> None:
+    draft = Draft(stream=STREAM, fact=CommandCompleted(command="network.create"), target="demo")
+    journal.append([draft], change(), settle=Settled(idem="change-1", state=state))
+
+
+def change() -> Stamp:
+    return msgspec.structs.replace(stamp(id="change-1"), context="local")
+
+
+def ends(journal: Journal) -> int:
+    return sum(isinstance(record.fact, CommandCompleted) for record in journal.stream(STREAM))
+
+
+def test_a_change_that_was_cut_off_is_settled_once(journal: Journal) -> None:
+    begin(journal)
+    platform = Platform()
+    (said,) = reconcile(journal, platform, ASKING)
+    assert "network.create" in said
+    assert "succeeded" in said
+    assert reconcile(journal, platform, ASKING) == []
+    assert (ends(journal), platform.asked) == (1, 1)
+
+
+def test_a_change_whose_process_ends_it_while_we_look_is_left_alone(journal: Journal) -> None:
+    """The rows were read while it was still pending, its records after its end."""
+    begin(journal)
+
+    class Late:
+        """A journal whose rows are those of a moment ago."""
+
+        def __init__(self) -> None:
+            self.before = list(journal.rows("SELECT idem, state FROM outbox"))
+            end(journal)
+
+        def rows(self, sql: str, parameters: Any = ()) -> Iterator[dict[str, Any]]:
+            return iter(self.before)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(journal, name)
+
+    assert unsettled(Late(), "local", START) == []  # type: ignore[arg-type]
+
+
+def test_two_that_settle_the_same_change_record_one_end(journal: Journal) -> None:
+    begin(journal)
+    (found,) = unsettled(journal, "local", START)
+    other = Platform(meanwhile=lambda: end(journal))
+    assert settle(found, journal, other, ASKING) == ""
+    assert ends(journal) == 1
+
+
+def test_an_end_that_is_not_known_is_asked_for(journal: Journal) -> None:
+    begin(journal)
+    end(journal, state="unknown")
+    assert len(reconcile(journal, Platform(), ASKING)) == 1
+    assert reconcile(journal, Platform(), ASKING) == []
