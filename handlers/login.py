@@ -72,7 +72,7 @@ def _by_browser(url: str, browser: bool, ctx: ClientContext) -> TokenPair:
     terminal.tell(f"Your code is {asked.user_code}. Approve it on {asked.verification_uri}")
     if browser and terminal.interactive and ctx.ports.open_browser(asked.verification_uri_complete):
         terminal.note("The page is open in your browser.")
-    ctx.progress.step("waiting for your approval")
+    ctx.progress.step("Waiting for your approval")
     return ctx.ports.logins.await_approval(url, asked)
 
 

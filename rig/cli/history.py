@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment
+from rig.cli.humanize import minute
 from rig.cli.list import more
 from rig.cli.output import Output
 from rig.cli.verb import Verb
@@ -14,10 +14,10 @@ def show(page: ReleasePage, out: Output) -> None:
         (
             f"v{release.version}" + (" *" if release.current else ""),
             outcome(release),
-            moment(release.created_at),
-            release.created_by,
+            minute(release.created_at),
+            release.created_by.removeprefix("user:"),
             commit(release),
-            release.bundle[:12],
+            release.bundle[:8],
             what(release),
         )
         for release in page.releases
@@ -42,7 +42,7 @@ def commit(release: Release) -> str:
 def what(release: Release) -> str:
     """What the release changed, and what its author says of it."""
     changed = ", ".join(release.changed) or "nothing"
-    return f"{changed}: {release.message}" if release.message else changed
+    return f"{release.message} ({changed})" if release.message else changed
 
 
 VERBS = {"": Verb(command=ListReleases, render=show, rows=lambda page: page.releases)}

@@ -10,6 +10,11 @@ def moment(rfc3339: str) -> str:
     return rfc3339[:19].replace("T", " ") + "Z" if rfc3339 else ""
 
 
+def minute(rfc3339: str) -> str:
+    """``2026-11-01T12:00:00.123Z`` → ``2026-11-01 12:00Z``."""
+    return rfc3339[:16].replace("T", " ") + "Z" if rfc3339 else ""
+
+
 def ago(rfc3339: str, now: float | None = None) -> str:
     """``2026-11-01T12:00:00.123Z`` → ``3 min ago``."""
     if not rfc3339:

@@ -12,6 +12,8 @@ from typing import Any
 from rig.cli.output import printable
 
 GAP = "  "
+WRAPPED = 14
+"""Columns down to which the last column gives way before any other is cut."""
 NARROWEST = 6
 """Columns of text that a cell keeps, however narrow the terminal is."""
 
@@ -19,13 +21,14 @@ NARROWEST = 6
 def draw(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int, color: bool) -> str:
     """The table as text, ``width`` columns wide at most, 0 for as wide as it gets.
 
-    Wide values are cut with an ellipsis, the widest first; the first column names the thing, and is never cut.
+    Where it is too wide, the last column gives way first and goes on in the next line; then the others are cut with an
+    ellipsis, the widest first. The first column names the thing, and is never cut.
     """
     cells = [[printable(str(value)).replace("\n", " ").replace("\t", " ") for value in row] for row in rows]
     natural = [max(map(columns, column)) for column in zip(headers, *cells, strict=True)]
     widths = fit(natural, width) if width else natural
     head = _line(headers, widths)
-    lines = [f"\x1b[1m{head}\x1b[0m" if color else head, *(_line(row, widths) for row in cells)]
+    lines = [f"\x1b[1m{head}\x1b[0m" if color else head, *(line for row in cells for line in _lines(row, widths))]
     return "\n".join(lines) + "\n"
 
 
@@ -33,6 +36,10 @@ def fit(natural: Sequence[int], width: int) -> list[int]:
     """Widths of columns that fit together, each at most its natural one."""
     widths = list(natural)
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    if excess > 0 and len(widths) > 1:
+        given = max(0, min(excess, widths[-1] - WRAPPED))
+        widths[-1] -= given
+        excess -= given
     while excess > 0 and len(widths) > 1:
         widest = max(range(1, len(widths)), key=widths.__getitem__)
         if widths[widest] <= NARROWEST:
@@ -49,6 +56,18 @@ def columns(text: str) -> int:
     from unicodedata import combining, east_asian_width
 
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _lines(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """A row; more than one line where its last cell is wrapped."""
+    *others, last = cells
+    if columns(last) <= widths[-1]:
+        return [_line(cells, widths)]
+    from textwrap import wrap
+
+    wrapped = wrap(last, widths[-1]) or [""]
+    blank = [""] * len(others)
+    return [_line([*(blank if i else others), part], widths) for i, part in enumerate(wrapped)]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

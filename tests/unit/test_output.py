@@ -254,7 +254,22 @@ def test_a_name_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     printed = output(terminal=True, color=False)
     name = "network-" + "n" * 50
     printed.table(("NAME", "NOTE"), [(name, "a long note")])
-    assert out(printed).splitlines()[1].split() == [name, "a", "lon…"]
+    first, second = out(printed).splitlines()[1:]
+    assert first.split() == [name, "a", "long"]
+    assert second.split() == ["note"]
+
+
+def test_the_last_column_goes_on_below_before_others_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    printed = output(terminal=True, color=False)
+    printed.table(("NAME", "WHEN", "NOTE"), [("shop", "2026-11-01", "a note of more than twenty columns")])
+    assert out(printed).splitlines()[1:] == [
+        "shop  2026-11-01  a note of more than",
+        "                  twenty columns",
+    ]
+    printed = output(terminal=True, color=False)
+    printed.table(("NAME", "WHEN", "NOTE"), [("shop", "w" * 40, "a note of more than twenty columns")])
+    assert out(printed).splitlines()[1] == "shop  wwwwwwwwwwwwwwwww…  a note of more"
 
 
 def test_columns_stand_below_each_other_whatever_their_letters() -> None:
