@@ -161,6 +161,8 @@ def evolve(state: AppState, fact: Fact, happened: Happened) -> AppState:
         case AppScaled():
             return change(state, scale={**state.scale, **fact.scale}, updated_at=happened.at, crashed={})
         case AppCrashed():
+            if fact.version != state.current:
+                return state  # of a release that was replaced in the same moment
             return change(state, crashed={**state.crashed, fact.instance: fact.reason})
         case DeployStarted():
             release = ReleaseState(started=fact, created_at=happened.at, created_by=happened.actor)

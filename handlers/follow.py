@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from events.app import DeployFailed, DeployStarted, DeploySucceeded
+from events.app import DeployFailed, DeployRolledBack, DeployStarted, DeploySucceeded
 from events.base import Fact
 from rig.contract.releases import BuildLog, Release, ShowBuildLog, ShowRelease
 from rig.kernel.client import ClientContext
@@ -46,7 +46,10 @@ def begun(release: Release) -> list[Fact]:
 def ended(release: Release) -> list[Fact]:
     """What is on the local record once it is over."""
     if release.outcome == "succeeded":
-        return [DeploySucceeded(app=release.app, version=release.version, bundle=release.bundle, url=release.url)]
+        done = DeploySucceeded(app=release.app, version=release.version, bundle=release.bundle, url=release.url)
+        if not release.rollback_of:
+            return [done]
+        return [done, DeployRolledBack(app=release.app, version=release.version, restored=release.rollback_of)]
     return [
         DeployFailed(
             app=release.app,

@@ -24,7 +24,7 @@ from rig.node.accounts.people import account_name
 from rig.node.accounts.principal import Principal
 from rig.node.builder.settings import held_back
 from rig.node.bundles import http as bundles_http
-from rig.node.bundles.store import Store
+from rig.node.bundles.stores import Stores
 from rig.node.deploy.deployer import Deployer
 from rig.node.deploy.logs import KeptBuildLogs
 from rig.node.deploy.routing import Routing
@@ -58,33 +58,6 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     edge_port: int = 0
     domain: str = ""
     isolation: Literal["auto", "bubblewrap", "none"] = "auto"
-
-
-class Stores:
-    """The bundle stores, one for each network."""
-
-    def __init__(self, paths: NodePaths) -> None:
-        self._paths = paths
-        self._stores: dict[str, Store] = {}
-
-    def __call__(self, network: str) -> Store:
-        if network not in self._stores:
-            self._stores[network] = Store(self._paths.store(network))
-        return self._stores[network]
-
-    def complete(self, network: str, bundle: str) -> bool:
-        """Whether a bundle was committed."""
-        try:
-            self(network).bundle(bundle)
-        except RigError as error:
-            if error.code != "not_found":
-                raise
-            return False
-        return True
-
-    def close(self) -> None:
-        for store in self._stores.values():
-            store.close()
 
 
 class Ports:
@@ -152,7 +125,11 @@ async def serve(options: NodeOptions) -> None:
             )
             log.info("ready: API %s, apps %s, isolation %s", api_url, edge_url, isolation)
             everything = await asked == "everything"
-            await parts.record(NodeStopped(apps=everything))
+            try:
+                await parts.record(NodeStopped(apps=everything))
+            except RigError as error:
+                # Who stops a node on a full disk wants it stopped all the same.
+                log.error("the end of the node is not on the record: %s", error.message)
             await parts.deployer.close()
             if everything:
                 await parts.supervisor.stop_all()

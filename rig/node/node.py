@@ -137,10 +137,9 @@ class Node:
         )
         return await self._writer.run(lambda: bus.dispatch(command, stamp))
 
-    async def changed(self, app: str, seconds: float) -> None:
-        """Wait until something changes about an app, at most so long."""
-        if self._deployer is not None:
-            await self._deployer.changed(app, seconds)
+    def news(self, app: str) -> asyncio.Event:
+        """What is set when something changes about an app."""
+        return self._deployer.news(app) if self._deployer is not None else asyncio.Event()
 
     def on_instance_change(self, app: str, info: InstanceInfo) -> None:
         """Put an instance that is given up on the record."""

@@ -49,6 +49,11 @@ class NodePaths(msgspec.Struct, frozen=True):
         """Contents and directories of the bundles of one network; networks never share them."""
         return self.network(network) / "store"
 
+    @property
+    def removed(self) -> Path:
+        """What nothing needs any more, on its way off the disk."""
+        return self.root / "removed"
+
     def app(self, network: str, app: str) -> Path:
         """``builds/``, ``cache/``, ``home/``, ``logs/`` and ``run/`` of one app."""
         return self.network(network) / "apps" / app

@@ -15,9 +15,15 @@ from rig.node.world import World
 
 
 class Bundles(Protocol):
-    """Which bundles are on the node, whole."""
+    """Which bundles are on the node."""
 
-    def complete(self, network: str, bundle: str) -> bool: ...
+    def complete(self, network: str, bundle: str) -> bool:
+        """Whether this one is there, whole."""
+        ...
+
+    def remove(self, network: str) -> None:
+        """Forget all bundles of a network."""
+        ...
 
 
 class Runtime(Protocol):

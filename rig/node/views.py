@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from events.app import AppState
+from events.app import AppState, DeployStarted
 from events.network import NetworkState
 from rig.contract.apps import App
 from rig.contract.networks import Network
 from rig.contract.project import AppConfig
 from rig.contract.releases import Outcome, Phase, Release, SourceInfo
+from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.node.ports import NodePorts
+from rig.node.world import config_of
 
 
 def network_view(state: NetworkState, ports: NodePorts) -> Network:
@@ -57,12 +59,9 @@ def counts_of(state: AppState, version: int) -> dict[str, int]:
     release = state.releases.get(version)
     if release is None:
         return {}
-    config = msgspec.convert(release.started.config, AppConfig)
-    counts = {}
-    for process in release.processes:
-        given = config.processes.get(process)
-        counts[process] = state.scale.get(process, given.count if given else 1)
-    return counts
+    # As it was recorded: an app whose configuration a newer rig wrote is counted, if not started.
+    given = release.started.config.get("processes", {})
+    return {process: state.scale.get(process, given.get(process, {}).get("count", 1)) for process in release.processes}
 
 
 def release_view(state: AppState, version: int, ports: NodePorts) -> Release:
@@ -90,7 +89,7 @@ def release_view(state: AppState, version: int, ports: NodePorts) -> Release:
         build=release.build,
         rebuilt=release.rebuilt,
         source=msgspec.convert(started.source, SourceInfo),
-        config=msgspec.convert(started.config, AppConfig),
+        config=_shown_config(started),
         processes=release.processes,
         changed=started.changed,
         rollback_of=started.rollback_of,
@@ -101,3 +100,11 @@ def release_view(state: AppState, version: int, ports: NodePorts) -> Release:
         hint=failure.hint if failure else "",
         output=failure.output if failure else [],
     )
+
+
+def _shown_config(started: DeployStarted) -> AppConfig:
+    """The configuration of a release; the default one where a newer rig wrote it, since the rest is worth seeing."""
+    try:
+        return config_of(started)
+    except RigError:
+        return AppConfig()

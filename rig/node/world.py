@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from events import app as app_stream
 from events import network as network_stream
-from events.app import AppState
+from events.app import AppState, DeployStarted
 from events.base import Happened
 from events.network import NetworkState
+from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft, Journal, OutboxRow, Recorded, Settled, Stamp
 
@@ -28,15 +31,19 @@ class World:
         self.apps: dict[str, AppState] = {}
         self.versions: dict[str, int] = {}
         """Version of each stream, for optimistic appends."""
+        self.begun: dict[str, Recorded] = {}
+        """The newest ``deploy.started`` of each app: what follows of that release stands under its actor."""
         self.listeners: list[Callable[[Recorded], None]] = []
 
     def replay(self, journal: Journal) -> None:
-        """Fold the whole journal."""
+        """Fold the whole journal, for a node that starts."""
         after = -1
         while page := journal.read(after, PAGE):
             for record in page:
                 self._fold(record)
             after = page[-1].pos
+        # It tries every instance anew, also those that the node before had given up.
+        self.apps = {name: msgspec.structs.replace(state, crashed={}) for name, state in self.apps.items()}
 
     def apply(self, record: Recorded) -> None:
         """Fold one new record and tell the listeners."""
@@ -49,6 +56,8 @@ class World:
         happened = Happened(record.at, record.actor)
         if kind == "app":
             self.apps[name] = app_stream.evolve(self.apps.get(name, AppState()), record.fact, happened)
+            if isinstance(record.fact, DeployStarted):
+                self.begun[name] = record
         elif kind == "network":
             state = self.networks.get(name, NetworkState())
             self.networks[name] = network_stream.evolve(state, record.fact, happened)
@@ -86,6 +95,18 @@ class World:
 
     def existing_networks(self) -> list[str]:
         return sorted(name for name, state in list(self.networks.items()) if state.exists)
+
+
+def config_of(started: DeployStarted) -> AppConfig:
+    """`rig.toml` as the release keeps it. Raises `RigError` ``bad_config`` where a newer version of rig wrote it."""
+    try:
+        return msgspec.convert(started.config, AppConfig)
+    except msgspec.ValidationError as error:
+        raise RigError(
+            "bad_config",
+            f"The configuration of v{started.version} of `{started.app}` cannot be understood by this node: {error}.",
+            f"Deploy it again: `rig deploy --app {started.app}`.",
+        ) from error
 
 
 def no_network(name: str) -> RigError:

@@ -76,8 +76,9 @@ def ask(port: int) -> str:
 async def node(base: Path, driver: ProcessDriver, desired: Iterable[InstanceSpec] = ()) -> AsyncIterator[Node]:
     """A node of which nothing is left afterwards, unless it was closed before."""
     made = Node(base, driver)
-    await made.supervisor.adopt(desired)
+    unwanted = await made.supervisor.adopt(desired)
     try:
+        await asyncio.gather(*(made.supervisor.end(instance) for instance in unwanted))
         yield made
     finally:
         await made.supervisor.stop_all()
@@ -98,7 +99,7 @@ def test_an_instance_serves_on_its_port_and_is_ended_without_a_trace(driver: Pro
             await made.answers()
             assert made.one().state == "starting"
             made.supervisor.commit(instance)
-            (info,) = made.supervisor.instances("demo/hello", memory=True)
+            (info,) = made.supervisor.instances("demo/hello")
             assert (info.name, info.state, info.version, info.restarts) == ("web.1", "up", 1, 0)
             assert info.pid == instance.pids()[0]
             assert info.memory > 1 << 20

@@ -5,16 +5,17 @@ nothing: what should be is in the world, and after a crash it goes on from there
 
 The order of a switch: the new instances are healthy; the edge sends them the requests; ``deploy.succeeded`` is
 recorded; the old instances drain and end. A node that is killed in between finds when it starts either a release that
-is still being made, with the old one running, or one that succeeded, with old instances to end.
+is still being made, with the old one running, or one that succeeded, with old instances to end. So each step of a
+release may be done again, its release command among them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from events.app import (
     AppCrashed,
@@ -23,10 +24,12 @@ from events.app import (
     AppScaled,
     DeployBuilt,
     DeployFailed,
+    DeployRolledBack,
     DeployStarted,
     DeploySucceeded,
 )
 from events.base import Fact
+from events.network import NetworkDeleted
 from rig.contract.apps import Instance as InstanceReply
 from rig.contract.names import split_app
 from rig.contract.releases import Phase
@@ -48,6 +51,7 @@ from rig.node.health import wait_alive, wait_ready
 from rig.node.logs.reader import LogReader
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver
+from rig.node.runtime.removal import remove_tree
 from rig.node.supervisor.instance import Instance
 from rig.node.supervisor.model import InstanceSpec
 from rig.node.supervisor.supervisor import Supervisor
@@ -60,6 +64,8 @@ STEADY_SECONDS = 2.0
 """How long a process that serves nothing has to run to count as healthy."""
 OUTPUT_LINES = 20
 """How many of the last lines of a process explain why it failed."""
+RECORD_PAUSE = 2.0
+"""Seconds between two tries to put the end of a release on the record."""
 
 
 class Record(Protocol):
@@ -68,8 +74,18 @@ class Record(Protocol):
     async def __call__(self, app: str, facts: list[Fact], *, outcome: str, cause: Recorded | None) -> None: ...
 
 
-class StoreFor(Protocol):
+class Stores(Protocol):
+    """The bundles of each network."""
+
     def __call__(self, network: str) -> Store: ...
+
+    def remove(self, network: str) -> None:
+        """Forget all bundles of a network."""
+        ...
+
+    def clear_removed(self) -> None:
+        """Free the disk of what was removed."""
+        ...
 
 
 class Deployer:
@@ -82,7 +98,7 @@ class Deployer:
         driver: Driver,
         supervisor: Supervisor,
         routing: Routing,
-        store_for: StoreFor,
+        stores: Stores,
         record: Record,
     ) -> None:
         self._world = world
@@ -90,33 +106,27 @@ class Deployer:
         self._driver = driver
         self._supervisor = supervisor
         self._routing = routing
-        self._store_for = store_for
+        self._stores = stores
         self._record = record
         self._phases: dict[str, Phase] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._news: dict[str, asyncio.Event] = {}
-        self._draining: set[str] = set()
-        """Ids of instances that get no new requests and are about to end."""
+        self._closed = False
+        self._news: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
     # -- what the API asks ------------------------------------------------------------------------------------------
 
     def instances(self, app: str) -> list[InstanceReply]:
         """The instances of an app as they are now."""
-        return [info.reply() for info in self._supervisor.instances(app, memory=True)]
+        return [info.reply() for info in self._supervisor.instances(app)]
 
     def phase(self, app: str) -> Phase:
         """The phase of the release that is being made."""
         return self._phases.get(app, "queued")
 
-    async def changed(self, app: str, seconds: float) -> None:
-        """Wait until a phase changes or a fact about the app is recorded, at most so long."""
-        news = self._news.setdefault(app, asyncio.Event())
-        try:
-            async with asyncio.timeout(seconds):
-                await news.wait()
-        except TimeoutError:
-            pass
+    def news(self, app: str) -> asyncio.Event:
+        """What is set by the next change of a phase, or fact, of the app. Take it first, then look, then wait."""
+        return self._news.setdefault(app, asyncio.Event())
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -125,40 +135,49 @@ class Deployer:
         wanted: list[InstanceSpec] = []
         for app in self._world.existing_apps():
             try:
-                wanted += await self._current_specs(app)
+                serving = await self._serving(app)
+                wanted += serving[1] if serving else []
             except RigError as error:
                 log.error("%s cannot be started: %s", app, error.message)
-        await self._supervisor.adopt(wanted)
+        unwanted = await self._supervisor.adopt(wanted)
+        # Before they end: the edge may still send requests to what a switch that was cut off had started.
         await self._routing.apply(self._supervisor)
+        await self._end(unwanted)
+        await asyncio.to_thread(self._remove_leftovers)
         for app in self._world.existing_apps():
-            state = self._world.app(app)
-            if state.pending:
-                self._spawn(self._resume(app, state.pending))
+            pending = self._world.app(app).pending
+            if pending:
+                self._spawn(self._make(app, pending, self._world.begun[app], resumed=True))
 
     async def close(self) -> None:
         """Stop working. Releases that are being made are taken up again by the next node."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def hear(self, record: Recorded) -> None:
         """Take up what a new fact asks for. Called on the event loop."""
-        app = record.stream.removeprefix("app:")
-        if app == record.stream:
-            return
-        self._tell(app)
+        kind, _, name = record.stream.partition(":")
+        if kind == "app":
+            self._tell(name)
         match record.fact:
-            case DeployStarted():
-                self._phases[app] = "queued"
-                self._spawn(self._make(app, record.fact.version, record))
+            case DeployStarted(version=version):
+                self._phases[name] = "queued"
+                self._spawn(self._make(name, version, record))
             case AppCreated() | AppCrashed():
                 self._spawn(self._routing.refresh())
             case AppScaled():
-                self._spawn(self._scale(app))
+                self._spawn(self._scale(name))
             case AppDeleted():
-                self._spawn(self._take_down(app))
+                self._spawn(self._take_down(name))
+            case NetworkDeleted():
+                self._spawn(asyncio.to_thread(self._stores.clear_removed))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._closed:
+            work.close()  # the next node finds in the world what there is to do
+            return
         task = asyncio.create_task(guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -168,7 +187,9 @@ class Deployer:
 
     def _tell(self, app: str) -> None:
         """Wake those who wait for news of the app."""
-        self._news.pop(app, asyncio.Event()).set()
+        news = self._news.pop(app, None)
+        if news is not None:
+            news.set()
 
     def _enter(self, app: str, phase: Phase) -> None:
         self._phases[app] = phase
@@ -176,19 +197,15 @@ class Deployer:
 
     # -- releases ---------------------------------------------------------------------------------------------------
 
-    async def _resume(self, app: str, version: int) -> None:
-        job = job_of(self._paths, app, version, self._world.app(app).releases[version], self._driver)
-        await end_leftovers(job, self._paths, self._driver)
-        await self._make(app, version, None)
-
-    async def _make(self, app: str, version: int, cause: Recorded | None) -> None:
+    async def _make(self, app: str, version: int, cause: Recorded, *, resumed: bool = False) -> None:
         """Make one release, from its build to the end of the old instances; record how it ended."""
         async with self._lock(app):
-            release = self._world.app(app).releases[version]
-            job = job_of(self._paths, app, version, release, self._driver)
             launched: list[Instance] = []
-            old = [instance for instance in self._supervisor.committed(app) if instance.id not in self._draining]
+            old = self._supervisor.committed(app)
             try:
+                job = job_of(self._paths, app, version, self._world.app(app).releases[version], self._driver)
+                if resumed:
+                    await end_leftovers(job, self._paths, self._driver)
                 build = await self._build(job, cause)
                 self._enter(app, "releasing")
                 await run_release_command(job, build, self._paths, self._driver)
@@ -200,18 +217,16 @@ class Deployer:
                 self._enter(app, "switching")
                 await self._switch(job, launched, old, cause)
             except Exception as raised:
-                await asyncio.gather(*(self._supervisor.end(instance) for instance in launched))
-                await self._fail(job, raised, cause)
+                await self._end(launched)
+                await self._fail(app, version, raised, cause)
                 return
             finally:
                 self._phases.pop(app, None)
-            # The next release need not wait until the last request to the old one has ended.
-            self._draining |= {instance.id for instance in old}
-            self._spawn(self._drain(job, old))
+            self._retire(old, job)
 
-    async def _build(self, job: Job, cause: Recorded | None) -> Build:
+    async def _build(self, job: Job, cause: Recorded) -> Build:
         self._enter(job.app, "building")
-        store = self._store_for(split_app(job.app)[0])
+        store = self._stores(split_app(job.app)[0])
         build, rebuilt = await provide_build(job, store, self._paths, self._driver)
         if not job.release.build:
             processes = process_commands(build, job.config)
@@ -247,76 +262,118 @@ class Deployer:
             error.details.setdefault("instance", instance.name)
             raise
 
-    async def _switch(self, job: Job, launched: list[Instance], old: list[Instance], cause: Recorded | None) -> None:
+    async def _switch(self, job: Job, launched: list[Instance], old: list[Instance], cause: Recorded) -> None:
         """Send the app's requests to the new instances and put it on the record; all of it, or none."""
-        await self._routing.switch(job.app, [instance.port for instance in launched if instance.port])
+        started = job.release.started
+        facts: list[Fact] = [
+            DeploySucceeded(app=job.app, version=job.version, bundle=started.bundle, url=self._routing.url(job.app))
+        ]
+        if started.rollback_of:
+            facts.append(DeployRolledBack(app=job.app, version=job.version, restored=started.rollback_of))
+        await self._routing.switch(job.app, ports_of(launched))
         try:
             for instance in launched:
                 self._supervisor.commit(instance)
-            fact = DeploySucceeded(
-                app=job.app, version=job.version, bundle=job.release.started.bundle, url=self._routing.url(job.app)
-            )
-            await self._record(job.app, [fact], outcome="success", cause=cause)
+            await self._record(job.app, facts, outcome="success", cause=cause)
         except Exception:
-            await self._routing.switch(job.app, [instance.port for instance in old if instance.port])
+            await self._routing.switch(job.app, ports_of(old))
             raise
 
-    async def _drain(self, job: Job, old: list[Instance]) -> None:
-        """Let requests in flight end, for as long as the release allows, then end the old instances."""
-        ports = [instance.port for instance in old if instance.port]
-        if ports and job.config.deploy.drain:
-            await self._routing.drained(ports, job.config.deploy.drain)
-        await asyncio.gather(*(self._supervisor.end(instance) for instance in old))
-        self._draining -= {instance.id for instance in old}
+    def _retire(self, instances: list[Instance], job: Job) -> None:
+        """Let go of instances that get no new requests. What comes next need not wait for the last of the old ones."""
+        for instance in instances:
+            self._supervisor.retire(instance)
+        self._spawn(self._drain(instances, job.config.deploy.drain))
 
-    async def _fail(self, job: Job, raised: Exception, cause: Recorded | None) -> None:
+    async def _drain(self, instances: list[Instance], seconds: int) -> None:
+        """Let requests in flight end, at most so long, then end the instances."""
+        ports = ports_of(instances)
+        try:
+            if ports and seconds:
+                await self._routing.drained(ports, seconds)
+        except Exception:
+            log.exception("requests in flight cannot be counted; %s ends at once", instances[0].app)
+        await self._end(instances)
+
+    async def _end(self, instances: Sequence[Instance]) -> None:
+        """End instances, each whatever becomes of the others."""
+        ends = await asyncio.gather(*map(self._supervisor.end, instances), return_exceptions=True)
+        for instance, raised in zip(instances, ends, strict=True):
+            if raised is not None:
+                log.error("%s %s could not be ended", instance.app, instance.name, exc_info=raised)
+
+    async def _fail(self, app: str, version: int, raised: Exception, cause: Recorded) -> None:
         if isinstance(raised, RigError):
             error = raised
         else:
-            log.exception("making v%d of %s", job.version, job.app, exc_info=raised)
+            log.error("making v%d of %s", version, app, exc_info=raised)
             error = RigError("internal", f"The node failed in a way it should not: {type(raised).__name__}.")
         fact = DeployFailed(
-            app=job.app,
-            version=job.version,
+            app=app,
+            version=version,
             code=error.code,
             reason=error.message,
             hint=error.hint,
             output=[str(line) for line in error.details.get("output", [])],
         )
-        await self._record(job.app, [fact], outcome="failure", cause=cause)
+        while True:
+            try:
+                return await self._record(app, [fact], outcome="failure", cause=cause)
+            except RigError as refused:
+                # Until it is there nobody can deploy to the app, so this is not given up.
+                log.error("the end of v%d of %s cannot be recorded: %s", version, app, refused.message)
+            await asyncio.sleep(RECORD_PAUSE)
 
     # -- scaling and taking down ------------------------------------------------------------------------------------
 
-    async def _current_specs(self, app: str) -> list[InstanceSpec]:
-        """What should run of an app now. Raises `RigError` where its build is gone or does not fit any more."""
+    async def _serving(self, app: str) -> tuple[Job, list[InstanceSpec]] | None:
+        """The release that serves, if one does, and what should run of it now.
+
+        Raises `RigError` where its configuration cannot be understood, or its build is gone or does not fit any more.
+        """
         state = self._world.app(app)
         if not state.current:
-            return []
+            return None
         job = job_of(self._paths, app, state.current, state.releases[state.current], self._driver)
         build = await asyncio.to_thread(load_build, job.paths)
         if build is None:
             raise RigError("failed", f"The build of v{state.current} is no longer there.", "Deploy it again.")
-        return instance_specs(job, build, self._driver, counts_of(state, state.current))
+        return job, instance_specs(job, build, self._driver, counts_of(state, state.current))
 
     async def _scale(self, app: str) -> None:
         async with self._lock(app):
-            specs = await self._current_specs(app)
+            # It may have been deleted while this waited for its turn.
+            serving = await self._serving(app) if app in self._world.existing_apps() else None
+            if serving is None:
+                return
+            job, specs = serving
             wanted = {spec.key for spec in specs}
-            staying = [i.port for i in self._supervisor.committed(app) if i.port and i.key in wanted]
-            if staying:
-                # Those that are to go get no new requests before they are ended.
-                await self._routing.switch(app, staying)
+            before = self._supervisor.committed(app)
+            leaving = [instance for instance in before if instance.key not in wanted]
+            if leaving:
+                await self._routing.switch(app, ports_of([one for one in before if one.key in wanted]))
+                self._retire(leaving, job)
             await self._supervisor.set_desired(app, specs)
-            staying = [i.port for i in self._supervisor.committed(app) if i.port and i.id not in self._draining]
-            await self._routing.switch(app, staying)
+            await self._routing.switch(app, ports_of(self._supervisor.committed(app)))
         self._tell(app)
 
     async def _take_down(self, app: str) -> None:
         async with self._lock(app):
             await self._routing.remove(app)
-            await self._supervisor.set_desired(app, [])
-            if app not in self._world.existing_apps():
-                await asyncio.to_thread(shutil.rmtree, self._paths.app(*split_app(app)), ignore_errors=True)
+            await self._supervisor.stop_all(app)
+            # Even where the name is taken again by now: a new app begins with nothing. Its releases wait for the lock.
+            await asyncio.to_thread(remove_tree, self._paths.app(*split_app(app)))
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a node that was killed left of deleted apps and networks, before their names are taken again."""
+        apps, networks = set(self._world.existing_apps()), set(self._world.existing_networks())
+        for folder in sorted(self._paths.root.glob("networks/*/apps/*")):
+            if f"{folder.parts[-3]}/{folder.name}" not in apps:
+                remove_tree(folder)
+        for folder in sorted(self._paths.root.glob("networks/*")):
+            if folder.name not in networks:
+                self._stores.remove(folder.name)
+        self._stores.clear_removed()
 
 
 async def guarded(work: Coroutine[Any, Any, None]) -> None:
@@ -329,6 +386,11 @@ async def guarded(work: Coroutine[Any, Any, None]) -> None:
         log.error("%s", error.message)
     except Exception:
         log.exception("work in the background failed")
+
+
+def ports_of(instances: Sequence[Instance]) -> list[int]:
+    """The ports on which the web processes among them listen."""
+    return [instance.port for instance in instances if instance.port]
 
 
 def last_lines(instance: Instance) -> list[str]:

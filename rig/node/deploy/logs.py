@@ -8,13 +8,12 @@ from typing import Literal
 import msgspec
 
 from rig.contract.names import split_app
-from rig.contract.project import AppConfig
 from rig.contract.releases import LogLine
 from rig.node.builder.model import BuildPaths
 from rig.node.builder.output import read_log
 from rig.node.deploy.keys import build_key
 from rig.node.paths import NodePaths
-from rig.node.world import World
+from rig.node.world import World, config_of
 
 WHOLE = 1_000_000
 """More lines than a kept log can hold: its size is bounded by the builder."""
@@ -38,8 +37,7 @@ class KeptBuildLogs:
         over = release.outcome != "pending"
         log = kept_log(self._paths, app, version, "build")
         if not over and not log.exists():
-            config = msgspec.convert(release.started.config, AppConfig)
-            key = release.build or build_key(release.started, config, release.started.isolation)
+            key = release.build or build_key(release.started, config_of(release.started), release.started.isolation)
             log = BuildPaths(self._paths.app(*split_app(app)), key).log
         lines = [*read_log(log, 0, WHOLE), *read_log(kept_log(self._paths, app, version, "release"), 0, WHOLE)]
         page = [msgspec.structs.replace(line, seq=after + i) for i, line in enumerate(lines[after : after + limit], 1)]

@@ -76,5 +76,6 @@ class Routing:
         for app in self._world.existing_apps():
             status = app_status(self._world.app(app))
             idle: Idle = "crashed" if status == "crashed" else "stopped" if status == "stopped" else "empty"
-            routes.append(Route(hostname=self.hostname(app), app=app, ports=self._ports.get(app, ()), idle=idle))
+            ports = () if status == "crashed" else self._ports.get(app, ())
+            routes.append(Route(hostname=self.hostname(app), app=app, ports=ports, idle=idle))
         return routes

@@ -24,7 +24,9 @@ from rig.node.deploy.keys import build_key
 from rig.node.deploy.logs import kept_log
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver, ProcessSpec
+from rig.node.runtime.removal import remove_tree
 from rig.node.supervisor.model import InstanceSpec
+from rig.node.world import config_of
 
 WEB = "web"
 """The process type that serves: it gets a port, a health check, and the requests of the app's hostname."""
@@ -45,8 +47,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def job_of(paths: NodePaths, app: str, version: int, release: ReleaseState, driver: Driver) -> Job:
-    """What there is to do for a release."""
-    config = msgspec.convert(release.started.config, AppConfig)
+    """What there is to do for a release. Raises `RigError` ``bad_config``."""
+    config = config_of(release.started)
     key = release.build or build_key(release.started, config, driver.isolation)
     return Job(
         app=app, version=version, release=release, config=config, paths=BuildPaths(paths.app(*split_app(app)), key)
@@ -157,7 +159,7 @@ def _release_folder(paths: NodePaths, job: Job) -> Path:
 
 def _fresh_source(store: Store, bundle: str, paths: BuildPaths) -> None:
     """Lay the source out anew: what an interrupted build left of it may have been changed by that build."""
-    shutil.rmtree(paths.root, ignore_errors=True)
+    remove_tree(paths.root)
     paths.root.mkdir(parents=True, mode=0o700)
     materialise(store, bundle, paths.source)
 

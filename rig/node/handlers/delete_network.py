@@ -26,5 +26,7 @@ def handle(command: DeleteNetwork, ctx: NodeContext) -> Network:
     stream = f"network:{command.name}"
     for fact in decide(command.name, world.apps_of(command.name)):
         ctx.emit(stream, fact, target=command.name, expect=world.version(stream))
+    # Neither roles nor sources are handed on to a later network of this name.
     ctx.ports.accounts.forget_network(command.name)
+    ctx.ports.bundles.remove(command.name)
     return view

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.app import AppState, DeployBuilt, DeployRolledBack, DeployStarted, evolve
+from events.app import AppState, DeployBuilt, DeployStarted, evolve
 from events.base import Fact
 from rig.contract.releases import Rollback, RollbackReport, version_number
 from rig.kernel.errors import RigError
@@ -62,7 +62,7 @@ def decide(state: AppState, version: int, message: str, isolation: str) -> list[
         isolation=isolation,
     )
     built = DeployBuilt(app=state.name, version=number, build=old.build, processes=old.processes)
-    return [started, built, DeployRolledBack(app=state.name, version=number, restored=chosen)]
+    return [started, built]
 
 
 def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -29,8 +30,8 @@ class Dispatcher(Protocol):
 
     async def dispatch(self, command: Command, stamp: Stamp, principal: Principal) -> tuple[Reply, list[str]]: ...
 
-    async def changed(self, app: str, seconds: float) -> None:
-        """Wait until something changes about an app, at most so long."""
+    def news(self, app: str) -> asyncio.Event:
+        """What is set when something changes about an app."""
         ...
 
 
@@ -74,11 +75,15 @@ class Api:
             # A long poll: the answer is held back until the phase is another one than the asker has seen.
             deadline = asyncio.get_running_loop().time() + command.wait
             while True:
+                # Taken before the look, so that nothing that changes in between is missed.
+                news = self._dispatcher.news(command.app)
                 reply, warnings = await self._dispatcher.dispatch(command, stamp, principal)
                 left = deadline - asyncio.get_running_loop().time()
                 if getattr(reply, "phase", "") != command.seen or command.seen == "done" or left <= 0:
                     return reply, warnings
-                await self._dispatcher.changed(command.app, left)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await news.wait()
         return await self._dispatcher.dispatch(command, stamp, principal)
 
     def _stamp(self, request: web.Request, principal: Principal) -> Stamp:

@@ -47,6 +47,8 @@ class Instance:
         self._started_at = 0
         self._exit: ExitStatus | None = None
         self._last_exit = ""
+        self.retired = False
+        """Whether it is on its way out: it gets no new requests, and is not started again when it ends."""
         self._ending = asyncio.Event()
         self._committed = asyncio.Event()
         if record.committed:
@@ -82,6 +84,11 @@ class Instance:
         return self.record.committed
 
     @property
+    def crashed(self) -> bool:
+        """Whether it was given up, and is not started again."""
+        return self._state == "crashed"
+
+    @property
     def log_dir(self) -> Path:
         """Of the current run, or of the last one."""
         return self.logs / self.record.run
@@ -94,9 +101,8 @@ class Instance:
         """How the current run ended; None while it runs, and again as soon as it was restarted."""
         return self._exit
 
-    def info(self, *, memory: bool = False) -> InstanceInfo:
-        """How it is doing. ``memory`` asks the system what it uses, which takes a moment."""
-        pids = self.pids() if self._state in ("starting", "up", "stopping") else []
+    def info(self) -> InstanceInfo:
+        """How it is doing, as far as the supervisor knows."""
         return InstanceInfo(
             id=self.id,
             app=self.app,
@@ -104,15 +110,17 @@ class Instance:
             process=self.record.process,
             version=self.record.version,
             state=self._state,
-            pid=pids[0] if pids else 0,
             port=self.port,
             restarts=self._restarts.count,
             started_at=self._started_at,
             exit=self._last_exit,
             reason=self._restarts.reason,
-            log=str(self.log_dir) if self.record.run else "",
-            memory=_resident(pids) if memory else 0,
         )
+
+    def measured(self) -> InstanceInfo:
+        """The same with what the system knows of its processes; to be asked takes it a moment."""
+        pids = self.pids() if self._state in ("starting", "up", "stopping") else []
+        return msgspec.structs.replace(self.info(), pid=pids[0] if pids else 0, memory=_resident(pids))
 
     def begin(self) -> None:
         """Start its first run."""
@@ -128,10 +136,6 @@ class Instance:
             if self._driver.alive(self._handle):
                 self._become("up" if self.committed else "starting")
         self._live_on()
-
-    def condemn(self) -> None:
-        """It is to end as soon as it has been taken over."""
-        self._ending.set()
 
     async def ready(self) -> None:
         """Return when the first run has begun. Raises `RigError` where it could not be started."""
@@ -172,7 +176,7 @@ class Instance:
 
     async def _live(self) -> None:
         """The instance's life, from its first run to its end."""
-        if self._handle is None and not await self._start():
+        if self._handle is None and (self.retired or not await self._start()):
             return
         while await self._one_run() and await self._pause() and await self._start():
             continue
@@ -202,12 +206,15 @@ class Instance:
                 committing.cancel()
         if self._ending.is_set():
             return False
+        if self.retired:
+            self._become("exited")
+            return False
         self._note(Ended(status))
         return True
 
     async def _start(self) -> bool:
         """Start a run, by policy until it succeeds; false where that has come to an end."""
-        while not self._ending.is_set():
+        while not self._ending.is_set() and not self.retired:
             try:
                 self._handle = await self._driver.start(self._next_run())
             except (RigError, OSError) as error:

@@ -79,7 +79,7 @@ class InstanceInfo(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     """``starting``, ``up``, ``stopping``, ``backoff``, ``crashed`` or ``exited``."""
     pid: int = 0
-    """Of the app's first process, 0 while none runs."""
+    """Of the app's first process, 0 while none runs, or where the system was not asked."""
     port: int = 0
     restarts: int = 0
     started_at: int = 0
@@ -88,10 +88,8 @@ class InstanceInfo(msgspec.Struct, frozen=True, kw_only=True):
     """How the run before ended, or the current one, if it has: ``exit 1``, ``SIGKILL``, ``lost``; else empty."""
     reason: str = ""
     """Why it is ``crashed``."""
-    log: str = ""
-    """Folder of the log of the current run."""
     memory: int = 0
-    """Resident bytes of all its processes; 0 where it was not asked for."""
+    """Resident bytes of all its processes; 0 likewise."""
 
     def reply(self) -> InstanceReply:
         """As the API tells it."""

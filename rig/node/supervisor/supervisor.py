@@ -48,11 +48,12 @@ class Supervisor:
         self._instances: dict[str, Instance] = {}
         self._lock = -1
 
-    async def adopt(self, desired: Iterable[InstanceSpec] = ()) -> None:
+    async def adopt(self, desired: Iterable[InstanceSpec] = ()) -> list[Instance]:
         """Begin: make what runs agree with ``desired``.
 
         What an earlier node started, still runs, and is wanted, is taken over as it is; what has died is started
-        again; what is not wanted is ended. Raises `RigError` ``locked`` where another node has these instances.
+        again. Gives what is not wanted: it is retired, and to be ended when no requests are sent there any more.
+        Raises `RigError` ``locked`` where another node has these instances.
         """
         self._take_lock()
         wanted = {spec.key: spec for spec in desired}
@@ -67,12 +68,12 @@ class Supervisor:
             if record.port:
                 self._ports.reserve(record.port)
             if spec is None:
-                instance.condemn()
+                self.retire(instance)
                 unwanted.append(instance)
             instance.take_over()
-        await asyncio.gather(*(self.end(instance) for instance in unwanted))
         for spec in wanted.values():
             self._create(spec, committed=True).begin()
+        return unwanted
 
     async def launch(self, spec: InstanceSpec) -> Instance:
         """Start an instance, and return when its program runs.
@@ -99,6 +100,10 @@ class Supervisor:
         if self._instances.pop(instance.id, None) is not None:
             self._ports.release(instance.port)
 
+    def retire(self, instance: Instance) -> None:
+        """It gets no new requests any more. Whoever says so ends it, once those that it has are done."""
+        instance.retired = True
+
     async def set_desired(self, app: str, specs: Sequence[InstanceSpec]) -> None:
         """Make the committed instances of ``app`` be exactly ``specs``: for scaling, stopping (none), starting.
 
@@ -107,8 +112,8 @@ class Supervisor:
         """
         wanted = {spec.key: spec for spec in specs}
         surplus = []
-        for instance in [one for one in self._instances.values() if one.app == app and one.committed]:
-            if instance.key not in wanted or instance.info().state == "crashed":
+        for instance in self.committed(app):
+            if instance.key not in wanted or instance.crashed:
                 surplus.append(instance)
             else:
                 del wanted[instance.key]
@@ -117,20 +122,21 @@ class Supervisor:
         for instance in started:
             instance.begin()
 
-    def instances(self, app: str = "", *, memory: bool = False) -> list[InstanceInfo]:
-        """The instances of ``app``, or all, by version and name; ``memory`` asks the system for what each one uses."""
+    def instances(self, app: str = "") -> list[InstanceInfo]:
+        """The instances of ``app``, or all, by version and name, as the system sees them."""
         # A copy first, made in one step: requests are answered in another thread than instances are started in.
         found = [one for one in list(self._instances.values()) if app in ("", one.app)]
         found.sort(key=lambda one: (one.app, one.record.version, one.record.process, one.record.index))
-        return [one.info(memory=memory) for one in found]
+        return [one.measured() for one in found]
 
     def committed(self, app: str) -> list[Instance]:
         """The instances of ``app`` that are to stay, such as those of the release that serves."""
-        return [one for one in self._instances.values() if one.app == app and one.committed]
+        return [one for one in self._instances.values() if one.app == app and one.committed and not one.retired]
 
-    async def stop_all(self) -> None:
-        """End every instance, of every app."""
-        await asyncio.gather(*(self.end(instance) for instance in list(self._instances.values())))
+    async def stop_all(self, app: str = "") -> None:
+        """End every instance of ``app``, or of every app."""
+        found = [one for one in self._instances.values() if app in ("", one.app)]
+        await asyncio.gather(*(self.end(instance) for instance in found))
 
     async def close(self) -> None:
         """Stop watching. What runs goes on; the next node adopts it."""

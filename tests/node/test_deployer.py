@@ -1,0 +1,278 @@
+"""Making releases: what serves, what drains, what is on the record, wherever something fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from events.app import AppDeleted, AppScaled, DeployFailed, DeployStarted, DeploySucceeded
+from rig.contract.project import AppConfig, DeployConfig
+from rig.node.deploy import deployer
+from rig.node.runtime.driver import ExitStatus
+from tests.node.deploying import APP, OTHER, Deploying, deploying, quick
+from tests.support import until
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployer, "RECORD_PAUSE", 0.01)
+
+
+def on_a_node(base: Path, scenario: Callable[[Deploying], Awaitable[None]]) -> None:
+    """Play a scenario on a node with one app, `demo/hello`."""
+
+    async def play() -> None:
+        async with deploying(base) as node:
+            await node.found()
+            await scenario(node)
+
+    asyncio.run(play())
+
+
+def test_the_old_instances_end_when_their_last_request_has(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        (before,) = node.ports
+        node.edge.idle.clear()
+        await node.deploy(OTHER)
+        assert node.ports != (before,)
+        assert node.running() == [("web.1", 1), ("web.1", 2)]
+        node.edge.idle.set()
+        await node.runs_as(("web.1", 2))
+        assert node.facts()[-3:] == ["deploy.started", "deploy.built", "deploy.succeeded"]
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_scaling_does_not_cut_what_drains(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        node.edge.idle.clear()
+        await node.deploy(OTHER)
+        await node.say(AppScaled(name=APP, scale={"web": 2}))
+        await node.runs_as(("web.1", 1), ("web.1", 2), ("web.2", 2))
+
+        async def both_serve() -> bool:
+            return len(node.ports) == 2
+
+        await until(both_serve, "the edge knows both")
+        await node.say(AppScaled(name=APP, scale={"web": 1}))
+
+        async def one_serves() -> bool:
+            return len(node.ports) == 1
+
+        await until(one_serves, "the edge knows one")
+        assert node.running() == [("web.1", 1), ("web.1", 2), ("web.2", 2)]
+        node.edge.idle.set()
+        await node.runs_as(("web.1", 2))
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_scaled_to_nothing_the_edge_says_stopped(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        await node.say(AppScaled(name=APP, scale={"web": 0}))
+        await node.runs_as()
+        (route,) = node.edge.routes
+        assert (route.ports, route.idle) == ((), "stopped")
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_what_drains_is_not_started_again_when_it_ends_by_itself(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        (old,) = node.supervisor.committed(APP)
+        node.edge.idle.clear()
+        await node.deploy(OTHER)
+        handle = node.runs.adopt(old.folder / old.record.run)
+        assert handle is not None
+        node.runs.crash(handle, ExitStatus(code=1))
+
+        async def is_over() -> bool:
+            return old.info().state == "exited"
+
+        await until(is_over, "its end")
+        assert old.info().restarts == 0
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_instances_end_even_where_requests_cannot_be_counted(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        node.edge.blind = True
+        await node.deploy(OTHER)
+        await node.runs_as(("web.1", 2))
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_an_unhealthy_version_leaves_the_old_one_serving(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        before = node.ports
+        node.runs.answers = b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        version = await node.deploy(OTHER)
+        failure = node.app.releases[version].failure
+        assert failure is not None
+        assert failure.code == "unhealthy"
+        assert (node.app.current, node.app.pending, node.ports) == (1, 0, before)
+        assert node.running() == [("web.1", 1)]
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_an_edge_that_refuses_leaves_the_old_version_serving(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        before = node.ports
+        node.edge.refuses = True
+        await node.deploy(OTHER)
+        assert (node.app.current, node.ports, node.running()) == (1, before, [("web.1", 1)])
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_success_that_cannot_be_recorded_is_none(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        before = node.ports
+        node.record.refused = {DeploySucceeded}
+        version = await node.deploy(OTHER)
+        failure = node.app.releases[version].failure
+        assert failure is not None
+        assert failure.code == "journal_unavailable"
+        assert (node.app.current, node.ports, node.running()) == (1, before, [("web.1", 1)])
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_failure_is_recorded_as_soon_as_it_can_be(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        node.record.refused = {DeploySucceeded, DeployFailed}
+        version = await node.begin()
+
+        async def refused_thrice() -> bool:
+            return node.record.refusals >= 3
+
+        await until(refused_thrice, "tries")
+        assert node.app.pending == version
+        node.record.refused.clear()
+        await node.over(version)
+        assert await node.deploy() == version + 1
+        assert node.app.current == version + 1
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_configuration_of_a_newer_rig_fails_its_release_and_nothing_else(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        await node.say(DeployStarted(app=APP, version=2, bundle=OTHER, config={"build": {"quantum": True}}))
+        await node.over(2)
+        failure = node.app.releases[2].failure
+        assert failure is not None
+        assert failure.code == "bad_config"
+        assert (node.app.pending, node.running()) == (0, [("web.1", 1)])
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_rollback_is_told_when_it_was_done(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        await node.deploy(OTHER)
+        await node.deploy(rollback_of=1)
+        assert node.facts()[-2:] == ["deploy.succeeded", "deploy.rolled_back"]
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_rollback_without_its_build_fails_and_is_never_called_done(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        await node.deploy(OTHER)
+        node.forget_build(1)
+        old = node.app.releases[1].started
+        await node.say(msgspec.structs.replace(old, version=3, rollback_of=1, previous=2))
+        await node.over(3)
+        failure = node.app.releases[3].failure
+        assert failure is not None
+        assert failure.code == "build_failed"
+        assert "deploy.rolled_back" not in node.facts()
+        assert (node.app.current, node.running()) == (2, [("web.1", 2)])
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_forced_build_is_one_of_its_own(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        await node.deploy(force=True)
+        assert node.app.releases[2].build == f"{node.app.releases[1].build}-v2"
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_deleted_app_leaves_nothing_to_the_next_one_of_its_name(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        kept = node.paths.app("demo", "hello") / "home" / "diary"
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text("of the first owner")
+        await node.say(AppDeleted(name=APP))
+        await node.found()
+
+        async def is_gone() -> bool:
+            return not kept.exists()
+
+        await until(is_gone, "the removal")
+        assert node.running() == []
+        await node.deploy()
+        assert (node.app.current, node.running()) == (2, [("web.1", 2)])
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_an_app_that_keeps_ending_gets_the_page_that_says_so(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+
+        async def given_up() -> bool:
+            (instance,) = node.supervisor.committed(APP)
+            handle = node.runs.adopt(instance.folder / instance.record.run)
+            if handle is not None and node.runs.alive(handle):
+                node.runs.crash(handle, ExitStatus(code=1))
+            (route,) = node.edge.routes
+            return (route.ports, route.idle) == ((), "crashed")
+
+        await until(given_up, "the page")
+        assert set(node.app.crashed) == {"web.1"}
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_whoever_took_the_news_before_looking_misses_none(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        news = node.node.news(APP)
+        await node.deploy()
+        assert news.is_set()
+        assert not node.node.news(APP).is_set()
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_the_release_command_runs_before_the_new_version(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy(config=AppConfig(deploy=DeployConfig(release="migrate", drain=0)))
+        assert node.runs.commands == ["migrate"]
+        await node.deploy(config=quick(), rollback_of=1)
+        assert node.runs.commands == ["migrate"]
+
+    on_a_node(tmp_path, scenario)
