@@ -92,13 +92,14 @@ class Shell:
 
 RULES: Sequence[tuple[str, str]] = (
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
-    (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
+    (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z", "<time>"),
     (r"\brig/client/[0-9a-f]{16}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "<verifier>"),
     (r"\brig/client/[0-9a-f]{16}\b", "<origin>"),
     (r"\b[0-9a-f]{64}\b", "<hash>"),
     (r"\b[0-9a-f]{20}\b", "<build>"),
     (r"\b[0-9a-f]{16}\b", "<hash>"),
     (r"\b[0-9a-f]{12}\b", "<hash>"),
+    (r"(?<=  )[0-9a-f]{8}(?=  )", "<hash>"),
     (r"\bid [0-9a-f]{8}\b", "id <key>"),
     (r'"key_id": "[0-9a-f]{8}"', '"key_id": "<key>"'),
     (r'"checkpoint": ".*"', '"checkpoint": "<note>"'),

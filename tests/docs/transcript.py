@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _VARYING = [
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z"), "TIME"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
-    (re.compile(r"\b[0-9a-f]{12,}\b"), "HASH"),
+    (re.compile(r"\b[0-9a-f]{12,}\b|(?<=  )[0-9a-f]{8}(?=  )"), "HASH"),
     (re.compile(r"(?<=:)\d{4,5}\b"), "PORT"),
     (re.compile(r"\b\d+(\.\d+)? (ms|s|min)\b"), "DURATION"),
     (re.compile(r"\b\d+(\.\d+)? (B|KiB|MiB)\b"), "SIZE"),
