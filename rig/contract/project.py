@@ -59,6 +59,8 @@ class DeployConfig(_Table, frozen=True, kw_only=True):
     release_timeout: Seconds = 600
     drain: Annotated[int, Meta(ge=0, le=3600, description="seconds")] = 10
     """How long requests in flight may go on after the switch."""
+    watch: Annotated[int, Meta(ge=0, le=3600, description="seconds")] = 60
+    """A release that ends by itself within so many seconds after the switch is rolled back. 0: never."""
 
 
 EnvVars = dict[Annotated[str, Meta(pattern=VARIABLE_PATTERN)], Annotated[str, Meta(max_length=65536)]]

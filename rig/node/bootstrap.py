@@ -192,7 +192,7 @@ async def _build(
     def ports_for(principal: Principal) -> Ports:
         return Ports(principal, world, accounts, stores, deployer, build_logs, routing, isolation)
 
-    node = Node(journal, world, writer, recorder, ports_for)
+    node = Node(journal, world, writer, recorder, ports_for, clock, isolation)
     supervisor = Supervisor(driver, paths, on_change=node.on_instance_change)
     deployer = Deployer(world, paths, driver, supervisor, routing, stores, recorder)
     await deployer.start()

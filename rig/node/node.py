@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from events.app import AppCrashed
+from events.app import AppCrashed, AppState
 from events.base import Fact
 from rig import __version__
 from rig.contract.base import Command, Reply
@@ -20,9 +20,11 @@ from rig.kernel.bus import Bus
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Draft, Recorded, Stamp
 from rig.node.accounts.principal import Principal
+from rig.node.deploy import watch
 from rig.node.deploy.deployer import Deployer, guarded
 from rig.node.policy import Policy
 from rig.node.ports import NodePorts
+from rig.node.runtime.driver import IsolationName
 from rig.node.supervisor.model import InstanceInfo
 from rig.node.world import FoldingJournal, World
 
@@ -76,10 +78,11 @@ class Recorder:
         self._writer = writer
         self._clock = clock
 
-    def now(self, stream: str, fact: Fact, *, target: str, outcome: str, actor: str = ACTOR, src: str = "") -> None:
-        """Append one fact, in the writer thread or before there is another."""
+    def now(self, stream: str, *facts: Fact, target: str, outcome: str, actor: str = ACTOR, src: str = "") -> None:
+        """Append facts in one transaction, in the writer thread or before there is another."""
         stamp = Stamp(id=uuid7(), actor=actor, at=self._clock.now(), src=src, client=f"rig/{__version__}")
-        self._journal.append([Draft(stream=stream, fact=fact, target=target, outcome=outcome)], stamp)
+        drafts = [Draft(stream=stream, fact=fact, target=target, outcome=outcome) for fact in facts]
+        self._journal.append(drafts, stamp)
 
     async def __call__(self, app: str, facts: list[Fact], *, outcome: str, cause: Recorded | None) -> None:
         """Append facts about an app, under the actor and correlation of the record that caused them."""
@@ -106,7 +109,11 @@ class Node:
         writer: Writer,
         recorder: Recorder,
         ports_for: Callable[[Principal], NodePorts],
+        clock: Clock,
+        isolation: IsolationName,
     ) -> None:
+        self._clock = clock
+        self._isolation = isolation
         self._journal = journal
         self._writer = writer
         self._recorder = recorder
@@ -142,10 +149,21 @@ class Node:
         return self._deployer.news(app) if self._deployer is not None else asyncio.Event()
 
     def on_instance_change(self, app: str, info: InstanceInfo) -> None:
-        """Put an instance that is given up on the record."""
-        if info.state != "crashed":
-            return
-        fact = AppCrashed(name=app, instance=info.name, version=info.version, reason=info.reason)
-        task = asyncio.create_task(guarded(self._recorder(app, [fact], outcome="failure", cause=None)))
+        """Put an instance that is given up on the record, and take back a release that dies young."""
+        if info.state == "crashed":
+            fact = AppCrashed(name=app, instance=info.name, version=info.version, reason=info.reason)
+            self._spawn(self._recorder(app, [fact], outcome="failure", cause=None))
+        if info.state in watch.DEAD:
+            self._spawn(self._writer.run(lambda: self._take_back(app, info)))
+
+    def _take_back(self, app: str, info: InstanceInfo) -> None:
+        """In the writer thread, where what is decided on still holds when it is recorded."""
+        state = self._world.apps.get(app, AppState())
+        facts = watch.decide(state, info, self._clock.now(), self._isolation)
+        if facts:
+            self._recorder.now(f"app:{app}", *facts, target=app, outcome="success")
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(guarded(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
