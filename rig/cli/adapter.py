@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rig.cli.argv import GLOBAL
 from rig.cli.fields import Field
+from rig.cli.globals import PREFIX
 from rig.contract.base import Command
 from rig.kernel.errors import RigError
 
@@ -62,7 +62,7 @@ def _parameter(name: str, field: Field) -> inspect.Parameter:
             hidden=field.option.hidden,
             show_default=False,
             # Global options have a namespace of their own, and a panel of their own on the page.
-            rich_help_panel="Everywhere" if name.startswith(GLOBAL) else None,
+            rich_help_panel="Everywhere" if name.startswith(PREFIX) else None,
         )
     return _keyword(name, Annotated[kind if field.many else kind | None, info], default)
 

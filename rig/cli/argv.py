@@ -13,11 +13,9 @@ from typing import Any
 import msgspec
 
 from rig.cli.fields import Field, convert, fields_of
-from rig.cli.globals import GlobalOptions
+from rig.cli.globals import PREFIX, GlobalOptions
 from rig.contract.base import Command, CommandOption
 
-GLOBAL = "global_"
-"""Stands before the names of global options where they share a namespace with the fields of a command."""
 SURE = "yes_to_all"
 _SURE = Field(SURE, bool, CommandOption(flags=("--yes", "-y")), "Do not ask.", required=False, default=False)
 
@@ -42,7 +40,7 @@ class _Option(msgspec.Struct, frozen=True):
 def parse(command: type[Command], prog: str, argv: list[str], *, confirms: bool) -> Parsed | None:
     """Read the arguments of one command; None when help was asked for and printed. Raises `RigError` ``usage``."""
     fields = {field.name: field for field in fields_of(command)}
-    fields |= {GLOBAL + field.name: field for field in fields_of(GlobalOptions)}
+    fields |= {PREFIX + field.name: field for field in fields_of(GlobalOptions)}
     if confirms:
         fields[SURE] = _SURE
     values = read(fields, argv)
@@ -53,7 +51,7 @@ def parse(command: type[Command], prog: str, argv: list[str], *, confirms: bool)
     if values is None:
         return None
     sure = bool(values.pop(SURE, False))
-    shared = {name.removeprefix(GLOBAL): values.pop(name) for name in list(values) if name.startswith(GLOBAL)}
+    shared = {name.removeprefix(PREFIX): values.pop(name) for name in list(values) if name.startswith(PREFIX)}
     return Parsed(values, convert(GlobalOptions, shared, prog), sure)
 
 

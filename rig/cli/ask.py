@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from rig.cli.output import Output, printable
+from rig.cli.output import Output
+from rig.cli.text import printable
 from rig.kernel.errors import RigError
 
 

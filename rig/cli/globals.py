@@ -12,6 +12,9 @@ from rig.kernel.errors import RigError
 
 OutputFormat = Literal["table", "json", "jsonl", "yaml", "csv"]
 
+PREFIX = "global_"
+"""Stands before the names of global options where they share a namespace with the fields of a command."""
+
 
 class GlobalOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What every verb takes. An empty value means that it was not given."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 import msgspec
 
 from rig.cli.globals import OutputFormat
+from rig.cli.query import search
+from rig.cli.text import printable
 from rig.contract.base import SCHEMA, Envelope
 from rig.contract.errors import ErrorBody
 from rig.kernel.errors import RigError
-
-QUERY_HINT = "See https://jmespath.org for the language."
 
 
 class Output:
@@ -180,53 +180,3 @@ def _cell(value: Any) -> str:
 def _quoted(cell: str) -> str:
     """A cell as RFC 4180 quotes it. (The csv module leaves a carriage return bare until Python 3.13.)"""
     return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in ',"\r\n') else cell
-
-
-def check_query(expression: str) -> None:
-    """Refuse a JMESPath expression before anything is done for its sake. Raises `RigError` ``usage``."""
-    compiled = _compile(expression)
-    from jmespath.functions import Functions
-
-    for name in _functions_in(compiled.parsed):
-        if name not in Functions.FUNCTION_TABLE:
-            raise RigError("usage", f"--query: There is no function `{name}`.", QUERY_HINT)
-
-
-def search(expression: str, data: Any) -> Any:
-    """The part of ``data`` that a JMESPath expression names. Raises `RigError` ``usage``."""
-    from jmespath.exceptions import JMESPathError
-
-    try:
-        return _compile(expression).search(data)
-    except JMESPathError as error:
-        raise RigError("usage", f"--query: {str(error).splitlines()[0].rstrip('.')}.", QUERY_HINT) from error
-
-
-def _compile(expression: str) -> Any:
-    import jmespath
-    from jmespath.exceptions import EmptyExpressionError, LexerError, ParseError
-
-    try:
-        return jmespath.compile(expression)
-    except (ParseError, LexerError) as error:
-        place = error.lexer_position if isinstance(error, LexerError) else error.lex_position
-        found = f"from character {place + 1} on" if place < len(expression) else "to its end"
-        raise RigError("usage", f"--query: `{expression}` cannot be read {found}.", QUERY_HINT) from error
-    except EmptyExpressionError as error:
-        raise RigError("usage", "--query: The expression is empty.", QUERY_HINT) from error
-
-
-def _functions_in(node: dict[str, Any]) -> Iterator[str]:
-    """The names of the functions that a parsed expression calls."""
-    if node["type"] == "function_expression":
-        yield node["value"]
-    for child in node["children"]:
-        if isinstance(child, dict):
-            yield from _functions_in(child)
-
-
-def printable(text: str) -> str:
-    """``text`` without the control characters that could move the cursor or change a terminal's state."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)

@@ -11,9 +11,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from rig.cli.globals import GlobalOptions, format_of, take_word, wanted_format
-from rig.cli.output import Output, check_query
+from rig.cli.output import Output
+from rig.cli.query import check_query
 from rig.cli.verb import Verb, Verbs
 from rig.contract.base import tag_of
+from rig.help import help_text
 from rig.kernel.errors import RigError
 from rig.verbs import VERBS
 
@@ -78,8 +80,6 @@ class Invocation:
             raise RigError("usage", "Which verb?", "See `rig --help`.")
         if take_word(rest[1:])[1]:
             return self._run([*rest[1:], "--help"])
-        from rig.__main__ import help_text
-
         self.output.line(help_text().rstrip("\n"))
         return 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rig.cli.output import printable
+from rig.cli.text import printable
 
 GAP = "  "
 WRAPPED = 14

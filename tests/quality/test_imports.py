@@ -55,7 +55,7 @@ def imported(home: Path, *argv: str, **environ: str) -> tuple[int, set[str]]:
 def test_the_front_door_imports_nothing_but_itself(tmp_path: Path, argv: list[str]) -> None:
     code, modules = imported(tmp_path, *argv)
     assert code == 0
-    assert modules == {"rig", "rig.__main__", "rig.verbs", "events", "handlers", "storage"}
+    assert modules == {"rig", "rig.__main__", "rig.help", "rig.verbs", "events", "handlers", "storage"}
     assert list(tmp_path.iterdir()) == [], "it does nothing"
 
 

@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 import rig.verbs
-from rig.__main__ import help_text
-from rig.cli.argv import GLOBAL
 from rig.cli.fields import fields_of
-from rig.cli.globals import BARE_FLAGS, VALUE_FLAGS, GlobalOptions
+from rig.cli.globals import BARE_FLAGS, PREFIX, VALUE_FLAGS, GlobalOptions
 from rig.cli.run import kind_of
 from rig.cli.verb import Verb
 from rig.contract.api import ROUTES
 from rig.contract.base import Command, tag_of
 from rig.contract.schemas import all_commands, replies
+from rig.help import help_text
 from rig.kernel.bus import snake_case
 from rig.verbs import VERBS
 
@@ -103,7 +102,7 @@ def test_the_options_of_a_verb_have_one_meaning_each(name: str) -> None:
     everywhere = [*flags(GlobalOptions), "--help", "-h", *(["--yes", "-y"] if ALL[name].question else [])]
     assert len(set(own)) == len(own)
     assert not set(own) & set(everywhere)
-    assert not [f.name for f in fields_of(ALL[name].command) if f.name.startswith(GLOBAL)]
+    assert not [f.name for f in fields_of(ALL[name].command) if f.name.startswith(PREFIX)]
 
 
 def test_the_global_options_are_known_before_the_verb_too() -> None:

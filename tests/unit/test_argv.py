@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.cli.adapter import parse_with_typer
-from rig.cli.argv import GLOBAL, Parsed, parse, read
+from rig.cli.argv import Parsed, parse, read
 from rig.cli.fields import Field, convert, fields_of
-from rig.cli.globals import GlobalOptions, take_word, wanted_format
+from rig.cli.globals import PREFIX, GlobalOptions, take_word, wanted_format
 from rig.contract.accounts import Login
 from rig.contract.apps import CreateApp, ListApps, UpdateApp
 from rig.contract.audit import ListAudit
@@ -36,7 +36,7 @@ COMMANDS: tuple[type[Command], ...] = (
 
 
 def everything(command: type[Command]) -> dict[str, Field]:
-    globals_ = {GLOBAL + field.name: field for field in fields_of(GlobalOptions)}
+    globals_ = {PREFIX + field.name: field for field in fields_of(GlobalOptions)}
     return {field.name: field for field in fields_of(command)} | globals_
 
 

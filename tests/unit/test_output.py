@@ -13,8 +13,10 @@ import yaml
 
 from rig.cli.ask import Terminal
 from rig.cli.globals import OutputFormat
-from rig.cli.output import Output, check_query, printable
+from rig.cli.output import Output
 from rig.cli.progress import PlainProgress, StreamProgress, TerminalProgress, progress_for
+from rig.cli.query import check_query
+from rig.cli.text import printable
 from rig.kernel.errors import RigError
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil"
