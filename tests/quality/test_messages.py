@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+
+from rig.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 VALUE = "\N{SECTION SIGN}"
@@ -48,3 +52,25 @@ def test_every_message_and_hint_is_a_sentence() -> None:
     ends = [f"{place}: {text}" for place, text in found if not text.endswith((".", "?", "!", VALUE))]
     assert (begins, ends) == ([], [])
     assert len(found) > 200
+
+
+def commands() -> Iterator[tuple[str, str, str]]:
+    """Where a command of ours is named in a text, in backticks or at the end of its line; its verb and its noun."""
+    named = re.compile(r"(?:`|: )rig ([a-z]+)(?: ([a-z]+))?[^`\n]*(?:`|$)", re.MULTILINE)
+    for folder in ("rig", "handlers", "storage"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant | ast.JoinedStr):
+                    for found in named.finditer(spoken(node)):
+                        yield f"{path.relative_to(ROOT)}:{node.lineno}", found[1], found[2] or ""
+
+
+def test_every_command_that_is_named_is_there() -> None:
+    found = list(commands())
+    unknown = [f"{place}: rig {verb}" for place, verb, _ in found if verb not in {*VERBS, "help"}]
+    assert unknown == []
+    for place, verb, noun in found:
+        if verb in VERBS and "" not in (nouns := import_module(VERBS[verb][0]).VERBS):
+            # A verb alone may stand for all that it does.
+            assert noun in {*nouns, ""}, f"{place}: rig {verb} {noun}"
+    assert len(found) > 100

@@ -9,8 +9,8 @@ RETRY_AFTER = "5"
 
 _IDLE = {
     "empty": "{app} has no release yet.\n\nDeploy one: rig deploy --app {app}\n",
-    "stopped": "{app} is stopped.\n\nStart it: rig start {app}\n",
-    "crashed": "{app} does not run: its processes keep ending.\n\nSee why: rig logs app {app}\n",
+    "stopped": "{app} is stopped.\n\nStart it: rig update app {app} --scale web=1\n",
+    "crashed": "{app} does not run: its processes keep ending.\n\nSee how they end: rig status app {app}\n",
 }
 
 
@@ -32,7 +32,7 @@ def errors() -> list[dict[str, Any]]:
     """The routes of requests that failed on their way to an app. Its own answers, 500s too, are not touched."""
     text = (
         "{http.error.status_code}: the app at {http.request.host} does not answer. It may be starting again.\n\n"
-        "See why: rig logs app\n"
+        "See how it is doing: rig list apps\n"
     )
     away = {"vars": {"{http.error.status_code}": ["502", "503", "504"]}}
     return [

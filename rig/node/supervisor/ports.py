@@ -31,7 +31,7 @@ class Ports:
         raise RigError(
             "unavailable",
             f"All ports from {self._range.start} to {self._range.stop - 1} are in use.",
-            "Stop apps that are not needed, with `rig stop APP`.",
+            "Stop apps that are not needed: `rig update app APP --scale web=0`.",
         )
 
     def reserve(self, port: int) -> bool:
