@@ -46,11 +46,6 @@ def facts_of(module: str) -> dict[str, type[Fact]]:
     return found
 
 
-def class_of(type_: str) -> type[Fact]:
-    """The class of a fact, by its ``type``. Raises `UnknownFact`."""
-    return _decoder(type_)[0]
-
-
 def decode(type_: str, sv: int, body: bytes | msgspec.Raw) -> Fact:
     """The fact, in its current shape. Raises `UnknownFact`, or `msgspec.MsgspecError` where the body does not fit."""
     fact, decoder = _decoder(type_)

@@ -23,11 +23,10 @@ class WitnessState(msgspec.Struct, frozen=True):
     """What the platform holds a journal to."""
 
     key: str = ""
-    registered_by: str = ""
 
 
 def evolve(state: WitnessState, fact: Fact, happened: Happened) -> WitnessState:
     """Fold one fact into the state."""
     if isinstance(fact, JournalRegistered):
-        return WitnessState(key=fact.key, registered_by=happened.actor)
+        return WitnessState(key=fact.key)
     return state

@@ -7,7 +7,6 @@ O(log n), and it is stored as those hashes, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hashlib import sha256
 
 HASH_SIZE = 32
@@ -58,11 +57,3 @@ class Frontier:
     def pack(self) -> bytes:
         """The hashes, the largest subtree first."""
         return b"".join(self._roots)
-
-
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """The root over leaf hashes."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier.append(leaf)
-    return frontier.root()

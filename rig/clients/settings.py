@@ -97,7 +97,9 @@ class FileSettings:
         except OSError as error:
             raise _bad(f"{self.path} cannot be read: {error.strerror}.", "Check its permissions.") from error
         if len(content) > MAX_FILE:
-            raise _bad(f"{self.path} is larger than {MAX_FILE} bytes.", "It holds a few settings; see `rig settings list`.")
+            raise _bad(
+                f"{self.path} is larger than {MAX_FILE} bytes.", "It holds a few settings; see `rig settings list`."
+            )
         import tomllib
 
         try:

@@ -12,11 +12,10 @@ from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Reply, opt
 
-FOLDER = "node"
 STATE_FILE = "node.json"
 LOG_FILE = "node.log"
 ERROR_FILE = "node.error.json"
-"""The node's folder under RIG_HOME, and what in it a client reads. The last one is the `ErrorBody` of a node that could
+"""What a client reads in the node's folder under RIG_HOME. The last one is the `ErrorBody` of a node that could
 not start."""
 
 DOMAIN_LIMIT = 125

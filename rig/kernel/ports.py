@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Reply)
 
-NO_STREAM = 0
-"""Expected version of a stream that must not exist yet."""
-
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """What the bus knows of one dispatch before anything happens; every event of it carries these."""

@@ -21,7 +21,7 @@ def pyenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for version in ("3.97.1", "3.97.10", "3.98.0", "3.99.0"):
         program = root / "versions" / version / "bin" / "python3"
         program.parent.mkdir(parents=True)
-        said = {"version": version, "prefix": str(program.parent.parent), "pip": "99.1", "implementation": "cpython"}
+        said = {"version": version, "prefix": str(program.parent.parent), "pip": "99.1"}
         program.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'" if version != "3.99.0" else "#!/bin/sh\nexit 1")
         program.chmod(0o755)
     monkeypatch.setenv("PYENV_ROOT", str(root))

@@ -10,7 +10,7 @@ import pytest
 
 from events import codec
 from events.base import Fact
-from events.codec import MODULES, UnknownFact, class_of, decode
+from events.codec import MODULES, UnknownFact, decode, facts_of
 from events.command import CommandReceived
 from events.upcast import UPCASTERS, Body
 from storage import canonical, record
@@ -21,7 +21,7 @@ from tests.storage import golden
 def test_every_fact_can_be_found_and_has_a_golden_record_of_every_version(fact: type[Fact]) -> None:
     prefix = fact.type.partition(".")[0]
     assert MODULES.get(prefix) == fact.__module__, f"give `{prefix}` a line in events/codec.py"
-    assert class_of(fact.type) is fact
+    assert facts_of(fact.__module__)[fact.type] is fact
     for sv in range(1, fact.sv + 1):
         assert golden.path_of(fact.type, sv).exists(), "run `python -m tests.storage.golden`"
     for sv in range(1, fact.sv):

@@ -128,7 +128,7 @@ def test_a_node() -> None:
 
 def test_a_witness_holds_a_journal_to_its_newest_key() -> None:
     registered = JournalRegistered(origin="rig/client/1", key="rig/client/1+00+A")
-    assert witness.evolve(WitnessState(), registered, ANA) == WitnessState("rig/client/1+00+A", "user:ana")
+    assert witness.evolve(WitnessState(), registered, ANA) == WitnessState("rig/client/1+00+A")
 
 
 def test_a_stream_passes_over_facts_of_others() -> None:

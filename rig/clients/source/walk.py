@@ -51,7 +51,7 @@ class Walk:
         # Paths are matched as they stand in the repository, of which the source may be a part.
         self._prefix = _below(root, repository)
         rules = _rules_above(repository, self._prefix) if repository else Rules()
-        self.top = self._walk(b"", b"", rules, Repository(repository, 0) if repository else None, False, 0)
+        self._walk(b"", b"", rules, Repository(repository, 0) if repository else None, False, 0)
 
     def full(self, path: bytes) -> bytes:
         return self._base + path if path else self.root

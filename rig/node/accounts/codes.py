@@ -9,10 +9,7 @@ import secrets
 ACCESS = "rig_at."
 REFRESH = "rig_rt."
 DEVICE = "rig_dc."
-SERVICE = "rig_st."
-
-TOKEN_PATTERN = re.compile(r"rig_(at|rt|dc|st)\.[A-Za-z0-9_-]{43}")
-"""A recognisable prefix lets scanners find a leaked token; 43 characters of base64url carry 256 bits."""
+"""Prefixes of tokens, by which scanners recognise a leaked one. 43 characters of base64url follow: 256 bits."""
 
 CODE_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")
 """The code of an invitation link."""

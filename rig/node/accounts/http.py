@@ -21,7 +21,7 @@ from rig.node.accounts.principal import Principal
 
 MAX_FORM = 16 * 1024
 _CSRF = "rig_csrf"
-_BEARER = re.compile(r"Bearer +(rig_(?:at|st)\.[A-Za-z0-9_-]{43})", re.IGNORECASE)
+_BEARER = re.compile(r"Bearer +(rig_at\.[A-Za-z0-9_-]{43})", re.IGNORECASE)
 
 _JSON_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 """RFC 6749, section 5.1."""
@@ -77,7 +77,8 @@ class _Routes:
             # What the client used may be a forwarded port, which its browser needs too; behind TLS we cannot see it.
             public = self._accounts.url()
             base = public if public.startswith("https://") else f"{request.scheme}://{request.host}"
-            asked = oauth.device_authorization(form, self._accounts, self._source(request), base)
+            source = self._source(request)
+            asked = await asyncio.to_thread(oauth.device_authorization, form, self._accounts, source, base)
             return msgspec.json.encode(asked)
 
         return await _oauth(answer)

@@ -25,8 +25,7 @@ if importlib.util.find_spec("pip"):
     import importlib.metadata
     try: pip = importlib.metadata.version("pip")
     except importlib.metadata.PackageNotFoundError: pass
-print(json.dumps({"version": platform.python_version(), "prefix": sys.base_prefix, "pip": pip,
-                  "implementation": sys.implementation.name}))
+print(json.dumps({"version": platform.python_version(), "prefix": sys.base_prefix, "pip": pip}))
 """
 
 
@@ -38,7 +37,6 @@ class Python(msgspec.Struct, frozen=True, kw_only=True):
     prefix: Path
     pip: str = ""
     """Version of the pip that it has, empty for none."""
-    implementation: str = "cpython"
 
     @property
     def number(self) -> Version:
@@ -150,7 +148,6 @@ async def _probe(program: Path) -> Python | None:
                 version=said["version"],
                 prefix=Path(said["prefix"]),
                 pip=said["pip"],
-                implementation=said["implementation"],
             )
         except (msgspec.MsgspecError, KeyError):
             _probed[key] = None

@@ -72,8 +72,6 @@ class Edge:
         self.options = options or EdgeOptions()
         self.port = 0
         """The port that apps are served on, known after :meth:`start`."""
-        self.restarts = 0
-        """How often Caddy was started again after it had ended by itself."""
         self._record = EdgeRecord()
         self._filled: dict[str, int] = {}
         self._loaded = b""
@@ -281,8 +279,6 @@ class Edge:
                     await self._launch()
                 except (RigError, OSError) as error:
                     log.error("Caddy could not be started: %s", error)
-                else:
-                    self.restarts += 1
 
     async def _load(self, config: bytes) -> None:
         try:

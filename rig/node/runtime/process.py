@@ -63,10 +63,6 @@ class ProcessDriver:
     def place(self, host: Path, inside: str) -> str:
         return inside if self._host else str(host)
 
-    def memory_problem(self) -> str:
-        """Why memory cannot be limited here; empty where it can."""
-        return self._limiter.problem()
-
     async def start(self, spec: ProcessSpec) -> Handle:
         starting = asyncio.ensure_future(asyncio.to_thread(self._spawn, spec))
         try:
