@@ -152,7 +152,7 @@ class Deploying:
         self.writer = Writer()
         self.recorder = Recorder(self.journal, self.writer, SystemClock())
         self.record = Record(self.recorder)
-        self.node = Node(self.journal, self.world, self.writer, self.recorder, cast(Any, None))
+        self.node = Node(self.journal, self.world, self.writer, self.recorder, cast(Any, None), SystemClock(), "none")
         policy = Policy(first_delay=0.01, longest_delay=0.01, crashes=2)
         self.supervisor = Supervisor(runs, self.paths, on_change=self.node.on_instance_change, policy=policy)
         self.stores = Stores(self.paths)

@@ -34,10 +34,12 @@ from rig.contract.apps import Instance as InstanceReply
 from rig.contract.names import split_app
 from rig.contract.releases import Phase
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
 from rig.node.builder.launch import process_commands
 from rig.node.builder.model import Build, load_build
 from rig.node.bundles.store import Store
+from rig.node.deploy.check import check
 from rig.node.deploy.routing import Routing
 from rig.node.deploy.steps import (
     Job,
@@ -47,8 +49,6 @@ from rig.node.deploy.steps import (
     provide_build,
     run_release_command,
 )
-from rig.node.health import wait_alive, wait_ready
-from rig.node.logs.reader import LogReader
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver
 from rig.node.runtime.removal import remove_tree
@@ -60,10 +60,6 @@ from rig.node.world import World
 
 log = logging.getLogger("rig.node.deploy")
 
-STEADY_SECONDS = 2.0
-"""How long a process that serves nothing has to run to count as healthy."""
-OUTPUT_LINES = 20
-"""How many of the last lines of a process explain why it failed."""
 RECORD_PAUSE = 2.0
 """Seconds between two tries to put the end of a release on the record."""
 
@@ -140,9 +136,12 @@ class Deployer:
             except RigError as error:
                 log.error("%s cannot be started: %s", app, error.message)
         unwanted = await self._supervisor.adopt(wanted)
+        failpoint("node.adopted")
         # Before they end: the edge may still send requests to what a switch that was cut off had started.
         await self._routing.apply(self._supervisor)
+        failpoint("node.routed")
         await self._end(unwanted)
+        failpoint("node.ended")
         await asyncio.to_thread(self._remove_leftovers)
         for app in self._world.existing_apps():
             pending = self._world.app(app).pending
@@ -202,18 +201,22 @@ class Deployer:
         async with self._lock(app):
             launched: list[Instance] = []
             old = self._supervisor.committed(app)
+            failpoint("release.heard")
             try:
                 job = job_of(self._paths, app, version, self._world.app(app).releases[version], self._driver)
                 if resumed:
                     await end_leftovers(job, self._paths, self._driver)
                 build = await self._build(job, cause)
+                failpoint("release.built")
                 self._enter(app, "releasing")
                 await run_release_command(job, build, self._paths, self._driver)
+                failpoint("release.commanded")
                 self._enter(app, "starting")
                 for spec in instance_specs(job, build, self._driver, counts_of(self._world.app(app), version)):
                     launched.append(await self._supervisor.launch(spec))
                 self._enter(app, "checking")
-                await self._check(job, launched)
+                await check(launched, job.config.health, self._routing.hostname(app))
+                failpoint("release.healthy")
                 self._enter(app, "switching")
                 await self._switch(job, launched, old, cause)
             except Exception as raised:
@@ -234,34 +237,6 @@ class Deployer:
             await self._record(job.app, [fact], outcome="success", cause=cause)
         return build
 
-    async def _check(self, job: Job, launched: list[Instance]) -> None:
-        """Wait until every new instance is ready. Raises `RigError` with its last output for the first that is not."""
-        waiting = {asyncio.create_task(self._check_one(job, instance)) for instance in launched}
-        try:
-            for done in asyncio.as_completed(waiting):
-                await done
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-
-    async def _check_one(self, job: Job, instance: Instance) -> None:
-        try:
-            if instance.port:
-                await wait_ready(
-                    instance.port,
-                    job.config.health,
-                    pids=instance.pids,
-                    exited=instance.exited,
-                    hostname=self._routing.hostname(job.app),
-                )
-            else:
-                await wait_alive(instance.exited, STEADY_SECONDS)
-        except RigError as error:
-            error.details.setdefault("output", await asyncio.to_thread(last_lines, instance))
-            error.details.setdefault("instance", instance.name)
-            raise
-
     async def _switch(self, job: Job, launched: list[Instance], old: list[Instance], cause: Recorded) -> None:
         """Send the app's requests to the new instances and put it on the record; all of it, or none."""
         started = job.release.started
@@ -271,10 +246,13 @@ class Deployer:
         if started.rollback_of:
             facts.append(DeployRolledBack(app=job.app, version=job.version, restored=started.rollback_of))
         await self._routing.switch(job.app, ports_of(launched))
+        failpoint("release.switched")
         try:
             for instance in launched:
                 self._supervisor.commit(instance)
+            failpoint("release.committed")
             await self._record(job.app, facts, outcome="success", cause=cause)
+            failpoint("release.succeeded")
         except Exception:
             await self._routing.switch(job.app, ports_of(old))
             raise
@@ -293,6 +271,7 @@ class Deployer:
                 await self._routing.drained(ports, seconds)
         except Exception:
             log.exception("requests in flight cannot be counted; %s ends at once", instances[0].app)
+        failpoint("release.drained")
         await self._end(instances)
 
     async def _end(self, instances: Sequence[Instance]) -> None:
@@ -316,9 +295,12 @@ class Deployer:
             hint=error.hint,
             output=[str(line) for line in error.details.get("output", [])],
         )
+        failpoint("release.failing")
         while True:
             try:
-                return await self._record(app, [fact], outcome="failure", cause=cause)
+                await self._record(app, [fact], outcome="failure", cause=cause)
+                failpoint("release.failed")
+                return
             except RigError as refused:
                 # Until it is there nobody can deploy to the app, so this is not given up.
                 log.error("the end of v%d of %s cannot be recorded: %s", version, app, refused.message)
@@ -391,8 +373,3 @@ async def guarded(work: Coroutine[Any, Any, None]) -> None:
 def ports_of(instances: Sequence[Instance]) -> list[int]:
     """The ports on which the web processes among them listen."""
     return [instance.port for instance in instances if instance.port]
-
-
-def last_lines(instance: Instance) -> list[str]:
-    """The last lines that an instance wrote."""
-    return [line.text for line in LogReader(instance.log_dir).tail(OUTPUT_LINES)]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from events.app import AppState
 from events.base import Fact
-from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
 from rig.node.handlers.rollback import decide as roll_back
 from rig.node.supervisor.model import InstanceInfo
+from rig.node.world import config_of
 
 DEAD = frozenset({"backoff", "crashed"})
 """States of an instance that ended without being asked to."""
@@ -27,12 +25,12 @@ def decide(state: AppState, instance: InstanceInfo, now: int, isolation: str) ->
     started = release.started
     if not started.previous or started.rollback_of:
         return []
-    seconds = msgspec.convert(started.config, AppConfig).deploy.watch
-    if not 0 <= now - release.finished_at < seconds * 1_000_000_000:
-        return []
-    how = f" ({instance.exit})" if instance.exit else ""
-    message = f"v{state.current} died within its first {seconds} seconds: {instance.name} ended by itself{how}"
     try:
+        seconds = config_of(started).deploy.watch
+        if not 0 <= now - release.finished_at < seconds * 1_000_000_000:
+            return []
+        how = f" ({instance.exit})" if instance.exit else ""
+        message = f"v{state.current} died within its first {seconds} seconds: {instance.name} ended by itself{how}"
         return roll_back(state, started.previous, message, isolation)
     except RigError:
         return []  # what served before cannot be gone back to
