@@ -145,14 +145,18 @@ class Output:
         if not self._streaming:
             self._streaming = True
             self.event("version", schema=SCHEMA)
-        self.stdout.write(msgspec.json.encode({"type": event, **members}).decode() + "\n")
+        self.stdout.write(_tame(msgspec.json.encode({"type": event, **members}).decode()) + "\n")
         self.stdout.flush()
 
     def _document(self, envelope: Envelope) -> None:
         if self.format == "yaml":
             import yaml
 
-            self.stdout.write(yaml.safe_dump(msgspec.to_builtins(envelope), sort_keys=False, allow_unicode=True))
+            plain = msgspec.to_builtins(envelope)
+            text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+            if not text.replace("\n", "").isprintable():
+                text = yaml.safe_dump(plain, sort_keys=False)  # which writes them as escapes
+            self.stdout.write(text)
             return
         self.stdout.write(_pretty(envelope) + "\n")
 
@@ -162,11 +166,23 @@ class Output:
         names = list(dict.fromkeys(name for row in dicts for name in row))
         if names:
             lines = [names, *([_cell(row.get(name)) for name in names] for row in dicts)]
-            self.stdout.writelines(",".join(map(_quoted, line)) + "\n" for line in lines)
+            text = "".join(",".join(map(_quoted, line)) + "\n" for line in lines)
+            # CSV has no escapes: a program gets the text as it is, a terminal what is safe to show.
+            self.stdout.write(printable(text) if self.stdout.isatty() else text)
 
 
 def _pretty(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return _tame(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def _tame(document: str) -> str:
+    """A JSON document that means the same, and in which no character stands that a terminal would obey: those that
+    JSON lets through, such as the C1 controls and what turns the direction of writing, are written as escapes."""
+    if document.replace("\n", "").isprintable():
+        return document
+    import json
+
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in document)
 
 
 def _cell(value: Any) -> str:
