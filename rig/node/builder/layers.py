@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import os
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +20,7 @@ from rig.kernel.ids import rfc3339
 from rig.node.builder.model import BUILDER_VERSION, BuildMount, relative_mount, write_atomic
 from rig.node.builder.workbench import Workbench
 from rig.node.runtime.driver import Mount
+from rig.node.runtime.removal import remove_tree
 
 LAYERS = "/layers"
 
@@ -70,8 +70,7 @@ async def provide(bench: Workbench, kind: str, parts: Mapping[str, bytes], fill:
     if stamp.exists():
         bench.log.heading("Dependencies are unchanged: nothing to install")
         return Layer(key=key, inside=inside, mount=mount, installed=False)
-    if host.exists():
-        await asyncio.to_thread(shutil.rmtree, host)
+    await asyncio.to_thread(remove_tree, host)
     await fill(inside, bench.writable(host, inside))
     # A stamp that reaches the disk before the files do would vouch for empty ones after a power cut.
     await asyncio.to_thread(os.sync)

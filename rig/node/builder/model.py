@@ -65,7 +65,14 @@ class BuildPaths(msgspec.Struct, frozen=True):
         return self.root / "tmp"
 
     @property
+    def build_home(self) -> Path:
+        """HOME of the build's commands, gone with the build: what an app writes into its own home must not decide what
+        the next release is made of, as a ``.npmrc`` or ``.config/pip/pip.conf`` would."""
+        return self.root / "home"
+
+    @property
     def home(self) -> Path:
+        """HOME of what runs, kept between releases."""
         return self.app_dir / "home"
 
     @property

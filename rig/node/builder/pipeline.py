@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import shutil
 import time
 from collections.abc import Callable
 
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.node.builder.detect import Plan, detect
 from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build, save_build
 from rig.node.builder.nodejs import build_node
@@ -18,6 +18,7 @@ from rig.node.builder.static import build_static
 from rig.node.builder.tree import FolderTree, Tree
 from rig.node.builder.workbench import Product, Workbench
 from rig.node.runtime.driver import Driver
+from rig.node.runtime.removal import remove_tree
 
 
 async def build(request: BuildRequest, driver: Driver, on_line: Callable[[str], None] | None = None) -> Build:
@@ -73,7 +74,9 @@ async def _build(request: BuildRequest, driver: Driver, on_line: Callable[[str],
                 built_at=time.time_ns(),
                 milliseconds=round((time.monotonic() - started) * 1000),
             )
+            failpoint("build.made")
             await asyncio.to_thread(save_build, result, paths)
+            failpoint("build.saved")
             log.heading(f"Built in {result.milliseconds / 1000:.1f} s")
             return result
         except RigError as error:
@@ -111,11 +114,11 @@ _BUILDERS = {"python": build_python, "node": build_node, "static": build_static,
 def _clear(paths: BuildPaths) -> None:
     """Remove what an earlier attempt left, and make the folders of this one."""
     _clear_work(paths)
-    shutil.rmtree(paths.site, ignore_errors=True)
+    remove_tree(paths.site)
     paths.tmp.mkdir(parents=True, mode=0o700)
     paths.layers.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _clear_work(paths: BuildPaths) -> None:
-    for folder in (paths.steps, paths.tmp):
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (paths.steps, paths.tmp, paths.build_home):
+        remove_tree(folder)

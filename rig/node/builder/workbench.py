@@ -143,7 +143,7 @@ class Workbench:
     def _mounts(self) -> tuple[Mount, ...]:
         return (
             self.writable(self.paths.source, APP),
-            self.writable(self.paths.home, HOME),
+            self.writable(self.paths.build_home, HOME),
             self.writable(self.paths.tmp, "/build-tmp"),
         )
 
@@ -155,6 +155,6 @@ class Workbench:
             **own,
             **env,
             "PATH": ":".join((*path, own.get("PATH") or ":".join(SYSTEM_PATH))),
-            "HOME": self.driver.place(self.paths.home, HOME),
+            "HOME": self.driver.place(self.paths.build_home, HOME),
             "TMPDIR": self.driver.place(self.paths.tmp, "/build-tmp"),
         }

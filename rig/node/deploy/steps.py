@@ -12,6 +12,7 @@ from events.app import ReleaseState
 from rig.contract.names import split_app
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.node.builder.launch import launch, process_commands, release_command
 from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build
 from rig.node.builder.output import BuildLog
@@ -67,6 +68,7 @@ async def provide_build(job: Job, store: Store, nodepaths: NodePaths, driver: Dr
             "Deploy that commit again; it is built anew then.",
         )
     await asyncio.to_thread(_fresh_source, store, job.release.started.bundle, job.paths)
+    failpoint("source.laid")
     request = BuildRequest(owner=job.app, paths=job.paths, config=job.config, env=job.env, settings=build_settings())
     log = kept_log(nodepaths, job.app, job.version, "build")
     try:
