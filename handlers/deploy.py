@@ -17,6 +17,7 @@ from rig.contract.node import StartNode
 from rig.contract.releases import Release, StartRelease
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
     key = ctx.stamp.id
     if command.resume:
         earlier, release = find_begun(command.app, ctx)
+        failpoint("resume.found")
         if release is not None:
             return watch(resumed_report(release), release, command, ctx)
         if earlier is not None:
@@ -41,6 +43,7 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
         "listing",
         lambda: sources.survey(command.path, allow=command.allow_secret, progress=ctx.progress, files=with_files),
     )
+    failpoint("deploy.listed")
     for warning in source.warnings:
         ctx.warn(warning)
     report = Deployment(
@@ -70,9 +73,11 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
         force=command.force,
     )
     release = start_release(start, key, command.lock_wait, ctx)
+    failpoint("deploy.accepted")
     for fact in begun(release):
         ctx.emit(f"app:{release.app}", fact, target=release.app)
     ctx.record()
+    failpoint("deploy.begun")
     return watch(report, release, command, ctx)
 
 
@@ -80,6 +85,7 @@ def watch(report: Deployment, release: Release, command: Deploy, ctx: ClientCont
     """Watch a release to its end, unless the user wants to be off; gives the report with what came of it."""
     if not command.detach:
         release = timed(report.timings, "release", lambda: follow(release, ctx))
+        failpoint("deploy.over")
         conclude(release, ended(release), ctx)
     opened = command.open and not command.detach and ctx.ports.open_browser(release.url)
     return msgspec.structs.replace(

@@ -9,6 +9,7 @@ from events.base import Fact
 from rig.contract.releases import BuildLog, Release, ShowBuildLog, ShowRelease
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 
 WAIT = 20
 """Seconds that the platform holds an answer back while nothing changes."""
@@ -81,6 +82,7 @@ def follow(release: Release, ctx: ClientContext) -> Release:
                 seen=release.phase,
             )
             release = ctx.ports.platform.call(ask, Release, corr=ctx.stamp.corr)
+            failpoint("follow.looked")
             if noisy or (release.rebuilt and not shown):
                 # A build may be over before anybody saw its phase; its output is shown all the same.
                 shown = _show_output(release, shown, ctx)

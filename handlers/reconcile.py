@@ -15,6 +15,7 @@ from handlers.follow import begun, ended
 from rig.contract.intents import Intent, ShowIntent
 from rig.contract.releases import Release, ShowRelease
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Draft, Journal, Platform, Recorded, Settled, Stamp
 from rig.kernel.processes import alive
 
@@ -98,6 +99,7 @@ def settle(change: Unsettled, journal: Journal, platform: Platform, stamp: Stamp
     drafts = decide(change, intent, missing_facts(release, journal))
     if not drafts:
         return ""
+    failpoint("reconcile.told")
     state = "refused" if intent.state == "none" else "delivered"
     told, settled = msgspec.structs.replace(stamp, corr=change.received.corr), Settled(idem=change.key, state=state)
     try:

@@ -13,6 +13,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import SystemClock
 from rig.kernel.ports import Clock, Draft, OutboxRow, Recorded, Settled, Stamp
 from storage import files, keys, record
@@ -103,11 +104,14 @@ class Journal:
                         _enqueue(connection, outbox)
                     if settle is not None:
                         connection.execute("UPDATE outbox SET state = ? WHERE idem = ?", (settle.state, settle.idem))
+                    failpoint("journal.inserted")
+                failpoint("journal.committed")
             except (OSError, sqlite3.Error) as error:
                 raise unavailable(self.path, error) from error
             recorded, checkpoint = appended
             if checkpoint is not None:
                 self._advance_pin(checkpoint)
+            failpoint("journal.pinned")
             return recorded
 
     def stream(self, name: str, after: int = 0) -> list[Recorded]:

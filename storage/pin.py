@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from rig.kernel.failpoints import failpoint
 from storage.checkpoint import MAX_NOTE, Checkpoint, parse
 from storage.files import lock, private_folder, write_private
 
@@ -41,4 +42,5 @@ class Pin:
             if os.path.lexists(temporary):  # left by a process that was killed: the lock says that nobody else is here
                 os.unlink(temporary)
             write_private(temporary, checkpoint.note.encode())
+            failpoint("pin.written")
             os.replace(temporary, self.path)

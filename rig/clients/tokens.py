@@ -14,6 +14,7 @@ from rig.clients.locks import locked
 from rig.clients.oauth import OAuth
 from rig.contract.accounts import Context, TokenPair
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Clock
 
 SECOND = 1_000_000_000
@@ -106,8 +107,10 @@ class Tokens:
                 if error.code == "login_expired":
                     raise _log_in(context, error.code, f"The login for {context.url} has ended.") from error
                 raise
+            failpoint("tokens.renewed")
             kept = self._record(context, pair)
             self._save(context, kept)
+            failpoint("tokens.kept")
             return kept
 
     def _record(self, context: Context, pair: TokenPair) -> Kept:

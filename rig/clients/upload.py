@@ -35,6 +35,7 @@ from rig.contract.bundles import (
     decode_directory,
 )
 from rig.kernel.errors import UNREADABLE, RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Progress, Transport
 from rig.wire import pack
 
@@ -116,6 +117,7 @@ class _Upload:
             bundle = self._commit()
         if bundle is None:
             raise RigError("failed", "The platform does not keep what was sent to it.", "Look at the node's log.")
+        failpoint("upload.complete")
         return UploadResult(bundle.bundle, bundle.files, bundle.bytes, self._sent)
 
     # What is missing
@@ -198,6 +200,7 @@ class _Upload:
 
     def _ask(self, ask: Ask) -> Lacks:
         answer = self._post("/negotiate", msgspec.msgpack.encode(ask), MSGPACK)
+        failpoint("upload.asked")
         try:
             lacks = msgspec.msgpack.decode(answer, type=Lacks)
         except UNREADABLE as error:
@@ -253,6 +256,7 @@ class _Upload:
                 raise
             changed = next((p.path for p in pieces if p.path and not self._as_listed(p)), pieces[-1].path)
             raise self._changed(changed) from error
+        failpoint("upload.packed")
         with self._lock:
             self._done += sum(piece.length for piece in pieces)
             if self._progress:
@@ -276,6 +280,7 @@ class _Upload:
             with self._lock:
                 self._sent += len(chunk)
             yield chunk
+            failpoint("upload.sending")
             before = time.monotonic()
             sending += before - made
         if sending > compressing:

@@ -24,6 +24,7 @@ from rig.contract.base import Command, Reply, option_of, tag_of
 from rig.contract.errors import ERRORS
 from rig.kernel.context import Context, P
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Draft, Journal, OutboxRow, Progress, Settled, Stamp
 from rig.kernel.processes import start_time
 
@@ -151,6 +152,7 @@ def intend(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
             idem="" if dispatch.again else stamp.key,
             outbox=outbox,
         )
+        failpoint("bus.intended")
     return proceed(dispatch)
 
 
@@ -160,7 +162,9 @@ def conclude(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
     try:
         reply = proceed(dispatch)
         if not silent:
+            failpoint("bus.handled")
             _record_outcome(bus, dispatch, None, reply)
+            failpoint("bus.concluded")
         return reply
     except BaseException as raised:
         error = as_rig_error(raised)

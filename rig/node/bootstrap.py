@@ -16,6 +16,7 @@ from events.base import Fact
 from events.node import NodeStarted, NodeStopped
 from rig import __version__
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import SystemClock
 from rig.node.accounts import http as accounts_http
 from rig.node.accounts.accounts import Accounts
@@ -115,6 +116,7 @@ async def serve(options: NodeOptions) -> None:
             fact = NodeStarted(version=__version__, isolation=isolation, domain=domain)
             await parts.record(fact)
             edge_url = edge.url(domain)
+            failpoint("node.ready")
             life.ready(
                 api=api_url,
                 edge=edge_url,

@@ -11,6 +11,7 @@ from aiohttp import web
 from rig.contract.bundles import ASK_MAX, MSGPACK, PACK_MAX, Ask, Commit, bundle_path
 from rig.contract.names import label_problem
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.node.bundles.store import Store
 
 _CHUNK = 256 << 10
@@ -55,6 +56,7 @@ def add_routes(
                     raise _too_large(PACK_MAX)
                 spool.write(chunk)
             spool.seek(0)
+            failpoint("bundle.spooled")
             received = await asyncio.to_thread(store.receive, spool)
         return web.Response(body=msgspec.json.encode(received), content_type="application/json")
 

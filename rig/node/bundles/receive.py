@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rig.contract.bundles import PART_SIZE, BundleError, LargeContent, Received, decode_directory
+from rig.kernel.failpoints import failpoint
 from rig.node.bundles.index import LOOSE
 from rig.wire.pack import DIRECTORY, PackObject, Readable, decode_pack
 
@@ -83,6 +84,7 @@ class _Arrival:
             os.fsync(self._file.fileno())
         for fd in self._partial.values():
             os.fsync(fd)
+        failpoint("bundle.flushed")
         index = self._store.index
         with index.change():
             if self._contents:
@@ -90,10 +92,12 @@ class _Arrival:
                 if index.add_contents(segment, self._contents):
                     self._temporary.rename(self._store.segment(segment))
                     _sync_folder(self._store.segments)
+                    failpoint("bundle.placed")
                 else:  # all of it was there: this is a pack that was sent again
                     index.drop_segment(segment)
             index.add_directories(self._directories)
             index.add_parts(self._parts)
+        failpoint("bundle.indexed")
         for content, fd in self._partial.items():
             with _assembling:
                 _assemble(self._store, content, fd)
@@ -129,6 +133,7 @@ def _assemble(store: Store, content: LargeContent, fd: int) -> None:
     _partial_file(store, content).rename(final)
     _sync_folder(final.parent)
     _sync_folder(store.contents)
+    failpoint("bundle.assembled")
     with index.change():
         index.add_contents(LOOSE, [(content.digest, 0, content.size)])
         index.drop_parts(content.digest, content.size)

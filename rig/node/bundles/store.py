@@ -27,6 +27,7 @@ from rig.contract.bundles import (
     decode_directory,
 )
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.node.bundles.index import LOOSE, Index, Place
 from rig.node.bundles.receive import receive
 from rig.node.bundles.verify import Verification
@@ -110,6 +111,8 @@ class Store:
         try:
             with self.index.change():
                 totals = Verification(self).run(bytes.fromhex(bundle))
+                failpoint("bundle.verified")
+            failpoint("bundle.committed")
         except BundleError as error:
             raise RigError(error.code, f"The bundle {bundle[:12]} is refused: {error}.") from error
         return Bundle(bundle=bundle, files=totals.files, bytes=totals.bytes)

@@ -11,6 +11,7 @@ import msgspec
 
 from rig.contract.node import DEFAULT_EDGE_PORT
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.files import write_atomic
 from rig.node.edge.admin import Admin, AdminRefused, bind_socket, remove_socket, socket_path, wait_until_answers
 from rig.node.edge.binary import find_caddy
@@ -130,12 +131,14 @@ class Edge:
             before = self.routes
             config = self._config(wanted)
             self._fill(wanted)
+            failpoint("edge.filled")
             if config != self._loaded:
                 try:
                     await self._load(config)
                 except RigError:
                     self._fill(before)
                     raise
+                failpoint("edge.loaded")
             self._keep(msgspec.structs.replace(self._record, routes=wanted))
             self._forget(before)
 
@@ -244,6 +247,7 @@ class Edge:
                 env,
                 [admin_socket.fileno(), *numbers],
             )
+        failpoint("edge.spawned")
         # On the record before it is known to work, so that a node that ends here leaves no Caddy that nobody knows.
         self._keep(msgspec.structs.replace(record, pid=process.pid, started=process.started))
         self._process, self._admin = process, Admin(path)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.node.logs.reader import META, LogReader, StreamInfo
 from rig.node.runtime import identity, keeper, sandbox, shim
 from rig.node.runtime.cgroups import MemoryLimiter
@@ -77,6 +78,7 @@ class ProcessDriver:
         last = reader.bounds()[1]
         handle = await self.start(spec)
         try:
+            failpoint("run.going")
             async with asyncio.timeout(timeout):
                 ended = asyncio.ensure_future(self.wait(handle))
                 try:
@@ -144,6 +146,7 @@ class ProcessDriver:
             id=spec.id, log_dir=str(spec.log_dir), stop_timeout=spec.stop_timeout, sandboxed=self._host is not None
         )
         _write(spec.state_dir / _SPEC, msgspec.json.encode(short))
+        failpoint("run.described")
         with (spec.state_dir / "shim.err").open("wb") as errors:
             starter = subprocess.Popen(
                 [sandbox.base_python(), "-I", "-S", "-X", "utf8", shim.__file__, spec.id],
@@ -158,6 +161,7 @@ class ProcessDriver:
             self._limiter.remove(spec.id)
             why = answer or (spec.state_dir / "shim.err").read_bytes().strip()[-500:] or b"its shim ended at once"
             raise RigError("failed", f"`{spec.argv[0]}` was not started: {why.decode(errors='replace')}.")
+        failpoint("run.ready")
         handle = self.adopt(spec.state_dir)
         assert handle is not None
         return handle

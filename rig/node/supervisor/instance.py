@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import uuid7
 from rig.node.runtime.driver import Driver, ExitStatus, Handle, ProcessSpec
 from rig.node.supervisor.model import InstanceInfo, InstanceRecord, InstanceSpec, save, time_of
@@ -143,6 +144,7 @@ class Instance:
 
     def commit(self) -> None:
         self._save(msgspec.structs.replace(self.record, committed=True))
+        failpoint("instance.committed")
         if self._state == "starting":
             self._become("up")
         self._committed.set()
@@ -154,6 +156,7 @@ class Instance:
             await asyncio.wait([self._task])
         if self._handle is not None and self._driver.alive(self._handle):
             await self._driver.stop(self._handle)  # its task was let go, or failed
+        failpoint("instance.ended")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def let_go(self) -> None:
@@ -265,6 +268,7 @@ class Instance:
         assert spec is not None
         before = self.record.run
         self._save(msgspec.structs.replace(self.record, run=uuid7(), restarts=self._restarts.count + bool(before)))
+        failpoint("instance.described")
         if before:
             shutil.rmtree(self.folder / before, ignore_errors=True)
         return ProcessSpec(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import uuid7
 from rig.node.logs.retention import prune
 from rig.node.paths import NodePaths
@@ -88,6 +89,7 @@ class Supervisor:
         except BaseException:
             await asyncio.shield(self.end(instance))
             raise
+        failpoint("instance.launched")
         return instance
 
     def commit(self, instance: Instance) -> None:
