@@ -11,6 +11,7 @@ import pytest
 
 from events.app import AppDeleted, AppScaled, DeployFailed, DeployStarted, DeploySucceeded
 from rig.contract.project import AppConfig, DeployConfig
+from rig.kernel.errors import RigError
 from rig.node.deploy import deployer
 from rig.node.runtime.driver import ExitStatus
 from tests.node.deploying import APP, OTHER, Deploying, deploying, quick
@@ -168,6 +169,22 @@ def test_a_failure_is_recorded_as_soon_as_it_can_be(tmp_path: Path) -> None:
         assert await node.deploy() == version + 1
         assert node.app.current == version + 1
 
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_failure_that_says_too_much_for_the_record_is_recorded_without_its_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def talkative(*_: object) -> None:
+        raise RigError("unhealthy", "It does not answer.", output=["x" * (1 << 20)])
+
+    async def scenario(node: Deploying) -> None:
+        version = await node.deploy()
+        failure = node.app.releases[version].failure
+        assert failure is not None
+        assert (failure.code, failure.output) == ("unhealthy", [])
+
+    monkeypatch.setattr(deployer, "check", talkative)
     on_a_node(tmp_path, scenario)
 
 

@@ -15,6 +15,8 @@ STEADY_SECONDS = 2.0
 """How long a process that serves nothing has to run to count as healthy."""
 OUTPUT_LINES = 20
 """How many of the last lines of a process explain why it failed."""
+OUTPUT_WIDTH = 1000
+"""Characters of such a line that are shown. A line may have 64 KiB, and a record of the journal takes 1 MiB in all."""
 
 
 async def check(instances: Sequence[Instance], config: HealthConfig, hostname: str) -> None:
@@ -42,4 +44,5 @@ async def _check_one(instance: Instance, config: HealthConfig, hostname: str) ->
 
 
 def _last_lines(instance: Instance) -> list[str]:
-    return [line.text for line in LogReader(instance.log_dir).tail(OUTPUT_LINES)]
+    lines = [line.text for line in LogReader(instance.log_dir).tail(OUTPUT_LINES)]
+    return [line if len(line) <= OUTPUT_WIDTH else line[: OUTPUT_WIDTH - 1] + "…" for line in lines]

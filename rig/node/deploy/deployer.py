@@ -17,6 +17,8 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from events.app import (
     AppCrashed,
     AppCreated,
@@ -304,6 +306,8 @@ class Deployer:
             except RigError as refused:
                 # Until it is there nobody can deploy to the app, so this is not given up.
                 log.error("the end of v%d of %s cannot be recorded: %s", version, app, refused.message)
+                if not refused.kind.retryable:
+                    fact = msgspec.structs.replace(fact, output=[])  # all in it that is not of our own making
             await asyncio.sleep(RECORD_PAUSE)
 
     # -- scaling and taking down ------------------------------------------------------------------------------------
