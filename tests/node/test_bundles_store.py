@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 from collections.abc import Iterator
 from hashlib import sha256
@@ -12,62 +11,22 @@ from pathlib import Path
 import pytest
 
 from rig.contract.bundles import (
-    DIRECTORY,
     EXECUTABLE,
     FILE,
     HEADER,
     PART_SIZE,
     SYMLINK,
     Ask,
-    Entry,
     Lacks,
     LargeContent,
     Limits,
-    encode_directory,
 )
 from rig.kernel.errors import RigError
 from rig.node.bundles.materialise import materialise
 from rig.node.bundles.store import Store
 from rig.wire import pack
-from rig.wire.pack import PackObject, encode_pack
-
-
-class Source:
-    """Objects of a tree, made by hand."""
-
-    def __init__(self) -> None:
-        self.objects: list[PackObject] = []
-
-    def content(self, data: bytes) -> bytes:
-        digest = sha256(data).digest()
-        for offset in range(0, len(data) or 1, PART_SIZE):
-            part = data[offset : offset + PART_SIZE]
-            self.objects.append(PackObject(pack.CONTENT, digest, len(data), offset, part))
-        return digest
-
-    def file(self, name: bytes, data: bytes, mode: int = FILE) -> Entry:
-        return Entry(name, mode, len(data), self.content(data))
-
-    def folder(self, name: bytes, *entries: Entry) -> Entry:
-        encoding = encode_directory(entries)
-        digest = sha256(encoding).digest()
-        self.objects.append(PackObject(pack.DIRECTORY, digest, len(encoding), 0, encoding))
-        return Entry(name, DIRECTORY, len(encoding), digest)
-
-    def root(self, *entries: Entry) -> str:
-        return self.folder(b"root", *entries).digest.hex()
-
-
-def send(store: Store, objects: list[PackObject]) -> None:
-    store.receive(io.BytesIO(b"".join(encode_pack(objects))))
-
-
-def files_on_disk(store: Store) -> set[str]:
-    return {
-        str(path.relative_to(store.root))
-        for path in store.root.rglob("*")
-        if path.is_file() and "index" not in path.name
-    }
+from rig.wire.pack import PackObject
+from tests.node.made_bundles import Source, files_on_disk, send
 
 
 @pytest.fixture

@@ -80,9 +80,16 @@ class _Writer:
         else:
             fd = os.open(entry.name, _NEW_FILE, 0o755 if entry.mode == EXECUTABLE else 0o644, dir_fd=folder)
             try:
-                self._content(entry.digest, place or self._store.place(entry.digest), fd)
+                self._content_wherever(entry.digest, place or self._store.place(entry.digest), fd)
             finally:
                 os.close(fd)
+
+    def _content_wherever(self, digest: bytes, place: Place, fd: int) -> None:
+        while True:
+            try:
+                return self._content(digest, place, fd)
+            except FileNotFoundError as error:
+                place = self._store.moved(digest, place, error)
 
     def _content(self, digest: bytes, place: Place, fd: int) -> None:
         if place.segment == LOOSE:

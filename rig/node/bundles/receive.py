@@ -5,21 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-import threading
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rig.contract.bundles import PART_SIZE, BundleError, LargeContent, Received, decode_directory
+from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.node.bundles.index import LOOSE
 from rig.wire.pack import DIRECTORY, PackObject, Readable, decode_pack
 
 if TYPE_CHECKING:
     from rig.node.bundles.store import Store
-
-_assembling = threading.Lock()
-"""Two requests may bring the last parts of one content at the same moment."""
 
 
 def receive(store: Store, source: Readable) -> Received:
@@ -66,11 +63,11 @@ class _Arrival:
         if item.size > self._store.limits.bytes:
             raise BundleError(f"a file of {item.size} bytes is over {self._store.limits.bytes}", "too_large")
         content = LargeContent(item.digest, item.size)
-        if self._store.index.place(item.digest):
+        if self._store.index.claim_contents([item.digest]):
             return
         if content not in self._partial:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._partial[content] = os.open(_partial_file(self._store, content), flags, 0o600)
+            self._partial[content] = os.open(self._store.partial_file(content.digest, content.size), flags, 0o600)
         written = os.pwrite(self._partial[content], item.data, item.offset)
         if written != len(item.data):
             raise OSError(errno.ENOSPC, "short write")
@@ -87,11 +84,14 @@ class _Arrival:
         failpoint("bundle.flushed")
         index = self._store.index
         with index.change():
+            if any(os.fstat(fd).st_nlink == 0 for fd in self._partial.values()):
+                # What had arrived of it was given up, days ago, in the moment in which this pack came.
+                raise RigError("unavailable", "The parts of a large file were collected.", "Send them again.")
             if self._contents:
                 segment = index.add_segment(size)
                 if index.add_contents(segment, self._contents):
                     self._temporary.rename(self._store.segment(segment))
-                    _sync_folder(self._store.segments)
+                    sync_folder(self._store.segments)
                     failpoint("bundle.placed")
                 else:  # all of it was there: this is a pack that was sent again
                     index.drop_segment(segment)
@@ -99,7 +99,8 @@ class _Arrival:
             index.add_parts(self._parts)
         failpoint("bundle.indexed")
         for content, fd in self._partial.items():
-            with _assembling:
+            # Two requests may bring the last parts of one content at the same moment.
+            with self._store.assembling:
                 _assemble(self._store, content, fd)
 
     def clean(self) -> None:
@@ -108,11 +109,7 @@ class _Arrival:
         for content, fd in self._partial.items():
             os.close(fd)
             if not self._store.index.parts(content.digest, content.size):
-                _partial_file(self._store, content).unlink(missing_ok=True)
-
-
-def _partial_file(store: Store, content: LargeContent) -> Path:
-    return store.partial / f"{content.digest.hex()}.{content.size}"
+                self._store.partial_file(content.digest, content.size).unlink(missing_ok=True)
 
 
 def _assemble(store: Store, content: LargeContent, fd: int) -> None:
@@ -130,16 +127,17 @@ def _assemble(store: Store, content: LargeContent, fd: int) -> None:
         raise BundleError(f"the content {content.digest.hex()} is not what its SHA-256 says", "content_mismatch")
     final = store.loose(content.digest)
     final.parent.mkdir(mode=0o700, exist_ok=True)
-    _partial_file(store, content).rename(final)
-    _sync_folder(final.parent)
-    _sync_folder(store.contents)
+    store.partial_file(content.digest, content.size).rename(final)
+    sync_folder(final.parent)
+    sync_folder(store.contents)
     failpoint("bundle.assembled")
     with index.change():
         index.add_contents(LOOSE, [(content.digest, 0, content.size)])
         index.drop_parts(content.digest, content.size)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed into ``folder`` durable."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)

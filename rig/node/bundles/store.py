@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -40,15 +42,19 @@ class Store:
     Its methods block, and are safe to call from several threads. One process at a time may have it open.
     """
 
-    def __init__(self, root: Path, limits: Limits | None = None) -> None:
+    def __init__(self, root: Path, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
         self.root = root
         self.limits = limits or Limits()
+        self.assembling = threading.Lock()
+        """Held while a large content gets its file, or loses it: file and row are not made in one step."""
+        self.collecting = threading.Lock()
+        """Held while garbage is looked for: there is one set of marks."""
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         # What a node that was killed had not finished.
         shutil.rmtree(self.temporary, ignore_errors=True)
         for folder in (self.temporary, self.segments, self.partial, self.contents):
             folder.mkdir(mode=0o700, exist_ok=True)
-        self.index = Index(root / "index.sqlite")
+        self.index = Index(root / "index.sqlite", clock)
 
     @property
     def temporary(self) -> Path:
@@ -76,21 +82,24 @@ class Store:
         return tempfile.TemporaryFile(dir=self.temporary)
 
     def lacks(self, ask: Ask) -> Lacks:
-        """Which of the named things are missing. Raises `RigError` ``invalid_data`` for ids that are cut short."""
+        """Which of the named things are missing; the others are not collected for a day.
+
+        Raises `RigError` ``invalid_data`` for ids that are cut short.
+        """
         directories, contents = _ids(ask.directories), _ids(ask.contents)
-        there = self.index.places(contents)
+        whole, there = self.index.claim_directories(directories), self.index.claim_contents(contents)
         return Lacks(
-            directories=[n for n, digest in enumerate(directories) if self.index.totals(digest) is None],
+            directories=[n for n, digest in enumerate(directories) if digest not in whole],
             contents=[n for n, digest in enumerate(contents) if digest not in there],
             large=[self._missing_parts(content) for content in ask.large],
         )
 
     def _missing_parts(self, content: LargeContent) -> list[int]:
-        if self.index.place(content.digest):
+        if self.index.claim_contents([content.digest]):
             return []
         if content.size > self.limits.bytes:
             raise RigError("too_large", f"A file of {content.size} bytes is over the limit of {self.limits.bytes}.")
-        there = self.index.parts(content.digest, content.size)
+        there = self.index.claim_parts(content.digest, content.size)
         return [number for number in range(content.parts) if number not in there]
 
     def receive(self, source: Readable) -> Received:
@@ -111,6 +120,7 @@ class Store:
         try:
             with self.index.change():
                 totals = Verification(self).run(bytes.fromhex(bundle))
+                self.index.claim_directories([bytes.fromhex(bundle)])
                 failpoint("bundle.verified")
             failpoint("bundle.committed")
         except BundleError as error:
@@ -123,6 +133,11 @@ class Store:
         if totals is None or totals.climb > 0:
             raise RigError("not_found", f"There is no bundle {bundle[:12]}.", "Deploy the source again.")
         return Bundle(bundle=bundle, files=totals.files, bytes=totals.bytes)
+
+    def claim(self, bundle: str) -> Bundle:
+        """A bundle that was committed, and stays for a day at least. Raises `RigError` ``not_found``."""
+        self.index.claim_directories([bytes.fromhex(bundle)])
+        return self.bundle(bundle)
 
     def directory(self, digest: bytes) -> list[Entry]:
         """The entries of a directory. Raises `RigError` ``not_found``."""
@@ -161,12 +176,30 @@ class Store:
         name = digest.hex()
         return self.contents / name[:2] / name
 
+    def partial_file(self, digest: bytes, size: int) -> Path:
+        """The file of a large content of which not every part has arrived."""
+        return self.partial / f"{digest.hex()}.{size}"
+
     def read(self, digest: bytes) -> bytes:
         """A content, whole: for symlinks and other small ones."""
         place = self.place(digest)
-        with self.file_of(digest, place).open("rb") as file:
-            file.seek(place.offset)
-            return file.read(place.size)
+        while True:
+            try:
+                with self.file_of(digest, place).open("rb") as file:
+                    file.seek(place.offset)
+                    return file.read(place.size)
+            except FileNotFoundError as error:
+                place = self.moved(digest, place, error)
+
+    def moved(self, digest: bytes, place: Place, error: FileNotFoundError) -> Place:
+        """Where a content stands now whose file was not found at ``place``: its segment was repacked meanwhile.
+
+        Raises ``error`` where that is not so.
+        """
+        now = self.place(digest)
+        if now == place:
+            raise error
+        return now
 
 
 def _ids(joined: bytes) -> list[bytes]:

@@ -28,9 +28,9 @@ class Stores:
             return self._stores[network]
 
     def complete(self, network: str, bundle: str) -> bool:
-        """Whether a bundle was committed."""
+        """Whether a bundle was committed; if so, it stays for a day at least, until a release needs it."""
         try:
-            self(network).bundle(bundle)
+            self(network).claim(bundle)
         except RigError as error:
             if error.code != "not_found":
                 raise
