@@ -20,6 +20,10 @@ NETWORK_FILE_SYSTEMS = frozenset(
 records. (9p is not among them: sandboxes serve local disks through it.)"""
 
 
+_BINARY = getattr(os, "O_BINARY", 0)
+"""Without it Windows translates line ends, and a signed note would be another one."""
+
+
 def private_folder(path: str) -> None:
     """Make a folder, and the ones above it, that only the user can enter. Raises `OSError`."""
     os.makedirs(path, mode=0o700, exist_ok=True)
@@ -86,7 +90,7 @@ def file_system_type(path: str, mountinfo: str = "/proc/self/mountinfo") -> str:
 
 def write_private(path: str, data: bytes) -> None:
     """Write a new file of mode 0600 and bring it to the disk. Raises `OSError`; an existing file is an error."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         view = memoryview(data)
         while view:
@@ -94,16 +98,6 @@ def write_private(path: str, data: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sync_folder(path: str) -> None:
-    """Bring new names in a folder to the disk; Windows has no such call, and needs none."""
-    if sys.platform != "win32":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rig.kernel.errors import RigError
+from rig.kernel.files import sync_folder
 from storage.checkpoint import base64, key_id, unbase64, verifier_key
-from storage.files import sync_folder, write_private
+from storage.files import write_private
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -17,9 +17,8 @@ from rig.clients.oauth import OAuth
 from rig.clients.platform import HttpPlatform
 from rig.clients.tokens import Tokens
 from rig.contract.accounts import TOKEN_PATTERN, Account, Context, DeviceAuthorization, TokenPair, Whoami
-from rig.contract.node import STATE_FILE, NodeState
 from rig.kernel.errors import RigError
-from rig.kernel.processes import alive
+from rig.kernel.node_state import read_state, runs
 
 MAX_TOKEN = 8192
 SECRET_FILE = "bootstrap.secret"
@@ -55,16 +54,10 @@ class ClientLogins:
 
         Raises `RigError` ``unreachable`` where there is one that does not run, or is not ready yet.
         """
-        try:
-            with open(os.path.join(self._home.node, STATE_FILE), "rb") as file:
-                state = msgspec.json.decode(file.read(1 << 16), type=NodeState)
-        except FileNotFoundError:
+        state = read_state(self._home.node)
+        if state is None:
             return ""
-        except (OSError, msgspec.MsgspecError) as error:
-            raise RigError(
-                "bad_config", f"The node's state cannot be read: {error}.", "See `rig node status`."
-            ) from error
-        if not state.api or not alive(state.pid, state.started):
+        if not state.api or not runs(state):
             raise RigError("unreachable", "The node of this machine does not run.", "Start it: `rig node start`.")
         return self.address(state.api)
 

@@ -21,6 +21,10 @@ def read_state(folder: str | os.PathLike[str]) -> NodeState | None:
             return msgspec.json.decode(file.read(MAX_BYTES), type=NodeState)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise RigError(
+            "bad_config", f"{path} cannot be read: {error.strerror}.", f"Look at its permissions: `ls -l {path}`."
+        ) from error
     except msgspec.DecodeError as error:
         raise RigError(
             "bad_config",

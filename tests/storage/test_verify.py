@@ -186,7 +186,12 @@ def test_another_journal_in_its_place(folder: Path, tmp_path: Path) -> None:
     ("statement", "code"),
     [
         ("UPDATE checkpoint SET note = replace(note, x'0a', '')", "BAD_SIGNATURE"),
-        ("UPDATE checkpoint SET note = substr(note, 1, length(note) - 3) || 'A=' || char(10)", "BAD_SIGNATURE"),
+        # One signature in sixteen ends with this letter already.
+        (
+            "UPDATE checkpoint SET note = substr(note, 1, length(note) - 3)"
+            " || iif(substr(note, -3, 1) = 'A', 'E=', 'A=') || char(10)",
+            "BAD_SIGNATURE",
+        ),
         ("DELETE FROM head", "HEAD_MISMATCH"),
         ("UPDATE head SET size = 7", "HEAD_MISMATCH"),
         ("UPDATE head SET tip = zeroblob(32)", "HEAD_MISMATCH"),

@@ -15,6 +15,8 @@ from hashlib import sha256
 
 import msgspec
 
+from rig.kernel.files import write_atomic
+
 _MAGIC = b"rig stat cache 1\n"
 _FINE_TICK = 100_000_000
 """Nanoseconds; the kernel's clock for files moves at least every 10 ms."""
@@ -80,14 +82,9 @@ class StatCache:
         if not self._file:
             return
         body = msgspec.msgpack.encode(records)
-        temporary = f"{self._file}.{os.getpid()}"
         with contextlib.suppress(OSError):
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(fd, "wb") as file:
-                file.write(_MAGIC + zlib.crc32(body).to_bytes(4, "big"))
-                file.write(body)
-            os.replace(temporary, self._file)
+            write_atomic(self._file, _MAGIC + zlib.crc32(body).to_bytes(4, "big") + body, durable=False)
 
     def forget(self) -> None:
         """Remove the cache, so that everything is read again."""

@@ -16,8 +16,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
+from rig.kernel.files import write_atomic
 from rig.kernel.ids import rfc3339
-from rig.node.builder.model import BUILDER_VERSION, BuildMount, relative_mount, write_atomic
+from rig.node.builder.model import BUILDER_VERSION, BuildMount, relative_mount
 from rig.node.builder.workbench import Workbench
 from rig.node.runtime.driver import Mount
 from rig.node.runtime.removal import remove_tree

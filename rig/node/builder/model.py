@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
+from rig.kernel.files import write_atomic
 from rig.node.runtime.driver import IsolationName, Mount
 
 BUILDER_VERSION = 1
@@ -183,19 +183,3 @@ def prefix_mount(prefix: Path) -> tuple[BuildMount, ...]:
 def read_only(mounts: tuple[BuildMount, ...], paths: BuildPaths) -> tuple[Mount, ...]:
     """The same mounts as the driver wants them."""
     return tuple(Mount(source=host_path(mount, paths), target=mount.inside) for mount in mounts)
-
-
-def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put ``data`` at ``path`` by a rename, synced to disk first."""
-    temp = path.with_name(f".{path.name}.new")
-    with temp.open("wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temp.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from rig.kernel.errors import RigError
+from rig.kernel.files import write_atomic
 from rig.node.builder.detect import STATIC_FOLDERS, Plan, static_root
-from rig.node.builder.model import write_atomic
 from rig.node.builder.nodejs import prepare_node
 from rig.node.builder.tree import Tree
 from rig.node.builder.workbench import Product, Workbench

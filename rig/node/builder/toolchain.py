@@ -173,7 +173,9 @@ async def _run(program: Path, *arguments: str) -> str | None:
     try:
         output, _ = await asyncio.wait_for(process.communicate(), _PROBE_SECONDS)
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return None
+    finally:
+        if process.returncode is None:  # too slow, or nobody waits for it any more
+            process.kill()
+            await process.wait()
     return output.decode("utf-8", "replace") if process.returncode == 0 else None

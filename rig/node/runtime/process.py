@@ -17,6 +17,7 @@ import msgspec
 
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
+from rig.kernel.files import write_atomic
 from rig.node.logs.reader import META, LogReader, StreamInfo
 from rig.node.runtime import identity, keeper, sandbox, shim
 from rig.node.runtime.cgroups import MemoryLimiter
@@ -141,11 +142,11 @@ class ProcessDriver:
         order = self._order(spec)
         info = StreamInfo(epoch=spec.id, owner=spec.owner, labels=spec.labels, created_at=time.time_ns())
         if not (spec.log_dir / META).exists():
-            _write(spec.log_dir / META, msgspec.json.encode(info))
+            write_atomic(spec.log_dir / META, msgspec.json.encode(info), durable=False)
         short = _Spec(
             id=spec.id, log_dir=str(spec.log_dir), stop_timeout=spec.stop_timeout, sandboxed=self._host is not None
         )
-        _write(spec.state_dir / _SPEC, msgspec.json.encode(short))
+        write_atomic(spec.state_dir / _SPEC, msgspec.json.encode(short), durable=False)
         failpoint("run.described")
         with (spec.state_dir / "shim.err").open("wb") as errors:
             starter = subprocess.Popen(
@@ -290,12 +291,6 @@ def _decode(path: Path, kind: type[T]) -> T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_bytes(data)
-    temporary.rename(path)
 
 
 def _tell(reader: LogReader, last: int, on_line: Callable[[str], None] | None) -> int:

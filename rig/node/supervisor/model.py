@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from rig.contract.apps import Instance as InstanceReply
+from rig.kernel.files import write_atomic
 from rig.kernel.ids import rfc3339
 from rig.node.runtime.driver import Mount
 
@@ -109,9 +109,7 @@ class InstanceInfo(msgspec.Struct, frozen=True, kw_only=True):
 def save(folder: Path, record: InstanceRecord) -> None:
     """Write ``instance.json``, whole or not at all."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = folder / f".{RECORD}"
-    temporary.write_bytes(msgspec.json.encode(record))
-    os.replace(temporary, folder / RECORD)
+    write_atomic(folder / RECORD, msgspec.json.encode(record), durable=False)
 
 
 def load(folder: Path) -> InstanceRecord | None:
