@@ -6,6 +6,7 @@ import io
 from hashlib import sha256
 
 from rig.contract.bundles import DIRECTORY, FILE, PART_SIZE, Entry, decode_directory, encode_directory
+from rig.node.bundles.receive import receive
 from rig.node.bundles.store import Store
 from rig.wire import pack
 from rig.wire.pack import PackObject, encode_pack
@@ -38,7 +39,7 @@ class Source:
 
 
 def send(store: Store, objects: list[PackObject]) -> None:
-    store.receive(io.BytesIO(b"".join(encode_pack(objects))))
+    receive(store, io.BytesIO(b"".join(encode_pack(objects))))
 
 
 def files_on_disk(store: Store) -> set[str]:

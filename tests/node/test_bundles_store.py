@@ -24,6 +24,7 @@ from rig.contract.bundles import (
 from rig.kernel.errors import RigError
 from rig.node.bundles.materialise import materialise
 from rig.node.bundles.store import Store
+from rig.node.bundles.verify import commit
 from rig.wire import pack
 from rig.wire.pack import PackObject
 from tests.node.made_bundles import Source, files_on_disk, send
@@ -44,7 +45,7 @@ def source() -> Source:
 def refused(store: Store, source: Source, root: str) -> RigError:
     send(store, source.objects)
     with pytest.raises(RigError) as caught:
-        store.commit(root)
+        commit(store, root)
     with pytest.raises(RigError, match="no bundle"):
         store.bundle(root)
     return caught.value
@@ -60,9 +61,9 @@ def test_a_tree_goes_in_and_comes_out(store: Store, source: Source, tmp_path: Pa
         source.folder(b"sub", source.file(b"copy", b"#!/bin/sh\n"), source.file(b"link", b"../run", SYMLINK)),
     )
     send(store, source.objects)
-    bundle = store.commit(root)
+    bundle = commit(store, root)
     assert (bundle.files, bundle.bytes) == (6, 10 + 0 + len(large) + 5 + 10 + 6)
-    assert store.commit(root) == bundle == store.bundle(root)
+    assert commit(store, root) == bundle == store.bundle(root)
     target = tmp_path / "out"
     materialise(store, root, target)
     assert (target / "run").stat().st_mode & 0o100
@@ -90,9 +91,9 @@ def test_everything_is_there_after_a_restart(store: Store, source: Source, tmp_p
     again = Store(store.root)
     assert list(again.temporary.iterdir()) == []
     with pytest.raises(RigError, match="not whole"):
-        again.commit(root)
+        commit(again, root)
     send(again, [last])
-    again.commit(root)
+    commit(again, root)
     again.close()
     third = Store(store.root)
     materialise(third, root, tmp_path / "out")
@@ -112,15 +113,15 @@ def test_what_is_lacking(store: Store, source: Source) -> None:
     )
     assert store.lacks(ask) == Lacks(directories=[0, 1], contents=[0, 1], large=[[0, 1, 2]])
     with pytest.raises(RigError) as caught:
-        store.commit(outer.digest.hex())
+        commit(store, outer.digest.hex())
     assert caught.value.details == {"lacking": 1, "empty": True}
     send(store, [o for o in source.objects if o.data != b"2" and o.offset != PART_SIZE])
     assert store.lacks(ask) == Lacks(directories=[0, 1], contents=[1], large=[[1]])
     with pytest.raises(RigError) as caught:
-        store.commit(outer.digest.hex())
+        commit(store, outer.digest.hex())
     assert caught.value.details == {"lacking": 1, "empty": False}
     send(store, source.objects)
-    store.commit(outer.digest.hex())
+    commit(store, outer.digest.hex())
     assert store.lacks(ask) == Lacks(directories=[], contents=[], large=[[]])
 
 
@@ -136,7 +137,7 @@ def test_a_pack_that_comes_twice_is_kept_once(store: Store, source: Source) -> N
     before = files_on_disk(store)
     send(store, source.objects)
     assert files_on_disk(store) == before
-    store.commit(root)
+    commit(store, root)
 
 
 def test_a_lying_pack_leaves_nothing(store: Store, source: Source) -> None:
@@ -196,9 +197,9 @@ def test_a_symlink_may_go_up_as_far_as_it_stands_deep(store: Store, source: Sour
     deep = source.folder(b"a", source.folder(b"b", source.file(b"up", b"../../x", SYMLINK)))
     root = source.root(deep)
     send(store, source.objects)
-    store.commit(root)
+    commit(store, root)
     with pytest.raises(RigError, match="leads out"):
-        store.commit(deep.digest.hex())
+        commit(store, deep.digest.hex())
 
 
 @pytest.mark.parametrize("mode", [FILE, SYMLINK])
@@ -234,7 +235,7 @@ def test_networks_do_not_see_each_other(tmp_path: Path, source: Source) -> None:
     one, other = Store(tmp_path / "one"), Store(tmp_path / "other")
     root = source.root(source.file(b"a", b"1"))
     send(one, source.objects)
-    one.commit(root)
+    commit(one, root)
     assert other.lacks(Ask(contents=sha256(b"1").digest())).contents == [0]
     with pytest.raises(RigError):
         other.bundle(root)
@@ -245,7 +246,7 @@ def test_networks_do_not_see_each_other(tmp_path: Path, source: Source) -> None:
 def test_nothing_is_written_through_what_is_there_already(store: Store, source: Source, tmp_path: Path) -> None:
     root = source.root(source.file(b"a", b"1"))
     send(store, source.objects)
-    store.commit(root)
+    commit(store, root)
     (tmp_path / "target").symlink_to(tmp_path)
     with pytest.raises(FileExistsError):
         materialise(store, root, tmp_path / "target")
@@ -257,7 +258,7 @@ def test_a_file_system_that_merges_names_is_reported(
 ) -> None:
     root = source.root(source.folder(b"d", source.file(b"A", b"1"), source.file(b"a", b"2")))
     send(store, source.objects)
-    store.commit(root)
+    commit(store, root)
     real = os.open
     monkeypatch.setattr(
         "rig.node.bundles.materialise.os.open",
@@ -283,7 +284,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert caught.value.code == "unavailable"
     assert files_on_disk(store) == set()
     send(store, source.objects)
-    store.commit(root)
+    commit(store, root)
     monkeypatch.setattr("rig.node.bundles.materialise.os.write", full)
     with pytest.raises(RigError) as caught:
         materialise(store, root, tmp_path / "out")
@@ -297,7 +298,7 @@ def test_a_copy_goes_on_where_the_kernel_cannot(
     data = os.urandom(3 * PART_SIZE)
     root = source.root(source.file(b"large", data))
     send(store, source.objects)
-    store.commit(root)
+    commit(store, root)
 
     def unsupported(*_: object) -> int:
         raise OSError(errno.EXDEV, "Invalid cross-device link")

@@ -22,6 +22,7 @@ from rig.node.bundles.index import Index
 from rig.node.bundles.marks import Marks, Stopped
 from rig.node.bundles.materialise import materialise
 from rig.node.bundles.store import Store
+from rig.node.bundles.verify import commit
 from rig.wire import pack
 from rig.wire.pack import PackObject
 from tests.node.made_bundles import Source, check_whole, files_on_disk, named_files, send
@@ -67,7 +68,7 @@ def deploy(store: Store, *seeds: int, large: bytes = b"", same: bytes = b"the sa
         *([source.file(b"large", large)] if large else []),
     )
     send(store, source.objects)
-    store.commit(root)
+    commit(store, root)
     return root
 
 
@@ -118,7 +119,7 @@ def test_what_arrived_within_a_day_stays(store: Store, clock: Clock) -> None:
     assert collect(store, []).contents.count == 1
     ask = Ask(contents=sha256(filler(1)).digest() + sha256(filler(2)).digest())
     assert store.lacks(ask).contents == [0], "the other one is named by a directory that has just arrived"
-    store.commit(root)
+    commit(store, root)
     check_whole(store)
 
 
@@ -139,7 +140,7 @@ def test_what_was_said_to_be_here_stays_for_a_day(store: Store, clock: Clock, tm
     again = Source()
     assert again.root(sub, again.file(b"same", b"the same in all"), again.file(b"large", large)) == root
     send(store, again.objects[-1:])
-    store.commit(root)
+    commit(store, root)
     materialise(store, root, tmp_path / "out")
     nothing_hangs_loose(store)
 
@@ -149,7 +150,7 @@ def test_a_bundle_that_was_named_again_stays_for_a_day(store: Store, clock: Cloc
     root = deploy(store, 1, 2)
     clock.later(10 * DAY)
     if how == "committed":
-        store.commit(root)
+        commit(store, root)
     elif how == "claimed":
         store.claim(root)
     else:
@@ -172,7 +173,7 @@ def test_what_is_claimed_while_garbage_is_looked_for_stays(
 
     def make_and_be_overtaken(marks: Marks, *arguments: object) -> None:
         make(marks, *arguments)  # type: ignore[arg-type]
-        store.commit(old)
+        commit(store, old)
 
     monkeypatch.setattr(Marks, "make", make_and_be_overtaken)
     assert collect(store, [kept]) == Swept()
@@ -235,7 +236,7 @@ def test_segments_of_which_little_is_left_are_repacked(store: Store, clock: Cloc
         kept.append(source.root(*entries[:2]))
         source.root(*entries)
         send(store, source.objects)
-        store.commit(kept[-1])
+        commit(store, kept[-1])
     before = {path: path.read_bytes() for path in store.segments.iterdir()}
     clock.later(2 * DAY)
     swept = collect(store, kept)
@@ -257,7 +258,7 @@ def test_a_reader_that_is_overtaken_by_a_repack_looks_again(
     root = source.root(*entries[:2])
     source.root(*entries)
     send(store, source.objects)
-    store.commit(root)
+    commit(store, root)
     clock.later(2 * DAY)
     places = Index.places
 
@@ -278,7 +279,7 @@ def test_a_damaged_segment_is_left_as_it_is(store: Store, clock: Clock, caplog: 
     root = source.root(*entries[:2])
     source.root(*entries)
     send(store, source.objects)
-    store.commit(root)
+    commit(store, root)
     (segment,) = store.segments.iterdir()
     with segment.open("r+b") as file:
         file.write(b"damage")
@@ -358,7 +359,7 @@ def test_deployments_go_on_while_garbage_is_collected(store: Store, clock: Clock
             lacking = [each for each in source.objects if lacks(store, each)]
             spared += len(source.objects) - len(lacking)
             send(store, lacking)
-            store.commit(root)
+            commit(store, root)
             materialise(store, root, tmp_path / f"out{turn}")
     finally:
         stop.set()
@@ -387,7 +388,7 @@ def test_a_kill_at_any_point_leaves_the_store_whole(store: Store, clock: Clock, 
     kept = source.root(*entries[:2], source.file(b"large", kept_large))
     source.root(*entries)
     send(store, source.objects)
-    store.commit(kept)
+    commit(store, kept)
     source.content(os.urandom(2 * PART_SIZE))
     send(store, source.objects[-2:-1])
     clock.later(2 * DAY)
@@ -404,7 +405,7 @@ def test_a_kill_at_any_point_leaves_the_store_whole(store: Store, clock: Clock, 
     for killed in range(len(steps) + 1):
         left = Store(store.root.with_name(f"store.{killed}"), clock=clock)
         check_whole(left)
-        assert left.commit(kept).files == 3
+        assert commit(left, kept).files == 3
         materialise(left, kept, tmp_path / f"out{killed}")
         assert (tmp_path / f"out{killed}/large").read_bytes() == kept_large
         collect(left, [kept])

@@ -12,7 +12,9 @@ from rig.contract.bundles import ASK_MAX, MSGPACK, PACK_MAX, Ask, Commit, bundle
 from rig.contract.names import label_problem
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
+from rig.node.bundles.receive import receive
 from rig.node.bundles.store import Store
+from rig.node.bundles.verify import commit
 
 _CHUNK = 256 << 10
 _COMMIT_MAX = 4096
@@ -57,21 +59,21 @@ def add_routes(
                 spool.write(chunk)
             spool.seek(0)
             failpoint("bundle.spooled")
-            received = await asyncio.to_thread(store.receive, spool)
+            received = await asyncio.to_thread(receive, store, spool)
         return web.Response(body=msgspec.json.encode(received), content_type="application/json")
 
-    async def commit(request: web.Request) -> web.Response:
+    async def commit_bundle(request: web.Request) -> web.Response:
         store = await enter(request)
         try:
             wanted = msgspec.json.decode(await _body(request, _COMMIT_MAX), type=Commit)
         except msgspec.DecodeError as error:
             raise _unreadable(error) from error
-        bundle = await asyncio.to_thread(store.commit, wanted.bundle)
+        bundle = await asyncio.to_thread(commit, store, wanted.bundle)
         return web.Response(body=msgspec.json.encode(bundle), content_type="application/json")
 
     app.router.add_post(bundle_path("{network}", "/negotiate"), negotiate)
     app.router.add_post(bundle_path("{network}", "/packs"), packs)
-    app.router.add_post(bundle_path("{network}"), commit)
+    app.router.add_post(bundle_path("{network}"), commit_bundle)
 
 
 async def _body(request: web.Request, limit: int) -> bytes:

@@ -7,20 +7,27 @@ import os
 import tempfile
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rig.contract.bundles import PART_SIZE, BundleError, LargeContent, Received, decode_directory
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
+from rig.kernel.files import sync_folder
 from rig.node.bundles.index import LOOSE
+from rig.node.bundles.store import Store, disk_error
 from rig.wire.pack import DIRECTORY, PackObject, Readable, decode_pack
-
-if TYPE_CHECKING:
-    from rig.node.bundles.store import Store
 
 
 def receive(store: Store, source: Readable) -> Received:
-    """Take in one pack. Raises `BundleError` or `OSError`, and then nothing of the pack counts."""
+    """Take in one pack; all of it is on the disk when this returns. Raises `RigError`, and then keeps nothing."""
+    try:
+        return _receive(store, source)
+    except BundleError as error:
+        raise RigError(error.code, f"The pack is refused: {error}.") from error
+    except OSError as error:
+        raise disk_error(error) from error
+
+
+def _receive(store: Store, source: Readable) -> Received:
     pack = _Arrival(store)
     try:
         for item in decode_pack(source):
@@ -134,12 +141,3 @@ def _assemble(store: Store, content: LargeContent, fd: int) -> None:
     with index.change():
         index.add_contents(LOOSE, [(content.digest, 0, content.size)])
         index.drop_parts(content.digest, content.size)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was renamed into ``folder`` durable."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

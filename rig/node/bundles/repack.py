@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from rig.kernel.files import sync_folder
 from rig.node.bundles.marks import Segment, Stopped, segments
-from rig.node.bundles.receive import sync_folder
 from rig.node.bundles.store import Store
 
 SEGMENT_BYTES = 16 << 20

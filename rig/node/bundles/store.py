@@ -20,20 +20,14 @@ from rig.contract.bundles import (
     DIRECTORY,
     Ask,
     Bundle,
-    BundleError,
     Entry,
     Lacks,
     LargeContent,
     Limits,
-    Received,
     decode_directory,
 )
 from rig.kernel.errors import RigError
-from rig.kernel.failpoints import failpoint
 from rig.node.bundles.index import LOOSE, Index, Place
-from rig.node.bundles.receive import receive
-from rig.node.bundles.verify import Verification
-from rig.wire.pack import Readable
 
 
 class Store:
@@ -101,31 +95,6 @@ class Store:
             raise RigError("too_large", f"A file of {content.size} bytes is over the limit of {self.limits.bytes}.")
         there = self.index.claim_parts(content.digest, content.size)
         return [number for number in range(content.parts) if number not in there]
-
-    def receive(self, source: Readable) -> Received:
-        """Take in a pack; all of it is on the disk when this returns. Raises `RigError`, and then keeps nothing."""
-        try:
-            return receive(self, source)
-        except BundleError as error:
-            raise RigError(error.code, f"The pack is refused: {error}.") from error
-        except OSError as error:
-            raise disk_error(error) from error
-
-    def commit(self, bundle: str) -> Bundle:
-        """Make sure that a bundle is whole; from then on it can be used. Doing it again is harmless.
-
-        Raises `RigError`: ``not_found`` while something is missing (details: ``lacking``, a count, and ``empty``,
-        whether nothing at all is here), ``too_large``, or ``invalid_data`` where a symlink leads out of it.
-        """
-        try:
-            with self.index.change():
-                totals = Verification(self).run(bytes.fromhex(bundle))
-                self.index.claim_directories([bytes.fromhex(bundle)])
-                failpoint("bundle.verified")
-            failpoint("bundle.committed")
-        except BundleError as error:
-            raise RigError(error.code, f"The bundle {bundle[:12]} is refused: {error}.") from error
-        return Bundle(bundle=bundle, files=totals.files, bytes=totals.bytes)
 
     def bundle(self, bundle: str) -> Bundle:
         """A bundle that was committed. Raises `RigError` ``not_found``."""

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rig.contract.bundles import (
     DIRECTORY,
     SYMLINK,
     TARGET_MAX,
+    Bundle,
     BundleError,
     Entry,
     decode_directory,
     symlink_climb,
 )
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.node.bundles.index import Place, Totals
+from rig.node.bundles.store import Store
 
-if TYPE_CHECKING:
-    from rig.node.bundles.store import Store
+
+def commit(store: Store, bundle: str) -> Bundle:
+    """Make sure that a bundle is whole; from then on it can be used. Doing it again is harmless.
+
+    Raises `RigError`: ``not_found`` while something is missing (details: ``lacking``, a count, and ``empty``,
+    whether nothing at all is here), ``too_large``, or ``invalid_data`` where a symlink leads out of it.
+    """
+    try:
+        with store.index.change():
+            totals = Verification(store).run(bytes.fromhex(bundle))
+            store.index.claim_directories([bytes.fromhex(bundle)])
+            failpoint("bundle.verified")
+        failpoint("bundle.committed")
+    except BundleError as error:
+        raise RigError(error.code, f"The bundle {bundle[:12]} is refused: {error}.") from error
+    return Bundle(bundle=bundle, files=totals.files, bytes=totals.bytes)
 
 
 class Verification:
