@@ -14,6 +14,12 @@ from rig.node.builder.workbench import APP, HOME
 from rig.node.edge.binary import find_caddy
 from rig.node.runtime.driver import Driver, Mount
 
+PATIENT = "trap exit TERM; "
+"""Said to the shell before the command. A shell with a trap waits for the command that it runs, heeds the trap then,
+and ends with that command's status (POSIX, 2.11 Signals and Error Handling). Without one it ends at once, what is still
+finishing its requests is left without a parent, and is killed with the rest of the run. Not all shells replace
+themselves by the last command of ``-c`` (dash on Debian 12 does not), and none does with two commands."""
+
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of a `ProcessSpec` that the build decides."""
@@ -52,8 +58,8 @@ def launch(
 ) -> Launch:
     """How to run ``command`` on this build. ``env`` are the app's own variables; ``port`` 0 means no PORT.
 
-    The shell of ``-c`` replaces itself by a last simple command (dash since 0.5.11, bash), so that a signal to it
-    reaches the program. Raises `RigError` ``conflict`` where the build was made in another place or isolation.
+    SIGTERM goes to every process of a run, the shell among them; with :data:`PATIENT` it ends after its command and not
+    before. Raises `RigError` ``conflict`` where the build was made in another place or isolation.
     """
     app = driver.place(paths.source, APP)
     if build.place != app:
@@ -89,4 +95,4 @@ def launch(
     }
     if port:
         full["PORT"] = str(port)
-    return Launch(argv=("/bin/sh", "-c", command), env=full, cwd=app, mounts=mounts)
+    return Launch(argv=("/bin/sh", "-c", PATIENT + command), env=full, cwd=app, mounts=mounts)
