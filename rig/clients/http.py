@@ -101,9 +101,7 @@ class HttpTransport:
                 self.close()
                 # A refused connection means that nobody listens: waiting would only hide it.
                 if not repeatable or isinstance(error, ConnectionRefusedError) or time.monotonic() + pause > deadline:
-                    failure = self._unreachable(error)
-                    failure.unclear = sent and "Idempotency-Key" in headers
-                    raise failure from error
+                    raise self._unreachable(error, sent=sent, change="Idempotency-Key" in headers) from error
                 wait = pause
             except BaseException:
                 # Ctrl-C may have struck between a request and its answer: the next request must not get that answer.
@@ -146,8 +144,9 @@ class HttpTransport:
         response = connection.getresponse()
         content = response.read(MAX_ANSWER + 1)
         if len(content) > MAX_ANSWER:
-            self.close()
-            raise RigError("invalid_data", f"The answer of {self._base.netloc} is larger than {MAX_ANSWER} bytes.")
+            raise http.client.HTTPException(f"its answer is larger than {MAX_ANSWER} bytes")
+        if response.length:  # read(n) gives what there is, even if the connection was cut
+            raise http.client.IncompleteRead(content, response.length)
         return response.status, {name.lower(): value for name, value in response.getheaders()}, content
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -179,14 +178,18 @@ class HttpTransport:
             connection.close()
             self._local.connection = None
 
-    def _unreachable(self, error: Exception) -> RigError:
-        reason = str(error) or type(error).__name__
-        hint = (
-            "Start it with `rig node start`."
-            if is_loopback(self._base.hostname or "")
-            else "Check the address and the network."
-        )
-        return RigError("unreachable", f"{self._base.scheme}://{self._base.netloc} cannot be reached: {reason}.", hint)
+    def _unreachable(self, error: Exception, *, sent: bool, change: bool) -> RigError:
+        url = f"{self._base.scheme}://{self._base.netloc}"
+        reason = str(error).rstrip(".") or type(error).__name__
+        here = is_loopback(self._base.hostname or "")
+        if not sent:
+            hint = "Start it with `rig node start`." if here else "Check the address and the network."
+            return RigError("unreachable", f"{url} cannot be reached: {reason}.", hint)
+        look = "See `rig node status`." if here else "Check the address and the network."
+        doubt = "Whether it was carried out is not known: look before you repeat it. " if change else ""
+        lost = RigError("unreachable", f"No whole answer came from {url}: {reason}.", doubt + look)
+        lost.unclear = change
+        return lost
 
 
 class _Answer(http.client.HTTPResponse):

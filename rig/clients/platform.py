@@ -71,12 +71,10 @@ def _stranger(status: int) -> RigError:
             f"The address leads elsewhere (HTTP {status}). rig does not follow: it would take your login there.",
             "Log in by the address at which the platform itself answers: `rig login URL`.",
         )
-    error = RigError(
-        _CODE_BY_STATUS.get(status, "failed"),
-        f"HTTP {status}, from something else than a Max platform.",
-        _SOMETHING_ELSE,
-    )
-    error.unclear = status >= 500 and status != 503
+    unclear = status >= 500 and status != 503
+    code = "unreachable" if unclear else _CODE_BY_STATUS.get(status, "failed")
+    error = RigError(code, f"HTTP {status}, from something else than a Max platform.", _SOMETHING_ELSE)
+    error.unclear = unclear
     return error
 
 
@@ -94,7 +92,7 @@ _CODE_BY_STATUS = {
     422: "invalid_data",
     423: "locked",
     429: "rate_limited",
-    502: "unreachable",
+    502: "unavailable",
     503: "unavailable",
-    504: "unreachable",
+    504: "unavailable",
 }
