@@ -62,6 +62,9 @@ def load_project(place: str | Path, environment: str = "") -> Project:
     folder = os.path.isdir(place)
     path = os.path.join(place, PROJECT_FILE) if folder else os.fspath(place)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            # A pipe to which nobody writes would be waited for without end.
+            raise RigError("bad_config", f"`{path}` is no file.", f"Remove it, or make {PROJECT_FILE} a file.")
         with open(path, "rb") as file:
             data = file.read(SIZE_LIMIT + 1)
     except FileNotFoundError:

@@ -151,6 +151,12 @@ def _without_trailing_spaces(line: bytes) -> bytes:
     return line[:end]
 
 
+_STAR, _ANY = b"[^/]*?", b".*?"
+"""A star, where it does not match slashes and where it does."""
+_FOLDERS, _REST = b"(?:.*?/)??", b"(?:.*)"
+"""``**/``, and ``**`` at the end."""
+
+
 def translate(pattern: bytes, *, crosses: bool) -> bytes:
     """A wildmatch pattern as a regular expression for the whole of a text.
 
@@ -166,19 +172,19 @@ def translate(pattern: bytes, *, crosses: bool) -> bytes:
                 i += 1
             rest = pattern[i:]
             if crosses:
-                out.append(b".*")
+                out.append(_ANY)
             elif (
                 i - start > 1
                 and pattern[max(start - 1, 0) : start] in {b"", b"/"}
                 and (not rest or rest.startswith((b"/", b"\\/")))
             ):
                 if rest.startswith(b"/"):
-                    out.append(b"(?:.*/)?")
+                    out.append(_FOLDERS)
                     i += 1
                 else:
-                    out.append(b".*")
+                    out.append(_REST)
             else:
-                out.append(b"[^/]*")
+                out.append(_STAR)
         elif c == b"?":
             out.append(b"." if crosses else b"[^/]")
             i += 1
@@ -198,7 +204,35 @@ def translate(pattern: bytes, *, crosses: bool) -> bytes:
         else:
             out.append(re.escape(c))
             i += 1
-    return b"".join(out)
+    return _join(out)
+
+
+def _join(pieces: list[bytes]) -> bytes:
+    """One expression that takes no more than a look at each place, however many wildcards there are.
+
+    The first place at which a part fits is as good as any later one, since the wildcard behind it can take what lies in
+    between. So each part is an atomic group: once it fits it is not tried elsewhere, as a plain expression would do in
+    every combination, for hours. A part reaches from one wildcard to the next of its kind: inside of a folder's name,
+    or across folders.
+    """
+    parts: list[list[bytes]] = [[]]
+    for piece in pieces:
+        if piece in (_FOLDERS, _REST):
+            parts.append([])
+        parts[-1].append(piece)
+    joined = [_join_names(part) for part in parts]
+    return b"".join(b"(?>" + part + b")" for part in joined[:-1]) + joined[-1]
+
+
+def _join_names(pieces: list[bytes]) -> bytes:
+    stretches: list[bytes] = [b""]
+    for piece in pieces:
+        if piece in (_STAR, _ANY):
+            stretches.append(piece)
+        else:
+            stretches[-1] += piece
+    first, inner, last = stretches[0], stretches[1:-1], stretches[1:][-1:]
+    return first + b"".join(b"(?>" + each + b")" for each in inner) + b"".join(last)
 
 
 def _bracket(pattern: bytes, i: int) -> tuple[frozenset[int], int] | None:

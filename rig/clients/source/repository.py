@@ -22,15 +22,22 @@ def git_folder(folder: bytes) -> bytes:
     dot_git = os.path.join(folder, b".git")
     if os.path.isfile(os.path.join(dot_git, b"HEAD")):
         return dot_git
-    try:
-        with open(dot_git, "rb") as file:  # a worktree or a submodule: "gitdir: PATH"
-            line = file.read(4096 + 8)
-    except OSError:
-        return b""
+    line = _read(dot_git, 4096 + 8)  # a worktree or a submodule: "gitdir: PATH"
     if not line.startswith(b"gitdir: "):
         return b""
     target = os.path.join(folder, line[8:].rstrip(b"\r\n"))
     return target if os.path.isfile(os.path.join(target, b"HEAD")) else b""
+
+
+def _read(path: bytes, limit: int = -1) -> bytes:
+    """A file of git's; empty where there is none. What is no file, such as a pipe that nobody writes to, is none."""
+    try:
+        if not os.path.isfile(path):
+            return b""
+        with open(path, "rb") as file:
+            return file.read(limit)
+    except OSError:
+        return b""
 
 
 def find_repository(folder: bytes) -> bytes:
@@ -76,11 +83,7 @@ class Repository:
 
     def _raw(self) -> bytes:
         if self._index is None:
-            try:
-                with open(os.path.join(git_folder(self._folder), b"index"), "rb") as file:
-                    self._index = file.read()
-            except OSError:
-                self._index = b""
+            self._index = _read(os.path.join(git_folder(self._folder), b"index"))
         return self._index
 
 
