@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rig import __version__
 from rig.clients.contexts import FileContexts
+from rig.clients.embedded import require_own_node
 from rig.clients.home import Home, find_home
 from rig.clients.settings import FileSettings
 from rig.contract.base import Command, Reply
@@ -179,6 +180,7 @@ class Client:
     def _oauth(self, url: str) -> OAuth:
         from rig.clients.logins import open_oauth
 
+        require_own_node(self.home.node, url)
         return open_oauth(USER_AGENT)(url)
 
     @cached_property
@@ -187,6 +189,7 @@ class Client:
         from rig.clients.http import HttpTransport
 
         context = self.contexts.current()
+        require_own_node(self.home.node, context.url)
         return HttpTransport(context.url, lambda renew: self.tokens.access_token(context, renew), user_agent=USER_AGENT)
 
     @cached_property
@@ -221,9 +224,13 @@ class Client:
         return load_project(folder, environment)
 
     def open_browser(self, url: str) -> bool:
-        """Show a page in the user's browser; whether one was found."""
+        """Show a page in the user's browser; whether one was found. The address comes from a platform, and a browser
+        would open a file or run a script as gladly as a page."""
+        import re
         import webbrowser
 
+        if not re.fullmatch(r"https?://[!-~]+", url):
+            return False
         try:
             return webbrowser.open(url)
         except webbrowser.Error:

@@ -24,11 +24,6 @@ _BINARY = getattr(os, "O_BINARY", 0)
 """Without it Windows translates line ends, and a signed note would be another one."""
 
 
-def private_folder(path: str) -> None:
-    """Make a folder, and the ones above it, that only the user can enter. Raises `OSError`."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
-
-
 def create_private(path: str) -> None:
     """Make an empty file of mode 0600 unless it is there. Raises `RigError` where it is a link or not a plain file."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)

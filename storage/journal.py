@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
+from rig.kernel.files import private_folder
 from rig.kernel.ids import SystemClock
 from rig.kernel.ports import Clock, Draft, OutboxRow, Recorded, Settled, Stamp
 from storage import files, keys, record
@@ -174,7 +175,7 @@ class Journal:
         files.refuse_network_file_system(self.path)
         if os.path.exists(self.path):
             return
-        files.private_folder(os.path.dirname(self.path))
+        private_folder(os.path.dirname(self.path))
         # The key first: a database without one was robbed of it, and is never given another.
         if not os.path.exists(self.key_path):
             keys.create(self.key_path, self._name)

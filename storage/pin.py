@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 
 from rig.kernel.failpoints import failpoint
+from rig.kernel.files import private_folder
 from storage.checkpoint import MAX_NOTE, Checkpoint, parse
-from storage.files import lock, private_folder, write_private
+from storage.files import lock, write_private
 
 
 class Pin:

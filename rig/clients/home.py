@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from rig.kernel.errors import RigError
+from rig.kernel.files import private_folder
 
 
 class Home(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,16 +74,10 @@ def make_folder(path: str) -> str:
     Raises `RigError` ``bad_config``.
     """
     try:
-        missing = [path]
-        while not os.path.isdir(os.path.dirname(missing[-1])):
-            missing.append(os.path.dirname(missing[-1]))
-        # One by one: makedirs would give the mode to the last one alone.
-        for folder in reversed(missing):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+        return private_folder(path)
     except OSError as error:
         raise RigError(
             "bad_config",
             f"{path} cannot be made: {error.strerror or error}.",
             "Give rig a folder that you can write to: `export RIG_HOME=FOLDER`.",
         ) from error
-    return path

@@ -6,6 +6,8 @@ import os
 import sys
 from _thread import get_ident  # threading itself would cost a short command its time
 
+from rig.kernel.errors import RigError
+
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 """On Windows there are no links to be led by, and bytes that are not called binary are translated."""
 
@@ -41,3 +43,30 @@ def sync_folder(path: str | os.PathLike[str]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def private_folder(path: str) -> str:
+    """Make a folder and those above it that are missing, none of them open to anybody else; gives its path.
+
+    Raises `OSError`, and `RigError` ``bad_config`` for a folder in which somebody else could put or replace files, as
+    one that all may write to: they could plant a key, or a login to a platform of theirs.
+    """
+    missing = [path]
+    while (above := os.path.dirname(missing[-1])) and not os.path.isdir(above):
+        missing.append(above)
+    # One by one: makedirs would give the mode to the last one alone.
+    for folder in reversed(missing):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    if sys.platform != "win32":
+        status = os.stat(path)
+        if status.st_mode & 0o002:
+            raise _shared(f"Every user of this machine may write to {path}", f"Close it: `chmod o-w {path}`")
+        if status.st_uid not in {0, os.geteuid()}:
+            raise _shared(f"{path} belongs to another user", "Take one of your own")
+    return path
+
+
+def _shared(what: str, mend: str) -> RigError:
+    return RigError(
+        "bad_config", f"{what}, so nothing that is kept there is safe.", f"{mend}, or set RIG_HOME to another folder."
+    )

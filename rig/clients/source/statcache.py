@@ -15,7 +15,7 @@ from hashlib import sha256
 
 import msgspec
 
-from rig.kernel.files import write_atomic
+from rig.kernel.files import private_folder, write_atomic
 
 _MAGIC = b"rig stat cache 1\n"
 _FINE_TICK = 100_000_000
@@ -83,7 +83,7 @@ class StatCache:
             return
         body = msgspec.msgpack.encode(records)
         with contextlib.suppress(OSError):
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            private_folder(self._folder)
             write_atomic(self._file, _MAGIC + zlib.crc32(body).to_bytes(4, "big") + body, durable=False)
 
     def forget(self) -> None:
