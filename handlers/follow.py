@@ -15,6 +15,8 @@ WAIT = 20
 """Seconds that the platform holds an answer back while nothing changes."""
 WAIT_WITH_OUTPUT = 1
 """The same while there is output to show."""
+PAGE = 1000
+"""Lines of output that are asked for at once."""
 
 STEPS = {
     "queued": "Waiting for the turn of {}",
@@ -105,11 +107,14 @@ def _lost_sight(release: Release, error: RigError) -> RigError:
 
 def _show_output(release: Release, shown: int, ctx: ClientContext) -> int:
     """Print the build output that is new; gives how many lines were printed in all."""
-    ask = ShowBuildLog(app=release.app, version=f"v{release.version}", after=shown)
-    log = ctx.ports.platform.call(ask, BuildLog, corr=ctx.stamp.corr)
-    for line in log.lines:
-        ctx.progress.line(line.text)
-    return log.next
+    while True:
+        ask = ShowBuildLog(app=release.app, version=f"v{release.version}", after=shown, limit=PAGE)
+        log = ctx.ports.platform.call(ask, BuildLog, corr=ctx.stamp.corr)
+        for line in log.lines:
+            ctx.progress.line(line.text)
+        shown = log.next
+        if len(log.lines) < PAGE:
+            return shown
 
 
 def conclude(release: Release, facts: list[Fact], ctx: ClientContext) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.node.builder.output import LINE_LIMIT, TAIL_LINES, TAIL_WIDTH, BuildLog, read_log
+from rig.node.builder.output import LINE_LIMIT, TAIL_LINES, TAIL_WIDTH, BuildLog, read_log, read_logs
 
 
 def test_lines_are_numbered_kept_and_echoed(tmp_path: Path) -> None:
@@ -81,3 +81,20 @@ def test_any_text_comes_back_as_it_was(texts: list[str]) -> None:
             for text in texts:
                 log.output(text)
         assert [line.text for line in read_log(path)] == texts
+
+
+def test_logs_that_follow_each_other_are_numbered_through(tmp_path: Path) -> None:
+    paths = [tmp_path / "build", tmp_path / "missing", tmp_path / "release"]
+    for path, texts in ((paths[0], ("1", "2", "3")), (paths[2], ("4", "5"))):
+        with BuildLog(path) as log:
+            for text in texts:
+                log.output(text)
+
+    def page(after: int, limit: int) -> tuple[list[tuple[int, str]], bool]:
+        lines, complete = read_logs(paths, after, limit)
+        return [(line.seq, line.text) for line in lines], complete
+
+    assert page(0, 10) == ([(1, "1"), (2, "2"), (3, "3"), (4, "4"), (5, "5")], True)
+    assert page(2, 2) == ([(3, "3"), (4, "4")], False)
+    assert page(3, 2) == ([(4, "4"), (5, "5")], True)
+    assert page(5, 2) == ([], True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.follow import follow
+from handlers.follow import PAGE, follow
 from rig.contract.base import Command
 from rig.contract.releases import BuildLog, LogLine, Release, ShowBuildLog
 from rig.kernel.bus import outcome_of
@@ -27,6 +27,7 @@ class Watched:
         self._rebuilt = False
         self.raises: dict[str, BaseException] = {}
         """What looking at a phase leads to instead."""
+        self.output = ["one", "two"]
         self.steps: list[str] = []
         self.lines: list[str] = []
         self.platform = self
@@ -43,8 +44,9 @@ class Watched:
     def call(self, command: Command, reply: type[Any], *, key: str = "", corr: str = "") -> Any:
         if not isinstance(command, ShowBuildLog):
             return self.release()
-        output = [LogLine(seq=1, at="", text="one"), LogLine(seq=2, at="", text="two")]
-        return BuildLog(app=APP, version=2, lines=output[command.after :], next=2)
+        lines = [LogLine(seq=n, at="", text=text) for n, text in enumerate(self.output, 1)]
+        lines = lines[command.after : command.after + command.limit]
+        return BuildLog(app=APP, version=2, lines=lines, next=command.after + len(lines))
 
     def step(self, text: str) -> None:
         self.steps.append(text)
@@ -108,3 +110,10 @@ def test_an_app_that_was_deleted_meanwhile_is_said_to_be_gone() -> None:
     with pytest.raises(RigError) as gone:
         watched.watch()
     assert (gone.value.message, outcome_of(gone.value)) == ("There is no app `demo/hello`.", "failure")
+
+
+def test_more_output_than_a_page_holds_is_shown_to_its_end() -> None:
+    watched = Watched("building", "done", rebuilt_from="done")
+    watched.output = [str(number) for number in range(2 * PAGE + 1)]
+    watched.watch()
+    assert watched.lines == watched.output

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -106,21 +106,34 @@ class BuildLog:
 
 
 def read_log(path: Path, after: int = 0, limit: int = 1000) -> list[LogLine]:
-    """Up to ``limit`` lines with a number greater than ``after``, oldest first; a build without output has none.
+    """Up to ``limit`` lines after the first ``after`` ones, oldest first; a build without output has none."""
+    return read_logs((path,), after, limit)[0]
 
-    A last line that was cut off by a crash is left out.
+
+def read_logs(paths: Sequence[Path], after: int, limit: int) -> tuple[list[LogLine], bool]:
+    """The same of several logs, one behind the other, with their lines numbered through; and whether that was all.
+
+    Only what is given out is decoded: a log is asked for again and again while it grows.
     """
     lines: list[LogLine] = []
     decoder = msgspec.json.Decoder(_Entry)
+    for number, raw in enumerate((raw for path in paths for raw in _whole_lines(path)), 1):
+        if number <= after:
+            continue
+        if len(lines) == limit:
+            return lines, False
+        entry = decoder.decode(raw)
+        lines.append(LogLine(seq=number, at=rfc3339(entry.at), text=entry.text, source=entry.source))
+    return lines, True
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, if it is there. A last one that was cut off by a crash is left out."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        return lines
+        return
     with file:
         for raw in file:
-            if len(lines) >= limit or not raw.endswith(b"\n"):
-                break
-            entry = decoder.decode(raw)
-            if entry.seq > after:
-                lines.append(LogLine(seq=entry.seq, at=rfc3339(entry.at), text=entry.text, source=entry.source))
-    return lines
+            if raw.endswith(b"\n"):
+                yield raw

@@ -5,18 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from rig.contract.names import split_app
 from rig.contract.releases import LogLine
 from rig.node.builder.model import BuildPaths
-from rig.node.builder.output import read_log
+from rig.node.builder.output import read_logs
 from rig.node.deploy.keys import build_key
 from rig.node.paths import NodePaths
 from rig.node.world import World, config_of
-
-WHOLE = 1_000_000
-"""More lines than a kept log can hold: its size is bounded by the builder."""
 
 
 def kept_log(paths: NodePaths, app: str, version: int, step: Literal["build", "release"]) -> Path:
@@ -39,6 +34,5 @@ class KeptBuildLogs:
         if not over and not log.exists():
             key = release.build or build_key(release.started, config_of(release.started), release.started.isolation)
             log = BuildPaths(self._paths.app(*split_app(app)), key).log
-        lines = [*read_log(log, 0, WHOLE), *read_log(kept_log(self._paths, app, version, "release"), 0, WHOLE)]
-        page = [msgspec.structs.replace(line, seq=after + i) for i, line in enumerate(lines[after : after + limit], 1)]
-        return page, over and after + len(page) >= len(lines)
+        lines, all_of_them = read_logs((log, kept_log(self._paths, app, version, "release")), after, limit)
+        return lines, over and all_of_them
