@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 def handle(command: Deploy, ctx: ClientContext) -> Deployment:
     if not command.dry_run:
-        settle(command, ctx)
+        ensure_platform(command, ctx)
     key = ctx.stamp.id
     if command.resume:
         earlier, release = find_begun(command.app, ctx)
@@ -93,12 +93,12 @@ def watch(report: Deployment, release: Release, command: Deploy, ctx: ClientCont
     )
 
 
-def settle(command: Deploy, ctx: ClientContext) -> None:
+def ensure_platform(command: Deploy, ctx: ClientContext) -> None:
     """See to it that there is a platform: on a fresh machine, offer the embedded one.
 
     Raises `RigError` ``login_required`` where there is none and nobody agreed.
     """
-    if ctx.ports.settled:
+    if ctx.ports.has_platform:
         return
     question = "You have no platform yet. Start a Max node on this machine?"
     if not command.local and not ctx.ports.terminal.agree(question, default=True):

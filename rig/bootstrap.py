@@ -142,7 +142,7 @@ class Client:
         return FileContexts(self.home, self.settings, self._environ, self._explicit)
 
     @property
-    def settled(self) -> bool:
+    def has_platform(self) -> bool:
         """Whether a platform is known: a context, RIG_URL or `--context`."""
         return bool(self._explicit or self._environ.get("RIG_URL") or self.contexts.all())
 

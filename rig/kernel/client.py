@@ -81,7 +81,7 @@ class ClientPorts(Protocol):
     def sources(self) -> Sources: ...
 
     @property
-    def settled(self) -> bool:
+    def has_platform(self) -> bool:
         """Whether there is a platform to talk to: a context, or RIG_URL."""
         ...
 
