@@ -39,6 +39,9 @@ _TICK = 10
 """Milliseconds between looks while the last processes of a run are on their way out."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
+"""Number of keyctl(2), for which libc has no function."""
+_KEYCTL_JOIN_SESSION_KEYRING = 1
 
 
 def main() -> None:
@@ -127,6 +130,7 @@ class Keeper:
                 with open(f"{spec['cgroup']}/cgroup.procs", "w") as file:
                     file.write("0")
             _die_with(parent)
+            _forget_keys()
             inner = {key: spec[key] for key in ("argv", "env", "cwd", "uid")}
             if not self.sandboxed:
                 os.setsid()
@@ -318,6 +322,16 @@ def _die_with(parent: int) -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(126)
+
+
+def _forget_keys() -> None:
+    """Begin with an empty session keyring. The node's own would be inherited, and who inherits one may read the keys
+    in it, whatever its user (keyrings(7)). Linux only; where the kernel has no keyrings there is nothing to forget."""
+    number = _KEYCTL.get(os.uname().machine) if identity.LINUX else None
+    if number is not None:
+        import ctypes
+
+        ctypes.CDLL(None).syscall(number, _KEYCTL_JOIN_SESSION_KEYRING, None)
 
 
 def _signal_all(pids: list[int], number: int) -> None:
