@@ -24,7 +24,7 @@ def find_begun(app: str, ctx: ClientContext) -> tuple[Unsettled | None, Release 
     there is neither.
     """
     platform, corr = ctx.ports.platform, ctx.stamp.corr
-    mine = [change for change in unsettled(ctx.journal, ctx.stamp.context, ctx.stamp.at, app) if _is_deploy(change)]
+    mine = [change for change in unsettled(ctx.journal, ctx.stamp.context, ctx.stamp.at, app) if _may_begin(change)]
     if mine:
         intent = platform.call(ShowIntent(key=mine[-1].key), Intent, corr=corr)
         if intent.state == "none":
@@ -41,9 +41,10 @@ def find_begun(app: str, ctx: ClientContext) -> tuple[Unsettled | None, Release 
     )
 
 
-def _is_deploy(change: Unsettled) -> bool:
+def _may_begin(change: Unsettled) -> bool:
+    """Whether it is a deployment of its own: one that resumes another sends nothing under a key of its own."""
     fact = change.received.fact
-    return isinstance(fact, CommandReceived) and fact.command == "deploy"
+    return isinstance(fact, CommandReceived) and fact.command == "deploy" and not fact.arguments.get("resume")
 
 
 def with_arguments(command: Deploy, earlier: Unsettled) -> Deploy:
