@@ -144,7 +144,8 @@ class People:
             (f"passphrase:{name}:{src}", throttle.PASSPHRASE_HERE),
             (f"passphrase:{name}", throttle.PASSPHRASE_ANYWHERE),
         )
-        for key, _ in keys:
+        here = f"passphrase_from:{src}"
+        for key in (*(key for key, _ in keys), here):
             self.require_patience(key, now)
         # Counted before the slow check and taken back after a good one: else many tries at once would count as none.
         for key, policy in keys:
@@ -154,6 +155,9 @@ class People:
         if good:
             for key, _ in keys:
                 self.forgive(key)
+        else:
+            # Never forgiven: who has an account here could log in between two guesses at those of others.
+            self.failed(here, throttle.PASSPHRASE_FROM, now)
         return good
 
     def require_patience(self, key: str, now: int) -> None:

@@ -29,6 +29,8 @@ PASSPHRASE_HERE = Policy(free=4, base=5, cap=900)
 """For one name from one address."""
 PASSPHRASE_ANYWHERE = Policy(free=30, base=5, cap=300)
 """For one name from everywhere. Looser, so that a stranger cannot easily keep somebody out of the login page."""
+PASSPHRASE_FROM = Policy(free=50, base=5, cap=300)
+"""For all names from one address: one passphrase can be tried on many names, and each try keeps the node busy."""
 USER_CODE = Policy(free=9, base=10, cap=3600)
 """For user codes from one address."""
 SECRET = Policy(free=9, base=5, cap=300)
