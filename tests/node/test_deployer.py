@@ -293,3 +293,53 @@ def test_the_release_command_runs_before_the_new_version(tmp_path: Path) -> None
         assert node.runs.commands == ["migrate"]
 
     on_a_node(tmp_path, scenario)
+
+
+def test_deleting_an_app_ends_what_drains_too(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        node.edge.idle.clear()
+        await node.deploy(OTHER)
+        assert node.running() == [("web.1", 1), ("web.1", 2)]
+        await node.say(AppDeleted(name=APP))
+        await node.runs_as()
+        assert node.edge.routes == []
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_what_is_scaled_during_a_deployment_holds_for_both_versions(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        answers, node.runs.answers = node.runs.answers, b""
+        version = await node.begin(OTHER, AppConfig(deploy=DeployConfig(drain=0)))
+
+        async def checking() -> bool:
+            return node.deployer.phase(APP) == "checking"
+
+        await until(checking, "the check")
+        await node.say(AppScaled(name=APP, scale={"web": 2}))
+        node.runs.answers = answers
+        await node.over(version)
+        await node.runs_as(("web.1", 2), ("web.2", 2))
+
+        async def both_serve() -> bool:
+            return len(node.ports) == 2
+
+        await until(both_serve, "the edge knows both")
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_releases_are_made_in_the_order_of_the_record(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        # The lock is the deployer's own: whatever the handlers let through is done in the order of the record.
+        first = await node.begin(OTHER)
+        second = await node.begin()
+        await node.over(first)
+        await node.over(second)
+        assert node.app.current == second
+        await node.runs_as(("web.1", second))
+
+    on_a_node(tmp_path, scenario)

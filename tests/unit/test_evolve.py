@@ -81,6 +81,11 @@ def test_a_crash_is_forgotten_with_what_starts_anew(after: list[Fact]) -> None:
     assert app(CREATED, *served(1), crash, *after).crashed == {}
 
 
+def test_a_crash_of_a_release_that_was_replaced_says_nothing_of_the_one_that_serves() -> None:
+    crash = AppCrashed(name=APP, instance="web.1", version=1, reason="exit 1")
+    assert app(CREATED, *served(1), *served(2), crash).crashed == {}
+
+
 def test_facts_of_releases_that_are_not_there_change_nothing_but_what_they_say() -> None:
     assert app(CREATED, DeployRolledBack(app=APP, version=2, restored=1)) == app(CREATED)
     assert app(CREATED, FAILED).releases == {}
