@@ -25,7 +25,7 @@ class Patience(NamedTuple):
     """How long to wait for what, in seconds. Nothing that a server does, or leaves undone, holds rig for ever."""
 
     connect: float = 10.0
-    silence: float = 60.0
+    silence: float = 45.0
     """For the next byte to come or go; the platform holds an answer back for half a minute at most."""
     answer: float = 180.0
     """For a whole answer, from the end of its request."""
@@ -83,14 +83,14 @@ class HttpTransport:
     def request(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Answer:
         """Send one request; gives status, headers (lower-case names) and body, whatever the status.
 
-        Repeatable requests (GET, DELETE, or any with an Idempotency-Key) are tried again after a lost connection, 429
-        and 503, as Retry-After says, within 30 seconds. Raises `RigError` ``unreachable``, which is ``unclear`` where
-        a change was sent and its answer was not received.
+        Repeatable requests (GET, DELETE, or any with an Idempotency-Key) are tried again after 429 and 503, as
+        Retry-After says, and after a lost connection: within 30 seconds, and after a lost connection once in any case.
+        Raises `RigError` ``unreachable``, ``unclear`` where a change was sent and its answer was not received.
         """
         streamed = body is not None and not isinstance(body, bytes)
         repeatable = not streamed and (method in {"GET", "DELETE"} or "Idempotency-Key" in headers)
         deadline = time.monotonic() + self._patience.retries
-        pause, renewed, sent = 0.1, False, False
+        pause, renewed, sent, lost = 0.1, False, False, 0
         while True:
             try:
                 all_headers = self._headers(headers, renew=renewed)
@@ -99,8 +99,10 @@ class HttpTransport:
                 status, answered, content = self._once(connection, method, path, body, all_headers)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
+                lost += 1
+                late = lost > 1 and time.monotonic() + pause > deadline
                 # A refused connection means that nobody listens: waiting would only hide it.
-                if not repeatable or isinstance(error, ConnectionRefusedError) or time.monotonic() + pause > deadline:
+                if not repeatable or late or isinstance(error, ConnectionRefusedError):
                     raise self._unreachable(error, sent=sent, change="Idempotency-Key" in headers) from error
                 wait = pause
             except BaseException:
