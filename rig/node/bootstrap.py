@@ -30,7 +30,8 @@ from rig.node.deploy.deployer import Deployer
 from rig.node.deploy.logs import KeptBuildLogs
 from rig.node.deploy.routing import Routing
 from rig.node.edge.caddy import Edge
-from rig.node.edge.config import EdgeOptions, Route
+from rig.node.edge.config import EdgeOptions
+from rig.node.edge.slots import Route
 from rig.node.http import openapi
 from rig.node.http.api import Api
 from rig.node.http.origin import Origin, edge_proof

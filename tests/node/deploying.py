@@ -19,12 +19,14 @@ from rig.contract.project import AppConfig, DeployConfig, HealthConfig
 from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock
 from rig.kernel.ports import Recorded
+from rig.node.builder.launch import PATIENT
 from rig.node.builder.model import Build, BuildPaths, save_build
 from rig.node.bundles.stores import Stores
 from rig.node.deploy.deployer import Deployer
 from rig.node.deploy.keys import build_key
 from rig.node.deploy.routing import Routing
-from rig.node.edge.config import EdgeOptions, Route
+from rig.node.edge.config import EdgeOptions
+from rig.node.edge.slots import Route
 from rig.node.node import Node, Recorder, Writer
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import ExitStatus, Handle, IsolationName, ProcessSpec
@@ -65,7 +67,7 @@ class Runs:
         return handle
 
     async def run(self, spec: ProcessSpec, timeout: float, on_line: Callable[[str], None] | None = None) -> ExitStatus:
-        self.commands.append(spec.argv[-1])
+        self.commands.append(spec.argv[-1].removeprefix(PATIENT))
         return ExitStatus(code=0)
 
     def alive(self, handle: Handle) -> bool:

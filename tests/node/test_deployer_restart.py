@@ -13,7 +13,7 @@ from events.network import NetworkDeleted
 from rig.contract.project import AppConfig, DeployConfig
 from rig.kernel.errors import RigError
 from rig.node.deploy import deployer
-from rig.node.edge.config import Route
+from rig.node.edge.slots import Route
 from rig.node.runtime.driver import ExitStatus
 from tests.node.deploying import APP, OTHER, Deploying, HandMadeEdge, Runs, deploying
 from tests.support import until

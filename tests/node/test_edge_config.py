@@ -1,4 +1,4 @@
-"""Routes become Caddy's configuration, and Caddy itself finds it valid."""
+"""Slots become Caddy's configuration, and Caddy itself finds it valid."""
 
 from __future__ import annotations
 
@@ -8,30 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rig.contract.names import LABEL_PATTERN
 from rig.kernel.errors import RigError
 from rig.node.edge import binary
-from rig.node.edge.config import PORTS, EdgeOptions, Route, access_log, remove_access_log, render, slots
+from rig.node.edge.config import EdgeOptions, render
+from rig.node.edge.slots import Slot
 
-HELLO = Route(hostname="hello.demo.localhost", app="demo/hello", ports=(40001,))
+HELLO = Slot(id=1, hostname="hello.demo.localhost", named=True, instances=1)
+SPARE = Slot(id=2)
 FOLDER = Path("/edge")
-
-labels = st.from_regex(LABEL_PATTERN, fullmatch=True)
-hostnames = st.builds("{}.{}.localhost".format, labels, labels)
-routes = st.lists(
-    st.builds(
-        Route,
-        hostname=hostnames,
-        app=st.builds("{}/{}".format, labels, labels),
-        ports=st.lists(st.integers(1, 65535), max_size=4).map(tuple),
-        idle=st.sampled_from(["empty", "stopped", "crashed"]),
-    ),
-    unique_by=lambda route: route.hostname,
-    max_size=6,
-).map(tuple)
 
 
 def server(config: dict[str, Any]) -> dict[str, Any]:
@@ -39,43 +24,42 @@ def server(config: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def handler(config: dict[str, Any], number: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = server(config)["routes"][number]["handle"][0]
-    return found
+def proxies(slot: Slot) -> list[dict[str, Any]]:
+    """The reverse proxies of a slot, by number of instances."""
+    route, _ = server(render((slot,), EdgeOptions(), FOLDER))["routes"]
+    if slot.named:
+        [route] = route["handle"][0]["routes"]
+    *by_count, page = route["handle"][1]["routes"]
+    assert page["handle"][0]["body"] == f"{{file.slots/{slot.id}/page}}"
+    return [one["handle"][0] for one in by_count]
 
 
-def test_a_new_port_changes_a_slot_and_not_the_configuration() -> None:
-    moved = Route(hostname=HELLO.hostname, app=HELLO.app, ports=(40002,))
-    assert render((HELLO,), EdgeOptions(), FOLDER) == render((moved,), EdgeOptions(), FOLDER)
-    assert slots((HELLO,)) == {"hello.demo.localhost.0": 40001}
-    assert slots((moved,)) == {"hello.demo.localhost.0": 40002}
+def test_who_has_a_slot_is_not_in_the_configuration() -> None:
+    taken = Slot(id=2, hostname="new.demo.localhost", instances=0)
+    assert render((HELLO, SPARE), EdgeOptions(), FOLDER) == render((HELLO, taken), EdgeOptions(), FOLDER)
+    gone = Slot(id=1, hostname="hello.demo.localhost", named=True, instances=1, gone=True)
+    assert render((HELLO, SPARE), EdgeOptions(), FOLDER) == render((gone, SPARE), EdgeOptions(), FOLDER)
 
 
-@given(routes)
-def test_every_upstream_has_its_slot(given_routes: tuple[Route, ...]) -> None:
-    config = render(given_routes, EdgeOptions(), FOLDER)
-    dialled = [
-        upstream["dial"]
-        for route in server(config)["routes"]
-        for handle in route["handle"]
-        for upstream in handle.get("upstreams", [])
-    ]
-    assert sorted(dialled) == sorted(f"127.0.0.1:{{file.{PORTS}/{name}}}" for name in slots(given_routes))
-    assert sum(len(route.ports) for route in given_routes) == len(dialled)
-    json.dumps(config)
+def test_each_number_of_instances_has_its_upstreams() -> None:
+    for slot in (HELLO, SPARE):
+        dialled = [[upstream["dial"] for upstream in proxy["upstreams"]] for proxy in proxies(slot)]
+        assert [len(each) for each in dialled] == list(slot.counts)
+        assert dialled[1] == [f"127.0.0.1:{{file.slots/{slot.id}/{number}}}" for number in range(2)]
 
 
-@given(routes)
-def test_each_host_has_one_route_and_one_log_and_the_rest_gets_a_page(given_routes: tuple[Route, ...]) -> None:
-    config = render(given_routes, EdgeOptions(), FOLDER)
-    *matched, last = server(config)["routes"]
-    assert [route["match"] for route in matched] == [[{"host": [each.hostname]}] for each in given_routes]
+def test_each_slot_has_a_log_of_its_own_and_the_rest_gets_a_page() -> None:
+    api = Slot(id=3, hostname="api.example.com", named=True, instances=1, proof="secret")
+    config = render((HELLO, SPARE, api), EdgeOptions(), FOLDER)
+    *_, last = server(config)["routes"]
     assert last["handle"][0]["status_code"] == "404"
-    names = server(config)["logs"]["logger_names"]
-    loggers = config["logging"]["logs"]
-    files = [log["writer"]["filename"] for name, log in loggers.items() if name != "default"]
-    assert sorted(files) == sorted(str(access_log(FOLDER, each.hostname)) for each in given_routes)
-    assert len({logger for each in names.values() for logger in each}) == len(given_routes)
+    logs = config["logging"]["logs"]
+    assert {name: log["writer"]["filename"] for name, log in logs.items()} == {
+        "default": "/edge/edge.log",
+        "access_1": "/edge/slots/1/access.log",
+        "access_2": "/edge/slots/2/access.log",
+    }
+    assert "http.log.access" in logs["default"]["exclude"]
 
 
 def test_nothing_listens_off_the_machine_without_a_domain() -> None:
@@ -93,21 +77,21 @@ def test_a_public_edge_gets_certificates_and_trusts_nothing() -> None:
 
 
 def test_one_instance_is_never_marked_down() -> None:
-    two = Route(hostname=HELLO.hostname, ports=(1, 2))
-    assert "health_checks" not in handler(render((HELLO,), EdgeOptions(), FOLDER))
-    assert "health_checks" in handler(render((two,), EdgeOptions(), FOLDER))
+    one, *more = proxies(HELLO)
+    assert "health_checks" not in one
+    assert all("health_checks" in proxy for proxy in more)
 
 
 @pytest.mark.parametrize("tls", ["off", "acme", "internal"])
 def test_caddy_finds_it_valid(tmp_path: Path, tls: Any) -> None:
-    (tmp_path / "access").mkdir()
-    given_routes = (
+    given = (
         HELLO,
-        Route(hostname="two.demo.localhost", app="demo/two", ports=(40002, 40003)),
-        Route(hostname="none.demo.localhost", app="demo/none", idle="crashed"),
+        Slot(id=3, hostname="two.demo.localhost", named=True, instances=20),
+        Slot(id=4, hostname="api.example.com", named=True, proof="secret"),
+        *([SPARE] if tls == "off" else []),
     )
     config = tmp_path / "caddy.json"
-    config.write_text(json.dumps(render(given_routes, EdgeOptions(domain="apps.test", tls=tls), tmp_path)))
+    config.write_text(json.dumps(render(given, EdgeOptions(domain="apps.test", tls=tls), tmp_path)))
     checked = subprocess.run(
         [binary.find_caddy(), "validate", "--config", config],
         capture_output=True,
@@ -116,17 +100,6 @@ def test_caddy_finds_it_valid(tmp_path: Path, tls: Any) -> None:
         env={"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "RIG_EDGE_ADMIN": "3", "RIG_EDGE_LISTEN_0": "4"},
     )
     assert checked.returncode == 0, checked.stderr
-
-
-def test_only_the_logs_of_that_host_are_removed(tmp_path: Path) -> None:
-    folder = tmp_path / "access"
-    folder.mkdir()
-    gone = ["a.demo.localhost.log", "a.demo.localhost-2026-01-01T00-00-00.000.log.gz"]
-    kept = ["a.demo.localhost.example.log", "b.a.demo.localhost.log"]
-    for name in gone + kept:
-        (folder / name).touch()
-    remove_access_log(tmp_path, "a.demo.localhost")
-    assert sorted(path.name for path in folder.iterdir()) == sorted(kept)
 
 
 def fake_caddy(folder: Path, says: str) -> Path:

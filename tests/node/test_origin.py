@@ -6,7 +6,8 @@ from pathlib import Path
 
 from aiohttp.test_utils import make_mocked_request
 
-from rig.node.edge.config import PROOF_HEADER, EdgeOptions, Route, render
+from rig.node.edge.config import PROOF_HEADER, EdgeOptions, render
+from rig.node.edge.slots import Slot
 from rig.node.http.origin import Origin, edge_proof
 
 PROOF = edge_proof("a secret of forty-three characters or more ...")
@@ -33,14 +34,10 @@ def test_the_proof_depends_on_the_secret() -> None:
 
 
 def test_the_edge_proves_itself_to_the_api_alone_and_logs_nothing_of_it() -> None:
-    routes = (
-        Route(hostname="api.example.com", ports=(7470,), proof=PROOF),
-        Route(hostname="shop.demo.example.com", app="demo/shop", ports=(20001,)),
-    )
-    server = render(routes, EdgeOptions(domain="example.com", tls="acme"), Path("/edge"))["apps"]["http"]["servers"][
-        "edge"
-    ]
-    api, shop, _ = server["routes"]
-    assert api["handle"][0]["headers"] == {"request": {"set": {PROOF_HEADER: [PROOF]}}}
-    assert "headers" not in shop["handle"][0]
-    assert list(server["logs"]["logger_names"]) == ["shop.demo.example.com"]
+    api = Slot(id=1, hostname="api.example.com", named=True, instances=1, proof=PROOF)
+    shop = Slot(id=2, hostname="shop.demo.example.com", named=True, instances=1)
+    for slot, proves, logs in ((api, True, 0), (shop, False, 1)):
+        config = render((slot,), EdgeOptions(domain="example.com", tls="acme"), Path("/edge"))
+        assert (PROOF in str(config)) is proves
+        assert str(config).count("access_logger_names") == logs
+        assert len(config["logging"]["logs"]) == 1 + logs

@@ -15,19 +15,9 @@ from rig.kernel.failpoints import failpoint
 from rig.kernel.files import write_atomic
 from rig.node.edge.admin import Admin, AdminRefused, bind_socket, remove_socket, socket_path, wait_until_answers
 from rig.node.edge.binary import find_caddy
-from rig.node.edge.config import (
-    ADMIN_FD,
-    LISTEN_FDS,
-    LOG,
-    PORTS,
-    EdgeOptions,
-    Route,
-    Tls,
-    remove_access_log,
-    render,
-    slots,
-)
+from rig.node.edge.config import ADMIN_FD, LISTEN_FDS, LOG, EdgeOptions, Tls, render
 from rig.node.edge.process import EdgeProcess
+from rig.node.edge.slots import Route, Slot, SlotFiles, assign, lay_out
 from rig.node.sockets import Listening, listen
 
 log = logging.getLogger("rig.node.edge")
@@ -38,6 +28,8 @@ STOP_PATIENCE = 3.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 """Back-off between two starts of a Caddy that keeps ending, in seconds; it begins anew after a longer life."""
 
+SETTLE = 0.5
+"""Seconds after a switch in which a request may still reach an old instance: it was told the port just before."""
 
 OUTPUT = "caddy.out"
 """What Caddy says before its logs are open."""
@@ -63,6 +55,8 @@ class EdgeRecord(msgspec.Struct, frozen=True, kw_only=True):
     listeners: int = 1
     routes: tuple[Route, ...] = ()
     """The last good ones."""
+    slots: tuple[Slot, ...] = ()
+    """Those of the configuration that Caddy has."""
 
 
 class Edge:
@@ -74,7 +68,7 @@ class Edge:
         self.port = 0
         """The port that apps are served on, known after :meth:`start`."""
         self._record = EdgeRecord()
-        self._filled: dict[str, int] = {}
+        self._files = SlotFiles(folder)
         self._loaded = b""
         """What Caddy was given. Not told from the routes alone: another version of rig may have made it."""
         self._admin = Admin("")
@@ -104,8 +98,7 @@ class Edge:
         Gives whether it was taken over. Raises `RigError` ``missing_program``, ``conflict`` (the port is taken),
         ``failed`` (Caddy ended, with what it said).
         """
-        for each in (self.folder, self.folder / "access", self.folder / PORTS):
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._record = self._read_record()
         adopted = await self._adopt()
         if not adopted:
@@ -121,26 +114,26 @@ class Edge:
     async def apply(self, routes: Iterable[Route]) -> None:
         """Serve exactly these routes. On return they are in force; where it raises, the old ones are.
 
-        Requests, streams and WebSockets that have begun go on with the instance they have, of every app. The access
-        log of a hostname that is gone goes with it: the next owner of the name must not read it.
+        Requests, streams and WebSockets that have begun go on with the instance they have, of every app.
         """
         wanted = tuple(routes)
         async with self._lock:
             if not self._running.alive:
                 await self._launch()
-            before = self.routes
-            config = self._config(wanted)
-            self._fill(wanted)
-            failpoint("edge.filled")
-            if config != self._loaded:
-                try:
+            before = self._record
+            slots = assign(before.slots, wanted) or lay_out(before.slots, wanted, self.options.spare)
+            config = self._config(slots)
+            try:
+                self._files.fill(slots, wanted)
+                failpoint("edge.filled")
+                if config != self._loaded:
                     await self._load(config)
-                except RigError:
-                    self._fill(before)
-                    raise
-                failpoint("edge.loaded")
-            self._keep(msgspec.structs.replace(self._record, routes=wanted))
-            self._forget(before)
+            except (RigError, OSError):
+                self._files.fill(before.slots, before.routes)
+                raise
+            failpoint("edge.loaded")
+            self._keep(msgspec.structs.replace(before, routes=wanted, slots=slots))
+            self._files.forget(before.slots, slots)
 
     async def in_flight(self, port: int) -> int:
         """How many connections the edge has to the instance at ``port``: requests, streams, WebSockets.
@@ -154,6 +147,7 @@ class Edge:
         left = set(ports)
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
+        await asyncio.sleep(min(SETTLE, timeout))
         while True:
             left = {port for port in left if await self.in_flight(port)}
             if not left or loop.time() >= end:
@@ -223,18 +217,20 @@ class Edge:
             self._listening = listen(self.port)
         inherited = self._listening.sockets if self._listening else ()
         path = socket_path(self.folder)
+        before = self._record
         record = msgspec.structs.replace(
-            self._record,
+            before,
             admin=path,
             port=self.port,
             domain=self.options.domain,
             tls=self.options.tls,
             listeners=len(inherited),
+            slots=lay_out(before.slots, before.routes, self.options.spare),
         )
         self._record = record
-        self._filled.clear()
-        self._fill(record.routes)
-        self._note(self._config(record.routes))
+        self._files.refill(record.slots, record.routes)
+        self._files.forget(before.slots, record.slots)
+        self._note(self._config(record.slots))
         said_before = _size(self.folder / LOG)
         with bind_socket(path) as admin_socket:
             numbers = [each.fileno() for each in inherited]
@@ -304,24 +300,8 @@ class Edge:
     def _config_path(self) -> Path:
         return self.folder / "caddy.json"
 
-    def _fill(self, routes: tuple[Route, ...]) -> None:
-        """Point the slots to their instances. From here on requests go there."""
-        for name, port in slots(routes).items():
-            if self._filled.get(name) != port:
-                # Not synced: after a power cut they are all filled again.
-                write_atomic(self.folder / PORTS / name, b"%d" % port, durable=False)
-                self._filled[name] = port
-
-    def _forget(self, before: tuple[Route, ...]) -> None:
-        """Remove the files of what is served no more."""
-        for name in slots(before).keys() - slots(self.routes).keys():
-            (self.folder / PORTS / name).unlink(missing_ok=True)
-            self._filled.pop(name, None)
-        for hostname in {route.hostname for route in before} - {route.hostname for route in self.routes}:
-            remove_access_log(self.folder, hostname)
-
-    def _config(self, routes: tuple[Route, ...]) -> bytes:
-        return msgspec.json.encode(render(routes, self.options, self.folder, max(self._record.listeners, 1)))
+    def _config(self, slots: tuple[Slot, ...]) -> bytes:
+        return msgspec.json.encode(render(slots, self.options, self.folder, max(self._record.listeners, 1)))
 
     def _keep(self, record: EdgeRecord) -> None:
         write_atomic(self.folder / "edge.json", msgspec.json.encode(record))

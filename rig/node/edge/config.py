@@ -1,9 +1,10 @@
-"""From routes to Caddy's configuration: a pure function.
+"""From slots to Caddy's configuration: a pure function.
 
-The configuration names no port of an app: each instance is a *slot*, a small file with its port, which Caddy reads for
-every request. So a new version takes over when the file is renamed into place, and Caddy loads nothing. Loading is
-seamless for what is under way, but Go's server drops a connection that it has accepted and not yet read from, so under
-load a few requests fail; it is left for routes that come and go.
+The configuration names no port of an app, and not every hostname: both stand in the files of :mod:`.slots`, which
+Caddy reads for each request. So a new version takes over when a file is renamed into place, a new app when it is given
+a slot that was to spare, and Caddy loads nothing. Loading is seamless for what is under way, but Go's server closes
+connections that it has accepted and not yet read from, and those that idle, so under load a few requests fail; it is
+left for when the slots do not suffice any more.
 
 Caddy's own reference of the fields is its JSON structure, https://caddyserver.com/docs/json/.
 """
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from rig.node.edge import pages
+from rig.node.edge.slots import Slot
 
 ADMIN_FD = "RIG_EDGE_ADMIN"
 LISTEN_FDS = ("RIG_EDGE_LISTEN_0", "RIG_EDGE_LISTEN_1")
@@ -29,32 +31,13 @@ them is stopped; this is for those of other apps, which a change must not cut.""
 LOG = "edge.log"
 """Caddy's own log, in the edge's folder."""
 
-PORTS = "ports"
-"""Folder, in Caddy's working directory, with one file per instance of each app: its port."""
-
 IDLE_SECONDS = 1
 """How long a connection to an app is kept for the next request. Shorter than what common servers keep one for (gunicorn
 2 s, Node.js 5 s): else a request is sent at the moment the app closes, and one that may not be repeated fails."""
 
 PROOF_HEADER = "X-Rig-Edge"
 
-Idle = Literal["empty", "stopped", "crashed"]
 Tls = Literal["off", "acme", "internal"]
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One hostname and who answers it."""
-
-    hostname: str
-    app: str = ""
-    """``network/app``, for the pages that the edge shows in its place."""
-    ports: tuple[int, ...] = ()
-    """The instances, on 127.0.0.1. Empty: a page says why there are none."""
-    idle: Idle = "empty"
-    """Why there is no instance: nothing deployed yet, stopped, or all of them crash."""
-    proof: str = ""
-    """For the node's own API: sent along in the header :data:`PROOF_HEADER`, so that the node can tell what came
-    through the edge, and believe its X-Forwarded-For. What is sent to such a hostname is not logged."""
 
 
 class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +62,14 @@ class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the node binds the sockets and hands them over."""
         return self.tls == "off"
 
+    @property
+    def spare(self) -> int:
+        """How many hostnames can be added before a configuration has to be loaded. With certificates none: Caddy
+        obtains them for the names that stand in its configuration."""
+        return 16 if self.tls == "off" else 0
 
-def render(routes: tuple[Route, ...], options: EdgeOptions, folder: Path, listeners: int = 1) -> dict[str, Any]:
+
+def render(slots: tuple[Slot, ...], options: EdgeOptions, folder: Path, listeners: int = 1) -> dict[str, Any]:
     """Caddy's whole configuration. ``folder`` takes its logs; ``listeners`` is the number of inherited sockets."""
     server: dict[str, Any] = {
         "listen": [f"fd/{{env.{name}}}" for name in LISTEN_FDS[:listeners]]
@@ -89,12 +78,10 @@ def render(routes: tuple[Route, ...], options: EdgeOptions, folder: Path, listen
         "read_header_timeout": "30s",
         "idle_timeout": "5m",
         "max_header_bytes": 64 * 1024,
-        "routes": [*(_route(route, options) for route in routes), {"handle": [pages.unknown()]}],
+        "routes": [*(_route(slot, options) for slot in slots), {"handle": [pages.unknown()]}],
         "errors": {"routes": pages.errors()},
-        "logs": {
-            "logger_names": {route.hostname: [_logger(route)] for route in routes if not route.proof},
-            "skip_unmapped_hosts": True,
-        },
+        # Routes name their loggers; what none has named is logged nowhere.
+        "logs": {"default_logger_name": "nobody"},
     }
     apps: dict[str, Any] = {"http": {"grace_period": STREAM_LIMIT, "servers": {"edge": server}}}
     if options.inherits:
@@ -107,43 +94,39 @@ def render(routes: tuple[Route, ...], options: EdgeOptions, folder: Path, listen
             apps["tls"] = {"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}}
     return {
         "admin": {"listen": f"fd/{{env.{ADMIN_FD}}}", "config": {"persist": False}},
-        "logging": {"logs": _logs(routes, folder)},
+        "logging": {"logs": _logs(slots, folder)},
         "apps": apps,
     }
 
 
-def slots(routes: tuple[Route, ...]) -> dict[str, int]:
-    """Which port stands in which file of the folder :data:`PORTS`."""
-    return {_slot(route, number): port for route in routes for number, port in enumerate(route.ports)}
+def _route(slot: Slot, options: EdgeOptions) -> dict[str, Any]:
+    """Requests to the hostname that has the slot now. A slot that lost its hostname lets them pass to the next one."""
+    hostname = _read(slot, "host")
+    facts: dict[str, Any] = {"handler": "vars", "count": _read(slot, "count")}
+    if not slot.proof:
+        facts["access_logger_names"] = [_logger(slot)]
+    by_count = [
+        {"match": [{"vars": {"count": [str(count)]}}], "handle": [_proxy(slot, count, options)], "terminal": True}
+        for count in slot.counts
+    ]
+    answer = {"handler": "subroute", "routes": [*by_count, {"handle": [pages.stand_in(_read(slot, "page"))]}]}
+    route = {"match": [{"host": [hostname]}], "handle": [facts, answer], "terminal": True}
+    if not slot.named:
+        return route
+    # Others need not read the file to know that it is not about them.
+    return {"match": [{"host": [slot.hostname]}], "handle": [{"handler": "subroute", "routes": [route]}]}
 
 
-def access_log(folder: Path, hostname: str) -> Path:
-    """The file with the access log of one hostname: a JSON object per line, rolled by Caddy."""
-    return folder / "access" / f"{hostname}.log"
+def _read(slot: Slot, name: str | int) -> str:
+    """The content of one of its files, as a placeholder."""
+    return f"{{file.{slot.file(name)}}}"
 
 
-def remove_access_log(folder: Path, hostname: str) -> None:
-    """Remove that file, and the older ones that Caddy rolled away beside it."""
-    for path in (folder / "access").glob(f"{hostname}*.log*"):
-        if path.name.removeprefix(hostname).startswith((".log", "-")):
-            path.unlink(missing_ok=True)
-
-
-def _slot(route: Route, number: int) -> str:
-    return f"{route.hostname}.{number}"
-
-
-def _route(route: Route, options: EdgeOptions) -> dict[str, Any]:
-    handler = _proxy(route, options) if route.ports else pages.idle(route.app or route.hostname, route.idle)
-    return {"match": [{"host": [route.hostname]}], "handle": [handler], "terminal": True}
-
-
-def _proxy(route: Route, options: EdgeOptions) -> dict[str, Any]:
+def _proxy(slot: Slot, count: int, options: EdgeOptions) -> dict[str, Any]:
     proxy: dict[str, Any] = {
         "handler": "reverse_proxy",
-        "upstreams": [
-            {"dial": f"127.0.0.1:{{file.{PORTS}/{_slot(route, number)}}}"} for number in range(len(route.ports))
-        ],
+        # Read anew when a request is tried again, so that one that missed its instance goes to the new version's.
+        "upstreams": [{"dial": f"127.0.0.1:{_read(slot, number)}"} for number in range(count)],
         "load_balancing": {
             "selection_policy": {"policy": "least_conn"},
             # A connection that was refused is tried again for any method, since nothing was sent; a request that
@@ -161,20 +144,19 @@ def _proxy(route: Route, options: EdgeOptions) -> dict[str, Any]:
             "keep_alive": {"idle_timeout": f"{IDLE_SECONDS}s"},
         },
     }
-    if route.proof:
-        proxy["headers"] = {"request": {"set": {PROOF_HEADER: [route.proof]}}}
-    if len(route.ports) > 1:
+    if slot.proof:
+        proxy["headers"] = {"request": {"set": {PROOF_HEADER: [slot.proof]}}}
+    if count > 1:
         # With a single instance this would turn one failed request into a second without service.
         proxy["health_checks"] = {"passive": {"fail_duration": "1s", "max_fails": 1}}
     return proxy
 
 
-def _logger(route: Route) -> str:
-    # Dots make a hierarchy of loggers; no hostname holds an underscore, so the name stays unique.
-    return route.hostname.replace(".", "_")
+def _logger(slot: Slot) -> str:
+    return f"slot_{slot.id}"
 
 
-def _logs(routes: tuple[Route, ...], folder: Path) -> dict[str, Any]:
+def _logs(slots: tuple[Slot, ...], folder: Path) -> dict[str, Any]:
     logs: dict[str, Any] = {
         "default": {
             "writer": _file(folder / LOG),
@@ -182,12 +164,13 @@ def _logs(routes: tuple[Route, ...], folder: Path) -> dict[str, Any]:
             "exclude": ["http.log.access", "admin.api"],
         }
     }
-    for route in routes:
-        logs[f"access_{_logger(route)}"] = {
-            "writer": _file(access_log(folder, route.hostname)),
-            "encoder": {"format": "json"},
-            "include": [f"http.log.access.{_logger(route)}"],
-        }
+    for slot in slots:
+        if not slot.proof:
+            logs[f"access_{slot.id}"] = {
+                "writer": _file(folder / slot.access_log),
+                "encoder": {"format": "json"},
+                "include": [f"http.log.access.{_logger(slot)}"],
+            }
     return logs
 
 

@@ -23,9 +23,14 @@ def unknown() -> dict[str, Any]:
     return _page("404", text)
 
 
-def idle(app: str, why: str) -> dict[str, Any]:
-    """The handler for an app without an instance; ``why`` is one of :data:`rig.node.edge.config.Idle`."""
-    return _page("503", "503: " + _IDLE[why].format(app=app), retry=True)
+def idle(app: str, why: str) -> str:
+    """The page of an app without an instance; ``why`` is one of :data:`rig.node.edge.slots.Idle`."""
+    return "503: " + _IDLE[why].format(app=app)
+
+
+def stand_in(page: str) -> dict[str, Any]:
+    """The handler for an app without an instance; ``page`` is a placeholder."""
+    return _page("503", page, retry=True)
 
 
 def errors() -> list[dict[str, Any]]:
