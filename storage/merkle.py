@@ -54,6 +54,11 @@ class Frontier:
             root = node_hash(left, root)
         return root
 
+    @property
+    def roots(self) -> tuple[bytes, ...]:
+        """The roots of its perfect subtrees, the largest first."""
+        return tuple(self._roots)
+
     def pack(self) -> bytes:
         """The hashes, the largest subtree first."""
         return b"".join(self._roots)
