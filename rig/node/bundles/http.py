@@ -10,7 +10,7 @@ from aiohttp import web
 
 from rig.contract.bundles import ASK_MAX, MSGPACK, PACK_MAX, Ask, Commit, bundle_path
 from rig.contract.names import label_problem
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.failpoints import failpoint
 from rig.node.bundles.receive import receive
 from rig.node.bundles.store import Store
@@ -42,7 +42,7 @@ def add_routes(
         store = await enter(request)
         try:
             ask = msgspec.msgpack.decode(await _body(request, 2 * ASK_MAX), type=Ask)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise _unreadable(error) from error
         lacks = await asyncio.to_thread(store.lacks, ask)
         return web.Response(body=msgspec.msgpack.encode(lacks), content_type=MSGPACK)
@@ -66,7 +66,7 @@ def add_routes(
         store = await enter(request)
         try:
             wanted = msgspec.json.decode(await _body(request, _COMMIT_MAX), type=Commit)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise _unreadable(error) from error
         bundle = await asyncio.to_thread(commit, store, wanted.bundle)
         return web.Response(body=msgspec.json.encode(bundle), content_type="application/json")
@@ -89,5 +89,5 @@ def _too_large(limit: int) -> RigError:
     return RigError("too_large", f"The body of the request is over {limit} bytes.")
 
 
-def _unreadable(error: msgspec.DecodeError) -> RigError:
+def _unreadable(error: Exception) -> RigError:
     return RigError("invalid_data", f"The body of the request cannot be read: {error}.")

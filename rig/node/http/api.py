@@ -15,7 +15,7 @@ from rig.contract.api import API_VERSIONS, ROUTES, Route
 from rig.contract.base import Command, Reply
 from rig.contract.releases import ShowRelease
 from rig.contract.routing import command_of
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Stamp
 from rig.node.accounts.principal import Principal
@@ -113,7 +113,7 @@ async def read_command(route: Route, request: web.Request) -> Command:
             raise RigError("too_large", f"The body is larger than {MAX_BODY} bytes.")
         try:
             body = msgspec.json.decode(data or b"{}", type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise RigError("usage", f"The body is not a JSON object: {error}.") from error
     try:
         return command_of(route, dict(request.match_info), dict(request.query), body)

@@ -44,6 +44,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < 400 or error.content_type == "text/html":
             raise
         return problem_response(RigError(_CODES.get(error.status, "usage"), error.reason or "Refused."))
+    except web.RequestPayloadError as error:
+        # Chunks that are none, a body that does not unpack, an end that came too early.
+        return problem_response(RigError("usage", f"The body cannot be read: {error.__cause__ or error}."))
     except (ConnectionResetError, TimeoutError) as error:
         return problem_response(RigError("interrupted", f"The request was cut off: {type(error).__name__}."))
     except Exception as error:
