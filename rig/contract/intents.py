@@ -31,4 +31,4 @@ class ShowIntent(Command, frozen=True, kw_only=True, tag="intent.show"):
 
     reply: ClassVar[type[Reply]] = Intent
 
-    key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$"), wire("The key that the change was sent with.")]
+    key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$(?!\n)"), wire("The key that the change was sent with.")]
