@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from rig.contract import accounts, apps, networks, releases
+from rig.contract import accounts, apps, intents, networks, releases
 from rig.contract.api import GRANTS, ROUTES, Route
 from rig.contract.base import Command, tag_of
 from rig.contract.bundles import Ask, Commit, bundle_path
@@ -36,6 +36,7 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     apps.UpdateApp: lambda network, app: apps.UpdateApp(app=f"{network}/{app}", scale={"web": 2}),
     apps.DeleteApp: lambda network, app: apps.DeleteApp(app=f"{network}/{app}"),
     apps.ShowAppStatus: lambda network, app: apps.ShowAppStatus(app=f"{network}/{app}"),
+    intents.ShowIntent: lambda network, app: intents.ShowIntent(key="not-used-by-anybody"),
     releases.StartRelease: lambda network, app: releases.StartRelease(
         app=f"{network}/{app}", bundle=BUNDLE, create=True
     ),
@@ -160,6 +161,17 @@ def test_a_place_that_no_page_ended_at_is_no_bug(world: World, after: str) -> No
     assert answer.status in (200, 422)
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"name":' + b"[" * 400_000, b"\xff", b"[]", b'{"name": 1e999}', b"\0", b'{"a":"\\ud800"}']
+)
+def test_a_body_that_is_none_is_no_bug(world: World, body: bytes) -> None:
+    browser = Browser(world.user, world.tokens["owner"])
+    for path in ("/v1/networks", bundle_path(SEEN), bundle_path(SEEN, "/negotiate"), bundle_path(SEEN, "/packs")):
+        answer = browser.ask("POST", path, body)
+        assert 400 <= answer.status < 500, (path, answer.text)
+    assert browser.ask("GET", "/v1/networks").status == 200
+
+
 def test_an_idempotency_key_is_its_users_own(world: World) -> None:
     """Who guesses a key gets no answer that was given to somebody else."""
     made = world.send("deployer", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"})
@@ -168,6 +180,8 @@ def test_an_idempotency_key_is_its_users_own(world: World) -> None:
     assert world.send("viewer", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"}).status == 403
     assert world.send("stranger", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"}).status == 404
     assert world.send("owner", apps.CreateApp(app=f"{SEEN}/keyed"), **{"Idempotency-Key": "k-1"}).status == 409
+    used, unused = (world.send("auditor", intents.ShowIntent(key=key)) for key in ("k-1", "k-none"))
+    assert (used.status, used.text) == (unused.status, unused.text.replace("k-none", "k-1"))
 
 
 def test_a_query_does_not_replace_what_the_path_names(world: World) -> None:
