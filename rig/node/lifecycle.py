@@ -26,7 +26,7 @@ import msgspec
 import rig
 from rig.contract.node import DEFAULT_API_PORT, ERROR_FILE, NodeState
 from rig.kernel.errors import RigError
-from rig.kernel.files import write_atomic
+from rig.kernel.files import private_folder, write_atomic
 from rig.kernel.ids import rfc3339
 from rig.kernel.node_state import read_state
 from rig.kernel.processes import start_time
@@ -48,7 +48,8 @@ class Lifecycle:
 
     def __enter__(self) -> Lifecycle:
         """Raises `RigError` ``locked`` where a node runs in this folder."""
-        self.paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.paths.root, self.paths.networks):
+            private_folder(str(folder))
         self._lock = os.open(self.paths.root / "node.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # POSIX locks are the process's own. One by flock(2) would live on in whatever the node forks and leaves

@@ -42,8 +42,12 @@ class NodePaths(msgspec.Struct, frozen=True):
         """Caddy's configuration, certificates, admin socket and output."""
         return self.root / "edge"
 
+    @property
+    def networks(self) -> Path:
+        return self.root / "networks"
+
     def network(self, network: str) -> Path:
-        return self.root / "networks" / network
+        return self.networks / network
 
     def store(self, network: str) -> Path:
         """Contents and directories of the bundles of one network; networks never share them."""
