@@ -23,6 +23,7 @@ from events.command import CommandCompleted, CommandReceived
 from rig.contract.base import Command, Reply, option_of, tag_of
 from rig.contract.errors import ERRORS
 from rig.kernel.context import Context, P
+from rig.kernel.disk import disk_error
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Draft, Journal, OutboxRow, Progress, Settled, Stamp
@@ -229,7 +230,7 @@ def as_rig_error(raised: BaseException) -> RigError:
         return RigError("cancelled", "Interrupted.")
     if isinstance(raised, SystemExit):
         return RigError("terminated", "Ended by a signal.")
-    return RigError(
+    return disk_error(raised) or RigError(
         "internal",
         f"rig failed in a way it should not: {type(raised).__name__}: {raised}.",
         "Run it again with `-v` for the trace, and report it.",

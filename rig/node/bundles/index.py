@@ -99,10 +99,12 @@ class Index:
             self._db.execute("begin immediate")
             try:
                 yield self._db
+                self._db.execute("commit")
             except BaseException:
-                self._db.execute("rollback")
+                # A full disk may have rolled it back already, or not.
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
                 raise
-            self._db.execute("commit")
 
     def add_segment(self, size: int) -> int:
         return int(self._db.execute("insert into segments (size) values (?)", (size,)).lastrowid or 0)

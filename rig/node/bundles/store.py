@@ -26,6 +26,7 @@ from rig.contract.bundles import (
     Limits,
     decode_directory,
 )
+from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
 from rig.node.bundles.index import LOOSE, Index, Place
 
@@ -179,8 +180,6 @@ def _ids(joined: bytes) -> list[bytes]:
 
 def disk_error(error: OSError) -> RigError:
     """What to answer when the disk refuses."""
-    import errno
-
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if is_full(error):
         return RigError("unavailable", "The node's disk is full.", "Free some space on the node, then try again.")
     return RigError("failed", f"The node's disk refuses: {os.strerror(error.errno or 0)}.")

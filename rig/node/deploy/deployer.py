@@ -36,6 +36,7 @@ from rig.contract.apps import Instance as InstanceReply
 from rig.contract.names import split_app
 from rig.contract.releases import Phase
 from rig.kernel.errors import RigError
+from rig.kernel.disk import is_full
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
 from rig.node.builder.launch import process_commands
@@ -292,6 +293,8 @@ class Deployer:
         fact = DeployFailed(
             app=app,
             version=version,
+        elif is_full(raised):
+            error = RigError("failed", "The node's disk takes nothing more.", "Make room on it, and deploy again.")
             code=error.code,
             reason=error.message,
             hint=error.hint,

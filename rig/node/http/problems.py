@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
 
 log = logging.getLogger("rig.node.http")
@@ -51,6 +52,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem_response(RigError("interrupted", f"The request was cut off: {type(error).__name__}."))
     except Exception as error:
         log.exception("%s %s failed", request.method, request.path)
+        if is_full(error):
+            return problem_response(RigError("unavailable", "The node's disk takes nothing more.", "Make room on it."))
         cause = RigError("internal", f"The node failed in a way it should not: {type(error).__name__}.")
         return problem_response(cause)
 
