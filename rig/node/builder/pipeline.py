@@ -88,11 +88,15 @@ async def _build(request: BuildRequest, driver: Driver, on_line: Callable[[str],
 
 
 async def abandon(paths: BuildPaths, driver: Driver) -> None:
-    """End what still runs of a build whose node was killed. Its log stays; the build can be started again."""
+    """End what still runs of a build whose node was killed, and remove what it worked with.
+
+    Its log stays, and what it has built, if it was complete; else it can be started again.
+    """
     for state in sorted(paths.steps.glob("*/state")):
         handle = driver.adopt(state)
         if handle is not None and driver.alive(handle):
             await driver.stop(handle)
+    await asyncio.to_thread(_clear_work, paths)
 
 
 async def _procfile(bench: Workbench, tree: Tree, plan: Plan) -> Product:
