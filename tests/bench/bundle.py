@@ -53,7 +53,7 @@ def figures(user: User, folder: Path) -> Iterator[Figure]:
         "list and hash 100 MB in 20 000 files, nothing cached",
         cold,
         pack,
-        peer_name="tar | zstd -3",
+        peer_name="tar \\| zstd -3",
         budget="≤ 1.5 ×",
         runs=3,
     )
