@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from rig.kernel.files import write_atomic
+from rig.kernel.files import private_folder, write_atomic
 from rig.node.edge import pages
 
 SLOTS = "slots"
@@ -133,7 +133,7 @@ class SlotFiles:
             else:
                 contents = self._contents(slot, route)
                 self._link_log(slot)
-            (self.folder / SLOTS / str(slot.id)).mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(str(self.folder / SLOTS / str(slot.id)))
             for name, content in contents.items():
                 path = slot.file(name)
                 if self._filled.get(path) != content:
@@ -179,6 +179,6 @@ class SlotFiles:
     def _link_log(self, slot: Slot) -> None:
         link, target = access_log(self.folder, slot.hostname), f"../{slot.access_log}"
         if not link.is_symlink() or os.readlink(link) != target:
-            link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(str(link.parent))
             link.unlink(missing_ok=True)
             link.symlink_to(target)
