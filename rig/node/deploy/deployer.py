@@ -35,8 +35,8 @@ from events.network import NetworkDeleted
 from rig.contract.apps import Instance as InstanceReply
 from rig.contract.names import split_app
 from rig.contract.releases import Phase
-from rig.kernel.errors import RigError
 from rig.kernel.disk import is_full
+from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
 from rig.node.builder.launch import process_commands
@@ -287,14 +287,14 @@ class Deployer:
     async def _fail(self, app: str, version: int, raised: Exception, cause: Recorded) -> None:
         if isinstance(raised, RigError):
             error = raised
+        elif is_full(raised):
+            error = RigError("failed", "The node's disk takes nothing more.", "Make room on it, and deploy again.")
         else:
             log.error("making v%d of %s", version, app, exc_info=raised)
             error = RigError("internal", f"The node failed in a way it should not: {type(raised).__name__}.")
         fact = DeployFailed(
             app=app,
             version=version,
-        elif is_full(raised):
-            error = RigError("failed", "The node's disk takes nothing more.", "Make room on it, and deploy again.")
             code=error.code,
             reason=error.message,
             hint=error.hint,
