@@ -152,7 +152,7 @@ class Load:
                     await socket.send_str(str(number))
                 message = await socket.receive(PATIENCE)
                 if message.type is not aiohttp.WSMsgType.TEXT:
-                    expect(message.data == 1001, f"closed with {message} {socket.exception()!r} {socket.close_code}")
+                    expect(message.data == 1001, f"ended by {message.type.name} {message.data or ''}")
                     moved(kind, began)
                     return
                 expect(message.data == str(number), "an echo of something else")

@@ -50,6 +50,8 @@ class Runs:
         self.commands: list[str] = []
         """What was run to its end, in order."""
         self.answers = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        self.asked = 0
+        """How many requests were sent to them."""
         self._ends: dict[str, asyncio.Future[ExitStatus]] = {}
         self._servers: dict[str, asyncio.Server] = {}
         self._handles: dict[Path, Handle] = {}
@@ -95,6 +97,7 @@ class Runs:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
         writer.write(self.answers)
         await writer.drain()
         writer.close()

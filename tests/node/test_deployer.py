@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from events.app import AppDeleted, AppScaled, DeployFailed, DeployStarted, DeploySucceeded
-from rig.contract.project import AppConfig, DeployConfig
+from rig.contract.project import AppConfig, DeployConfig, HealthConfig
 from rig.kernel.errors import RigError
 from rig.node.deploy import deployer
 from rig.node.runtime.driver import ExitStatus
@@ -70,6 +70,44 @@ def test_scaling_does_not_cut_what_drains(tmp_path: Path) -> None:
         assert node.running() == [("web.1", 1), ("web.1", 2), ("web.2", 2)]
         node.edge.idle.set()
         await node.runs_as(("web.1", 2))
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_more_instances_get_requests_when_they_are_ready(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy(config=AppConfig(health=HealthConfig(timeout=60)))
+        (serving,) = node.ports
+        answers, node.runs.answers = node.runs.answers, b"HTTP/1.1 500 Not yet\r\nContent-Length: 0\r\n\r\n"
+        asked = node.runs.asked
+        await node.say(AppScaled(name=APP, scale={"web": 2}))
+
+        async def asked_again() -> bool:
+            return node.runs.asked > asked + 1
+
+        await until(asked_again, "web.2 is asked until it is ready")
+        assert node.running() == [("web.1", 1), ("web.2", 1)]
+        assert node.ports == (serving,)
+        node.runs.answers = answers
+
+        async def both_serve() -> bool:
+            return len(node.ports) == 2
+
+        await until(both_serve, "the edge knows both")
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_more_instances_that_do_not_get_ready_are_not_waited_for_for_ever(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        node.runs.answers = b"HTTP/1.1 500 Never\r\nContent-Length: 0\r\n\r\n"
+        await node.say(AppScaled(name=APP, scale={"web": 2}))
+
+        async def both_serve() -> bool:
+            return len(node.ports) == 2
+
+        await until(both_serve, "the edge knows both")
 
     on_a_node(tmp_path, scenario)
 

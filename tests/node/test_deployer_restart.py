@@ -114,6 +114,23 @@ def test_what_a_cut_off_switch_started_ends_after_the_edge_has_left_it(tmp_path:
     asyncio.run(scenario())
 
 
+def test_what_drained_when_the_node_ended_drains_on(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        machine = Machine(tmp_path)
+        node = await machine.first()
+        machine.edge.idle.clear()
+        slow = AppConfig(deploy=DeployConfig(drain=3600))
+        await node.deploy(OTHER, slow)
+        assert node.running() == [("web.1", 1), ("web.1", 2)]
+        await node.close()
+        async with machine.next() as again:
+            assert again.running() == [("web.1", 1), ("web.1", 2)]
+            machine.edge.idle.set()
+            await again.runs_as(("web.1", 2))
+
+    asyncio.run(scenario())
+
+
 def test_what_is_asked_of_a_node_that_ends_is_done_by_the_next_one(tmp_path: Path) -> None:
     async def scenario() -> None:
         machine = Machine(tmp_path)
@@ -140,7 +157,7 @@ def test_an_app_whose_configuration_is_not_understood_does_not_keep_the_node_fro
         await node.close()
         async with machine.next() as again:
             assert again.app.current == 2
-            assert again.running() == []
+            await again.runs_as()
             assert await again.deploy() == 3
             assert again.running() == [("web.1", 3)]
 

@@ -34,6 +34,7 @@ from events.base import Fact
 from events.network import NetworkDeleted
 from rig.contract.apps import Instance as InstanceReply
 from rig.contract.names import split_app
+from rig.contract.project import DeployConfig
 from rig.contract.releases import Phase
 from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
@@ -143,7 +144,10 @@ class Deployer:
         # Before they end: the edge may still send requests to what a switch that was cut off had started.
         await self._routing.apply(self._supervisor)
         failpoint("node.routed")
-        await self._end(unwanted)
+        # What has served may have streams that the node before gave time; of a deleted app nothing is to be left.
+        draining = [one for one in unwanted if one.committed and one.app in self._world.existing_apps()]
+        await self._end([one for one in unwanted if one not in draining])
+        self._spawn(self._drain(draining, DeployConfig().drain))
         failpoint("node.ended")
         await asyncio.to_thread(self._remove_leftovers)
         for app in self._world.existing_apps():
@@ -338,11 +342,18 @@ class Deployer:
             job, specs = serving
             wanted = {spec.key for spec in specs}
             before = self._supervisor.committed(app)
-            leaving = [instance for instance in before if instance.key not in wanted]
+            staying = [one for one in before if one.key in wanted and not one.crashed]
+            leaving = [one for one in before if one.key not in wanted]
             if leaving:
-                await self._routing.switch(app, ports_of([one for one in before if one.key in wanted]))
+                await self._routing.switch(app, ports_of(staying))
                 self._retire(leaving, job)
             await self._supervisor.set_desired(app, specs)
+            joining = [one for one in self._supervisor.committed(app) if one not in staying]
+            try:
+                # Where nothing serves, requests had better wait for what is coming.
+                await check(joining if staying else (), job.config.health, self._routing.hostname(app))
+            except RigError as error:
+                log.warning("%s is scaled, and not all of it is ready: %s", app, error.message)
             await self._routing.switch(app, ports_of(self._supervisor.committed(app)))
         self._tell(app)
 
