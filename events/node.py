@@ -27,6 +27,20 @@ class NodeStopped(Fact, frozen=True, kw_only=True):
     apps: bool = False
 
 
+class NodeCollected(Fact, frozen=True, kw_only=True):
+    """The node freed its disk of what no kept release needs."""
+
+    type: ClassVar[str] = "node.collected"
+
+    bytes: int
+    counts: dict[str, int] = {}
+    """How many of each kind, as ``build`` or ``layer``."""
+    keep: int = 0
+    """How many releases of each app could be rolled back to by the policy."""
+    older_than: int = 0
+    """Seconds: nothing that was used within them went."""
+
+
 class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the node runs, as far as the record tells; a killed node leaves no ``node.stopped``."""
 

@@ -28,9 +28,14 @@ def show(page: ReleasePage, out: Output) -> None:
 
 
 def outcome(release: Release) -> str:
-    """``succeeded``, ``failed: build_failed`` or the phase of one that is being made."""
+    """``succeeded``, ``failed: build_failed`` or the phase of one that is being made.
+
+    Of one that served and cannot be brought back, that its build was collected.
+    """
     if release.outcome == "pending":
         return release.phase
+    if release.outcome == "succeeded" and not (release.current or release.rollbackable):
+        return "succeeded, collected"
     return release.outcome + (f": {release.code}" if release.code else "")
 
 

@@ -1,11 +1,12 @@
-"""`rig node start|stop|status|invite`."""
+"""`rig node start|stop|status|gc|invite`."""
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment
+from rig.cli.humanize import moment, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.accounts import Invitation, Invite
+from rig.contract.collect import CollectGarbage, Collection, Garbage
 from rig.contract.node import Node, NodeStatus, StartNode, StopNode
 
 
@@ -42,9 +43,25 @@ def show_invitation(invitation: Invitation, out: Output) -> None:
     out.line(invitation.link)
 
 
+def show_collection(collection: Collection, out: Output) -> None:
+    rows = [(thing(each), each.app, each.reason, size(each.bytes) if each.bytes else "") for each in collection.garbage]
+    out.table(("WHAT", "APP", "WHY", "SIZE"), rows, empty="There is nothing to collect.")
+    if rows:
+        out.line(("That would free " if collection.dry_run else "Freed ") + size(collection.bytes) + ".")
+    for app in collection.skipped:
+        out.note(f"{app} is busy; its turn comes with the next collection.")
+
+
+def thing(garbage: Garbage) -> str:
+    """``build 3f1c``, ``cache pip (12)``."""
+    named = f"{garbage.what} {garbage.name[:24]}".rstrip()
+    return named if garbage.count == 1 else f"{named} ({garbage.count})"
+
+
 VERBS = {
     "start": Verb(command=StartNode, render=show_started),
     "stop": Verb(command=StopNode, render=show_stopped),
     "status": Verb(command=NodeStatus, render=show),
+    "gc": Verb(command=CollectGarbage, render=show_collection, rows=lambda collection: collection.garbage),
     "invite": Verb(command=Invite, render=show_invitation),
 }

@@ -39,6 +39,8 @@ class Release(Reply, frozen=True, kw_only=True):
     phase: Phase
     current: bool = False
     """Whether it is the one that serves."""
+    rollbackable: bool = False
+    """Whether `rig rollback` can bring it back: it served, and its build was not collected."""
     url: str = ""
     created_at: str = ""
     finished_at: str = ""

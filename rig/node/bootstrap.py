@@ -26,6 +26,11 @@ from rig.node.accounts.principal import Principal
 from rig.node.builder.settings import held_back
 from rig.node.bundles import http as bundles_http
 from rig.node.bundles.stores import Stores
+from rig.node.collect.collector import Collector
+from rig.node.collect.model import Policy as Keeping
+from rig.node.collect.report import fact_of
+from rig.node.collect.rounds import Rounds
+from rig.node.deploy.builds import KeptBuilds
 from rig.node.deploy.deployer import Deployer
 from rig.node.deploy.logs import KeptBuildLogs
 from rig.node.deploy.routing import Routing
@@ -73,6 +78,8 @@ class Ports:
         bundles: Stores,
         runtime: Deployer,
         build_logs: KeptBuildLogs,
+        builds: KeptBuilds,
+        garbage: Collector,
         routing: Routing,
         isolation: IsolationName,
     ) -> None:
@@ -82,6 +89,8 @@ class Ports:
         self.bundles = bundles
         self.runtime = runtime
         self.build_logs = build_logs
+        self.builds = builds
+        self.garbage = garbage
         self.isolation = isolation
         self.network_domain = routing.network_domain
         self.hostname = routing.hostname
@@ -133,6 +142,8 @@ async def serve(options: NodeOptions) -> None:
             except RigError as error:
                 # Who stops a node on a full disk wants it stopped all the same.
                 log.error("the end of the node is not on the record: %s", error.message)
+            await parts.rounds.close()
+            await parts.collector.close()
             await parts.deployer.close()
             if everything:
                 await parts.supervisor.stop_all()
@@ -147,6 +158,8 @@ class Parts(msgspec.Struct):
 
     web: web.Application
     deployer: Deployer
+    collector: Collector
+    rounds: Rounds
     supervisor: Supervisor
     recorder: Recorder
     writer: Writer
@@ -191,15 +204,28 @@ async def _build(
     routing = Routing(edge, world, api_route)
     driver = ProcessDriver(isolation)
     build_logs = KeptBuildLogs(paths, world)
+    builds = KeptBuilds(paths)
 
     def ports_for(principal: Principal) -> Ports:
-        return Ports(principal, world, accounts, stores, deployer, build_logs, routing, isolation)
+        return Ports(principal, world, accounts, stores, deployer, build_logs, builds, collector, routing, isolation)
 
     node = Node(journal, world, writer, recorder, ports_for, clock, isolation)
     supervisor = Supervisor(driver, paths, on_change=node.on_instance_change)
     deployer = Deployer(world, paths, driver, supervisor, routing, stores, recorder)
+    collector = Collector(world, paths, stores, deployer, writer, isolation)
+
+    keeping = Keeping()
+
+    async def collect_round() -> None:
+        collection = await collector.collect(keeping)
+        if collection.garbage:
+            fact = fact_of(collection, keeping)
+            await writer.run(lambda: recorder.now("node", fact, target="node", outcome="success"))
+
+    rounds = Rounds(collect_round)
     await deployer.start()
-    node.attach(deployer)
+    node.attach(deployer, rounds)
+    rounds.start()
 
     async def authenticate(request: web.Request) -> Principal:
         return await accounts_http.authenticate(request, accounts)
@@ -216,7 +242,7 @@ async def _build(
     bundles_http.add_routes(application, stores, authorize)
     document = openapi.document(__version__)
     application.router.add_get("/v1/openapi.json", lambda request: _json(document))
-    return Parts(application, deployer, supervisor, recorder, writer)
+    return Parts(application, deployer, collector, rounds, supervisor, recorder, writer)
 
 
 async def _json(document: object) -> web.Response:

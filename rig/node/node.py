@@ -10,12 +10,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from events.app import AppCrashed, AppState
 from events.base import Fact
 from rig import __version__
 from rig.contract.base import Command, Reply
+from rig.contract.collect import CollectGarbage
 from rig.kernel.bus import Bus
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Draft, Recorded, Stamp
@@ -31,6 +32,10 @@ from rig.node.world import FoldingJournal, World
 T = TypeVar("T")
 
 log = logging.getLogger("rig.node")
+
+BESIDE = (CollectGarbage,)
+"""Commands that take long. They are not carried out in the writer thread, where everybody else would wait for them, so
+their handlers must not decide by the world."""
 
 ACTOR = "system:node"
 """The node itself, as its journal names it."""
@@ -99,6 +104,27 @@ class Recorder:
         await self._writer.run(lambda: self._journal.append(drafts, stamp))
 
 
+class Listener(Protocol):
+    """Hears of what was recorded, on the event loop."""
+
+    def hear(self, record: Recorded) -> None: ...
+
+
+class WrittenElsewhere:
+    """The journal for what is not done in the writer thread: appends are."""
+
+    def __init__(self, journal: FoldingJournal, writer: Writer) -> None:
+        self._journal = journal
+        self._writer = writer
+
+    def append(self, *arguments: Any, **options: Any) -> list[Recorded]:
+        """As `FoldingJournal.append`."""
+        return self._writer.wait(lambda: self._journal.append(*arguments, **options))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+
 class Node:
     """Dispatches what the API brings, and tells the deployer what came of it."""
 
@@ -122,26 +148,30 @@ class Node:
         self._deployer: Deployer | None = None
         self._background: set[asyncio.Task[None]] = set()
 
-    def attach(self, deployer: Deployer) -> None:
-        """From now on the deployer hears of every fact."""
+    def attach(self, deployer: Deployer, *others: Listener) -> None:
+        """From now on the deployer, and whoever else wants to, hears of every fact."""
         self._deployer = deployer
         loop = asyncio.get_running_loop()
 
         def pass_on(record: Recorded) -> None:
-            loop.call_soon_threadsafe(deployer.hear, record)
+            for listener in (deployer, *others):
+                loop.call_soon_threadsafe(listener.hear, record)
 
         self._world.listeners.append(pass_on)
 
     async def dispatch(self, command: Command, stamp: Stamp, principal: Principal) -> tuple[Reply, list[str]]:
         """Dispatch one command on behalf of ``principal``. Raises `RigError`."""
+        beside = isinstance(command, BESIDE)
         bus = Bus(
-            self._journal,
+            WrittenElsewhere(self._journal, self._writer) if beside else self._journal,
             self._ports_for(principal),
             Silence(),
             handlers="rig.node.handlers",
             policy=Policy(principal),
             authoritative=True,
         )
+        if beside:
+            return await asyncio.to_thread(bus.dispatch, command, stamp)
         return await self._writer.run(lambda: bus.dispatch(command, stamp))
 
     def news(self, app: str) -> asyncio.Event:

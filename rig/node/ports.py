@@ -6,10 +6,12 @@ from typing import Protocol
 
 from events.base import Happened
 from rig.contract.apps import Instance
+from rig.contract.collect import Collection
 from rig.contract.releases import LogLine, Phase
 from rig.kernel.context import Context
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.principal import Principal
+from rig.node.collect.model import Policy
 from rig.node.runtime.driver import IsolationName
 from rig.node.world import World
 
@@ -44,6 +46,22 @@ class BuildLogs(Protocol):
         ...
 
 
+class Builds(Protocol):
+    """Which builds the node still has."""
+
+    def has(self, app: str, build: str) -> bool:
+        """Whether a build is there and complete: it was not collected."""
+        ...
+
+
+class Garbage(Protocol):
+    """What the node keeps for its apps and nothing needs."""
+
+    def collect_now(self, policy: Policy, *, dry_run: bool = False) -> Collection:
+        """Look for it, and remove it unless this is a dry run. It takes its time."""
+        ...
+
+
 class NodePorts(Protocol):
     """The ports of a handler on the node."""
 
@@ -64,6 +82,12 @@ class NodePorts(Protocol):
 
     @property
     def build_logs(self) -> BuildLogs: ...
+
+    @property
+    def builds(self) -> Builds: ...
+
+    @property
+    def garbage(self) -> Garbage: ...
 
     @property
     def isolation(self) -> IsolationName: ...

@@ -80,6 +80,7 @@ def release_view(state: AppState, version: int, ports: NodePorts) -> Release:
         outcome=outcome,
         phase=phase,
         current=state.current == version,
+        rollbackable=outcome == "succeeded" and state.current != version and ports.builds.has(name, release.build),
         url=ports.url(name),
         created_at=rfc3339(release.created_at),
         finished_at=rfc3339(release.finished_at),

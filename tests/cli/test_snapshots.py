@@ -78,6 +78,8 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "node start while it runs": ("", "node start", ""),
     "node start with another domain": ("", "node start --domain example.com", ""),
     "node status": ("", "node status", ""),
+    "node gc": ("", "node gc", ""),
+    "node gc of what is older than no age": ("", "node gc --older-than soon", ""),
     "node invite": ("", "node invite bea --network demo --role viewer", ""),
     "node invite to a network that is not there": ("", "node invite bea --network nowhere", ""),
     "node invite in a role that is none": ("", "node invite bea --role king", ""),

@@ -42,6 +42,7 @@ CHANGES = {
     "delete network": ("delete", "network", "demo", "--yes"),
     "deploy": ("deploy", "SITE", "--app", "demo/hello"),
     "rollback": ("rollback", "demo/hello"),
+    "node gc": ("node", "gc"),
     "node invite": ("node", "invite", "ana"),
 }
 LOGINS = {"login": ("login", "URL", "--token-stdin")}

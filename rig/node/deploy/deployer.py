@@ -120,6 +120,10 @@ class Deployer:
         """The instances of an app as they are now."""
         return [info.reply() for info in self._supervisor.instances(app)]
 
+    def running(self, app: str) -> set[int]:
+        """The releases of which instances have not ended."""
+        return self._supervisor.versions(app)
+
     def phase(self, app: str) -> Phase:
         """The phase of the release that is being made."""
         return self._phases.get(app, "queued")
@@ -188,7 +192,8 @@ class Deployer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _lock(self, app: str) -> asyncio.Lock:
+    def lock(self, app: str) -> asyncio.Lock:
+        """Held while something is made of an app, or done to it."""
         return self._locks.setdefault(app, asyncio.Lock())
 
     def _tell(self, app: str) -> None:
@@ -205,7 +210,7 @@ class Deployer:
 
     async def _make(self, app: str, version: int, cause: Recorded, *, resumed: bool = False) -> None:
         """Make one release, from its build to the end of the old instances; record how it ended."""
-        async with self._lock(app):
+        async with self.lock(app):
             launched: list[Instance] = []
             old = self._supervisor.committed(app)
             failpoint("release.heard")
@@ -334,7 +339,7 @@ class Deployer:
         return job, instance_specs(job, build, self._driver, counts_of(state, state.current))
 
     async def _scale(self, app: str) -> None:
-        async with self._lock(app):
+        async with self.lock(app):
             # It may have been deleted while this waited for its turn.
             serving = await self._serving(app) if app in self._world.existing_apps() else None
             if serving is None:
@@ -358,7 +363,7 @@ class Deployer:
         self._tell(app)
 
     async def _take_down(self, app: str) -> None:
-        async with self._lock(app):
+        async with self.lock(app):
             await self._routing.remove(app)
             await self._supervisor.stop_all(app)
             # Even where the name is taken again by now: a new app begins with nothing. Its releases wait for the lock.

@@ -6,9 +6,11 @@ import hashlib
 
 import msgspec
 
-from events.app import DeployStarted
+from events.app import AppState, DeployStarted
 from rig.contract.project import AppConfig
+from rig.kernel.errors import RigError
 from rig.node.builder.model import BUILDER_VERSION
+from rig.node.world import config_of
 
 
 def build_key(started: DeployStarted, config: AppConfig, isolation: str) -> str:
@@ -26,3 +28,14 @@ def build_key(started: DeployStarted, config: AppConfig, isolation: str) -> str:
     }
     digest = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:20]
     return f"{digest}-v{started.version}" if started.force else digest
+
+
+def pending_build(state: AppState, isolation: str) -> str:
+    """The build that the release which is being made will ask for; empty where none is made."""
+    release = state.releases.get(state.pending)
+    if release is None:
+        return ""
+    try:
+        return release.build or build_key(release.started, config_of(release.started), isolation)
+    except RigError:
+        return ""  # its configuration cannot be understood, so it comes to nothing

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from events.app import AppState, DeployBuilt, DeployStarted, evolve
+from collections.abc import Callable
+
+from events.app import AppState, DeployBuilt, DeployStarted, ReleaseState, evolve
 from events.base import Fact
 from rig.contract.releases import Rollback, RollbackReport, version_number
 from rig.kernel.errors import RigError
@@ -17,10 +19,16 @@ NOT_RESTORED = [
 ]
 
 
-def choose(state: AppState, version: int) -> int:
+def every(build: str) -> bool:
+    """For where it is known that the build is there."""
+    return True
+
+
+def choose(state: AppState, version: int, there: Callable[[str], bool] = every) -> int:
     """The release to restore: the one asked for, else the newest good one before the one that serves.
 
-    Raises `RigError` ``not_found``, or ``conflict`` where there is nothing to go back to.
+    ``there`` tells whether a build is still there. Raises `RigError` ``not_found``, or ``conflict`` where there is
+    nothing to go back to.
     """
     if version:
         release = find_release(state, version)
@@ -32,8 +40,14 @@ def choose(state: AppState, version: int) -> int:
             )
         if version == state.current:
             raise RigError("conflict", f"v{version} of `{state.name}` serves already.", "Name an earlier release.")
+        if not there(release.build):
+            raise _collected(state.name, version, release)
         return version
-    good = [v for v, release in state.releases.items() if release.outcome == "succeeded" and v < state.current]
+    good = [
+        v
+        for v, release in state.releases.items()
+        if release.outcome == "succeeded" and v < state.current and there(release.build)
+    ]
     if not good:
         raise RigError(
             "conflict",
@@ -43,10 +57,22 @@ def choose(state: AppState, version: int) -> int:
     return max(good)
 
 
-def decide(state: AppState, version: int, message: str, isolation: str) -> list[Fact]:
+def _collected(app: str, version: int, release: ReleaseState) -> RigError:
+    commit = str(release.started.source.get("commit", ""))
+    check_out = f"`git checkout {commit[:12]}`, then " if commit else ""
+    return RigError(
+        "conflict",
+        f"The build of v{version} of `{app}` is no longer on the node: it was collected.",
+        f"Deploy that source again: {check_out}`rig deploy --app {app}`.",
+    )
+
+
+def decide(
+    state: AppState, version: int, message: str, isolation: str, there: Callable[[str], bool] = every
+) -> list[Fact]:
     """The facts of rolling back: a new release that stands on the build of the old one."""
     require_unlocked(state)
-    chosen = choose(state, version)
+    chosen = choose(state, version, there)
     old = state.releases[chosen]
     number = state.last + 1
     started = DeployStarted(
@@ -69,7 +95,11 @@ def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:
     world = ctx.ports.world
     stream, before = f"app:{command.app}", world.app(command.app)
     state = before
-    for fact in decide(before, version_number(command.version), command.message, ctx.ports.isolation):
+
+    def there(build: str) -> bool:
+        return ctx.ports.builds.has(command.app, build)
+
+    for fact in decide(before, version_number(command.version), command.message, ctx.ports.isolation, there):
         ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
         state = evolve(state, fact, happening(ctx))
     view = release_view(state, state.last, ctx.ports)

@@ -135,6 +135,10 @@ class Supervisor:
         """The instances of ``app`` that are to stay, such as those of the release that serves."""
         return [one for one in self._instances.values() if one.app == app and one.committed and not one.retired]
 
+    def versions(self, app: str) -> set[int]:
+        """The releases of ``app`` of which instances are there, whatever they are doing."""
+        return {one.record.version for one in self._instances.values() if one.app == app}
+
     async def stop_all(self, app: str = "") -> None:
         """End every instance of ``app``, or of every app."""
         found = [one for one in self._instances.values() if app in ("", one.app)]

@@ -1,0 +1,153 @@
+"""What is found on the disk, and how it gets off it, whatever builds have left there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from rig.node.builder.model import Build, BuildPaths, save_build
+from rig.node.collect import caches
+from rig.node.collect.caches import DEPTH, Odd, downloads
+from rig.node.collect.disposal import free, measure, move_away
+from rig.node.collect.model import Download, Found, Verdict
+from rig.node.collect.survey import apps_on_disk, empty_networks, survey_app
+from rig.node.paths import NodePaths
+
+
+def never() -> bool:
+    return False
+
+
+def files(root: Path, contents: Mapping[str, str]) -> Path:
+    for name, text in contents.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> NodePaths:
+    return NodePaths(tmp_path)
+
+
+def test_everything_in_the_folder_of_an_app_is_found(paths: NodePaths) -> None:
+    folder = paths.app("demo", "hello")
+    build = BuildPaths(folder, "b1")
+    build.source.mkdir(parents=True)
+    made = Build(id="b1", builder="python", isolation="none", place="/app", layers=("python-1",))
+    save_build(made, build)
+    os.utime(build.record, (5, 5))
+    files(
+        folder,
+        {
+            "builds/half/app/main.py": "",
+            "cache/layers/python-1/bin/python": "",
+            "cache/layers/python-1.json": "{}",
+            "cache/layers/node-2/x": "",
+            "cache/layers/.python-1.json.new": "",
+            "cache/pip/http-v2/a/b": "download",
+            "releases/v3.build.jsonl": "",
+            "releases/v12.release.jsonl": "",
+            "releases/notes": "",
+            "home/data": "",
+        },
+    )
+    found = survey_app(paths, "demo/hello")
+    assert [(each.kind, each.name) for each in found] == [
+        ("build", "b1"),
+        ("build", "half"),
+        ("layer", "node-2"),
+        ("layer", "python-1"),
+        ("cache", "pip"),
+        ("log", "v12.release"),
+        ("log", "v3.build"),
+    ]
+    assert (found[0].used, found[0].layers) == (5, ("python-1",))
+    assert [each.path for each in found[4].downloads] == [b"http-v2/a/b"]
+    assert [each.version for each in found[5:]] == [12, 3]
+    assert survey_app(paths, "demo/nothing") == []
+
+
+def test_apps_and_empty_networks_are_found(paths: NodePaths) -> None:
+    files(paths.root, {"networks/demo/apps/hello/x": "", "networks/old/store/index.sqlite": ""})
+    for path in (paths.store("old"), paths.network("old")):
+        os.utime(path, (5, 5))
+    os.utime(paths.store("old") / "index.sqlite", (9, 9))
+    assert apps_on_disk(paths) == {"demo/hello"}
+    assert [(each.app, each.used) for each in empty_networks(paths)] == [("old", 9)]
+
+
+def test_a_layer_loses_its_stamp_first(paths: NodePaths) -> None:
+    folder = files(paths.app("demo", "hello"), {"cache/layers/a/x": "1", "cache/layers/a.json": "{}"})
+    (layer,) = survey_app(paths, "demo/hello")
+    gone = Found(kind="layer", app="demo/hello", name="b", path=folder / "cache/layers/b")
+    verdicts = [Verdict(found=each, goes=True, reason="") for each in (layer, gone)]
+    [(verdict, place)] = move_away(paths, verdicts)
+    assert verdict.found == layer
+    assert list((folder / "cache/layers").iterdir()) == []
+    assert (place / "x").read_text() == "1"
+    assert place.parent == paths.removed
+    (size,) = measure([place], 10, never).values()
+    assert size >= 4096
+    free([place], never)
+    assert list(paths.removed.iterdir()) == []
+
+
+def test_what_cannot_be_measured_in_time_counts_for_nothing(paths: NodePaths) -> None:
+    assert measure([paths.root], 0, never) == {}
+    assert measure([paths.root], 10, lambda: True) == {}
+    assert measure([paths.root / "nothing"], 10, never) == {paths.root / "nothing": 0}
+
+
+def test_freeing_stops_when_it_is_told_to(paths: NodePaths) -> None:
+    files(paths.root, {"a/x": ""})
+    free([paths.root / "a"], lambda: True)
+    assert (paths.root / "a/x").exists()
+
+
+def test_only_what_is_named_is_removed_from_a_cache(tmp_path: Path) -> None:
+    cache = files(tmp_path / "pip", {"a/b/one": "1", "a/b/two": "2", "three": "3"})
+    going = [each for each in downloads(cache) if each.path != b"a/b/two"]
+    assert sorted(each.path for each in going) == [b"a/b/one", b"three"]
+    caches.remove(cache, [*going, Download(b"a/b/gone", 0, 0), Download(b"no/such", 0, 0)])
+    assert [each.path for each in downloads(cache)] == [b"a/b/two"]
+
+
+def test_links_in_a_cache_lead_nowhere(tmp_path: Path) -> None:
+    outside = files(tmp_path / "outside", {"precious": "x"})
+    cache = files(tmp_path / "pip", {"a/file": ""})
+    (cache / "link").symlink_to(outside)
+    assert sorted(each.path for each in downloads(cache)) == [b"a/file", b"link"]
+    caches.remove(cache, [Download(b"link/precious", 0, 0)])
+    assert (outside / "precious").exists()
+    caches.remove(cache, [Download(b"link", 0, 0)])
+    assert (outside / "precious").exists()
+    assert not (cache / "link").is_symlink()
+    (tmp_path / "npm").symlink_to(outside)
+    with pytest.raises(Odd):
+        downloads(tmp_path / "npm")
+
+
+def test_a_folder_that_becomes_a_link_is_not_entered(tmp_path: Path) -> None:
+    outside = files(tmp_path / "outside", {"file": "x"})
+    cache = files(tmp_path / "pip", {"a/file": ""})
+    going = downloads(cache)
+    (cache / "a/file").unlink()
+    (cache / "a").rmdir()
+    (cache / "a").symlink_to(outside)
+    caches.remove(cache, going)
+    assert (outside / "file").read_text() == "x"
+
+
+def test_a_cache_that_is_deeper_than_any_is_odd(tmp_path: Path) -> None:
+    cache = tmp_path / "npm"
+    (cache / "/".join("x" * (DEPTH + 1))).mkdir(parents=True)
+    with pytest.raises(Odd):
+        downloads(cache)
+    found = NodePaths(tmp_path / "home")
+    files(found.app("demo", "hello"), {f"cache/npm/{'x/' * (DEPTH + 1)}file": ""})
+    assert [each.odd for each in survey_app(found, "demo/hello")] == [True]
