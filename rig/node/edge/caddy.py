@@ -183,6 +183,10 @@ class Edge:
         record = self._record
         process = EdgeProcess(record.pid, record.started)
         if not process.alive:
+            # A node may have been killed between the start of one and its note.
+            unknown = await asyncio.to_thread(EdgeProcess.find, self._config_path)
+            if unknown is not None:
+                await unknown.end(STOP_PATIENCE)
             return False
         same = (record.tls, record.domain) == (self.options.tls, self.options.domain)
         same = same and self.options.port in (0, record.port)

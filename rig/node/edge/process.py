@@ -46,6 +46,17 @@ class EdgeProcess:
             )
         return cls(child.pid, start_time(child.pid), child)
 
+    @classmethod
+    def find(cls, config: Path) -> EdgeProcess | None:
+        """A Caddy of this user's that was started with this configuration, whichever node did it."""
+        import psutil  # type: ignore[import-untyped]
+
+        for process in psutil.process_iter(["cmdline", "uids"]):
+            command, owner = process.info["cmdline"] or [], process.info["uids"]
+            if command[1:] == ["run", "--config", str(config)] and owner.real == os.getuid():
+                return cls(process.pid, start_time(process.pid))
+        return None
+
     @property
     def alive(self) -> bool:
         return alive(self.pid, self.started)
