@@ -63,7 +63,7 @@ class EdgeProcess:
 
     def connections_to(self, port: int) -> int:
         """How many established TCP connections the process has to this port on 127.0.0.1; 0 where it has ended."""
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         try:
             found = psutil.Process(self.pid).net_connections("tcp4") if self.alive else []
