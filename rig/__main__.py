@@ -8,18 +8,37 @@ from rig.help import help_text
 
 def main() -> int:
     """The entry point of the `rig` command; gives the exit code."""
-    argv = sys.argv[1:]
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from rig.stdio import complete
+
+        complete()
+    try:
+        return _answer(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to interrupt, or twice
+        return 130
+
+
+def _answer(argv: list[str]) -> int:
     if argv in ([], ["--help"], ["-h"], ["help"]):
-        sys.stdout.write(help_text())
-        return 0
+        return _print(help_text())
     if argv in (["--version"], ["-V"]):
-        sys.stdout.write(f"rig {__version__}\n")
-        return 0
+        return _print(f"rig {__version__}\n")
     if argv[0] == "help":
         argv = [*argv[1:], "--help"]
     from rig.cli.run import run
 
     return run(argv)
+
+
+def _print(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        from rig.stdio import give_up
+
+        return give_up(error)
+    return 0
 
 
 if __name__ == "__main__":

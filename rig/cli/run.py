@@ -16,6 +16,7 @@ from rig.cli.query import check_query
 from rig.cli.verb import Verb, Verbs
 from rig.contract.base import tag_of
 from rig.help import help_text
+from rig.stdio import flush
 from rig.kernel.errors import RigError
 from rig.verbs import VERBS
 
@@ -39,7 +40,8 @@ class Invocation:
         self.argv = argv
         self.output = Output(wanted_format(argv))
         self.kind = ""
-        self.printing = False
+        self.printing = True
+        """Whether all that can go wrong with a file is that our output cannot be written."""
 
     def run(self) -> int:
         try:
@@ -50,10 +52,10 @@ class Invocation:
                 raise
             except BaseException as raised:
                 code = self._fail(raised)
-            _flush()
+            flush()
         except BrokenPipeError:
             # Who read our output has gone; there is nobody left to tell.
-            _flush()
+            flush()
             return 0
         return code
 
@@ -89,6 +91,7 @@ class Invocation:
         from rig.cli.fields import convert
         from rig.cli.naming import resolve_names
         from rig.cli.progress import progress_for
+        self.printing = False
 
         options = parsed.options
         settings = user_settings(options.config, flags_of(options))
@@ -211,12 +214,3 @@ def _print_anything(stream: TextIO) -> None:
     """Where the terminal's encoding lacks a character, print its number: output must not fail for an ellipsis."""
     if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
         stream.reconfigure(errors="backslashreplace")
-
-
-def _flush() -> None:
-    """Write what is buffered. What cannot be written must not be tried again, and raise, when the process exits."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

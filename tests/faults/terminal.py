@@ -1,0 +1,86 @@
+"""rig as a process on a terminal of its own, with somebody who presses Ctrl-C."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from tests.e2e.rig import RIG
+from tests.support import wait_until
+
+
+class OnTerminal:
+    """One command on a terminal. A context manager: it does not outlive the block."""
+
+    def __init__(self, *argv: str, env: Mapping[str, str]) -> None:
+        self._ours, self._theirs = pty.openpty()
+        self.before = termios.tcgetattr(self._theirs)
+        self._shown: list[str] = []
+        terminal = self._theirs
+        self._process = subprocess.Popen(
+            [RIG, *argv],
+            env={**env, "TERM": "xterm"},
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+            # The terminal becomes the session's own, so that it turns Ctrl-C into a signal.
+            preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+        )
+        self._looking = threading.Thread(target=self._look)
+
+    def __enter__(self) -> OnTerminal:
+        self._looking.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._theirs)  # the last one: reading ends
+        self._looking.join()
+        os.close(self._ours)
+
+    @property
+    def text(self) -> str:
+        """All that was on the terminal."""
+        return "".join(self._shown)
+
+    @property
+    def settings(self) -> list[object]:
+        """How the terminal is set now; see tcgetattr(3)."""
+        return termios.tcgetattr(self._theirs)
+
+    def wait_for(self, text: str) -> None:
+        wait_until(lambda: text in self.text, f"{text!r} on the terminal, which shows {self.text!r}")
+
+    def press_ctrl_c(self) -> None:
+        os.write(self._ours, b"\x03")
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self) -> tuple[int, float]:
+        """Wait for its end; gives the exit code and the seconds that it took."""
+        began = time.monotonic()
+        code = self._process.wait(20)
+        return code, time.monotonic() - began
+
+    def _look(self) -> None:
+        while True:
+            try:
+                data = os.read(self._ours, 65536)
+            except OSError:  # Linux: nobody has the other side open
+                return
+            if not data:
+                return
+            self._shown.append(data.decode(errors="replace"))
