@@ -26,7 +26,6 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     accounts.Whoami: lambda network, app: accounts.Whoami(),
     accounts.Invite: lambda network, app: accounts.Invite(name="mallory", network=network, role="owner"),
     accounts.RegisterJournal: lambda network, app: accounts.RegisterJournal(origin="o", key="none"),
-    collect.CollectGarbage: lambda network, app: collect.CollectGarbage(dry_run=True),
     networks.CreateNetwork: lambda network, app: networks.CreateNetwork(name=network),
     networks.ListNetworks: lambda network, app: networks.ListNetworks(),
     networks.ShowNetwork: lambda network, app: networks.ShowNetwork(name=network),
@@ -37,6 +36,7 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     apps.UpdateApp: lambda network, app: apps.UpdateApp(app=f"{network}/{app}", scale={"web": 2}),
     apps.DeleteApp: lambda network, app: apps.DeleteApp(app=f"{network}/{app}"),
     apps.ShowAppStatus: lambda network, app: apps.ShowAppStatus(app=f"{network}/{app}"),
+    collect.CollectGarbage: lambda network, app: collect.CollectGarbage(dry_run=True),
     intents.ShowIntent: lambda network, app: intents.ShowIntent(key="not-used-by-anybody"),
     releases.StartRelease: lambda network, app: releases.StartRelease(
         app=f"{network}/{app}", bundle=BUNDLE, create=True
