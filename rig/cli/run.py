@@ -15,8 +15,8 @@ from rig.cli.query import check_query
 from rig.cli.verb import Verb, Verbs
 from rig.contract.base import tag_of
 from rig.help import help_text
-from rig.stdio import flush
 from rig.kernel.errors import RigError
+from rig.stdio import flush
 from rig.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class Invocation:
         from rig.cli.fields import convert
         from rig.cli.naming import resolve_names
         from rig.cli.progress import progress_for
-        self.printing = False
 
+        self.printing = False
         options = parsed.options
         settings = user_settings(options.config, flags_of(options))
         self.output = output = output_of(options, settings)
