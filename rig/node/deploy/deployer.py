@@ -258,8 +258,8 @@ class Deployer:
         if started.rollback_of:
             facts.append(DeployRolledBack(app=job.app, version=job.version, restored=started.rollback_of))
         await self._routing.switch(job.app, ports_of(launched))
-        failpoint("release.switched")
         try:
+            failpoint("release.switched")
             for instance in launched:
                 self._supervisor.commit(instance)
             failpoint("release.committed")
