@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from rig.contract.base import Command
+from rig.contract.base import Command, Reply
 from rig.contract.errors import ERRORS, Problem
 from rig.contract.routing import request_of
 from rig.kernel.errors import UNREADABLE, RigError
@@ -36,11 +36,23 @@ class HttpPlatform:
             refused.unclear = refused.unclear and request.method != "GET"
             raise refused
         try:
-            return msgspec.json.decode(content, type=reply)
+            answer = msgspec.json.decode(content, type=reply)
         except UNREADABLE as error:
             failure = unreadable(f"The answer to `{request.method} {request.path}` cannot be read: {error}.")
             failure.unclear = request.method != "GET"
             raise failure from error
+        if subject_of(command) and subject_of(answer) not in ("", subject_of(command)):
+            # What is answered goes on the record here; nobody else may write there about another app.
+            raise unreadable(f"The answer to `{request.method} {request.path}` is about something else.")
+        return answer
+
+
+def subject_of(message: Command | Reply) -> str:
+    """The app, or else the name, that a command or its reply is about; empty where it is about none."""
+    about = getattr(message, "release", None) or message
+    app = getattr(about, "app", "")
+    subject = app if isinstance(app, str) and app else getattr(app or about, "name", "")
+    return subject if isinstance(subject, str) else ""
 
 
 def problem_error(status: int, content: bytes) -> RigError:
