@@ -219,6 +219,20 @@ def test_an_app_that_is_being_taken_down_is_left_to_it(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_an_app_that_cannot_be_looked_at_does_not_keep_the_others_from_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(node: Deploying, collector: Collector) -> None:
+        await node.say(AppCreated(name="demo/broken"), stream="app:demo/broken")
+        node.paths.app("demo", "broken").mkdir(parents=True)
+        (node.paths.app("demo", "broken") / "builds").write_text("no folder")
+        (node.paths.app("demo", "hello") / "builds/rubbish").mkdir(parents=True)
+        assert told(await collector.collect(NOW)) == [("build", APP, "rubbish")]
+        assert "demo/broken cannot be collected" in caplog.text
+
+    play(tmp_path, scenario)
+
+
 def test_sources_of_kept_releases_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "GRACE", 0)
 

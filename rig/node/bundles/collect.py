@@ -79,7 +79,7 @@ def _survey(store: Store, db: sqlite3.Connection, since: int) -> Swept:
     bodies = "from directories where id not in (select id from kept_directories)"
     loose = _tally(db, f"select count(*), sum(size) {lost} and segment = {LOOSE}")
     stored = _tally(db, f"select count(*), sum(size) {lost} and segment <> {LOOSE}")
-    every = segments(db, "c.id in (select id from kept_contents)")
+    every = segments(db, "id in (select id from kept_contents)")
     emptied = sum(segment.size for segment in every if not segment.contents)
     repacked = [segment for segment in every if segment.mostly_garbage]
     uploads = _stale_uploads(db, since)

@@ -111,6 +111,8 @@ def _walk(db: sqlite3.Connection) -> bool:
 
 def segments(db: sqlite3.Connection, needed: str = "1") -> list[Segment]:
     """Every segment. ``needed`` is the condition, in SQL, for a content to be."""
-    joined = f"segments s left join contents c on c.segment = s.id and {needed}"
-    sql = f"select s.id, s.size, coalesce(sum(c.size), 0), count(c.id) from {joined} group by s.id order by s.id"  # noqa: S608
-    return [Segment(*row) for row in db.execute(sql)]
+    # One pass over each table, as nothing finds the contents of one segment faster.
+    sql = f"select segment, sum(size), count(*) from contents where {needed} group by segment"  # noqa: S608
+    live = {number: (size, count) for number, size, count in db.execute(sql)}
+    every = db.execute("select id, size from segments order by id")
+    return [Segment(number, size, *live.get(number, (0, 0))) for number, size in every]

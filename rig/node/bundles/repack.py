@@ -25,6 +25,11 @@ RUN_BYTES = 1 << 30
 
 log = logging.getLogger("rig.node.bundles")
 
+_AT_ONCE = 500
+"""Segments that are made one; SQLite takes at least 999 values in a query."""
+
+_Stored = tuple[bytes, int, int]
+"""Id, offset and size of a content."""
 _Moved = tuple[int, bytes, int]
 """Offset in the new segment, id of the content, the segment that it comes from."""
 
@@ -38,7 +43,7 @@ def repack(store: Store, stop: Callable[[], bool]) -> None:
         if stop():
             raise Stopped
         lot: list[Segment] = []
-        while old and sum(segment.live for segment in lot) < SEGMENT_BYTES:
+        while old and len(lot) < _AT_ONCE and sum(segment.live for segment in lot) < SEGMENT_BYTES:
             lot.append(old.pop())
         _merge(store, lot)
         written += sum(segment.live for segment in lot)
@@ -46,6 +51,7 @@ def repack(store: Store, stop: Callable[[], bool]) -> None:
 
 def _merge(store: Store, old: list[Segment]) -> None:
     """Make one segment of several."""
+    contents = _contents(store, [segment.id for segment in old])
     fd, name = tempfile.mkstemp(dir=store.temporary)
     temporary = Path(name)
     try:
@@ -53,7 +59,7 @@ def _merge(store: Store, old: list[Segment]) -> None:
             moved: list[_Moved] = []
             emptied: list[int] = []
             for segment in old:
-                copied = _copy(store, segment.id, target)
+                copied = _copy(store, segment.id, contents[segment.id], target)
                 if copied is None:
                     log.error("a segment of %s is damaged, and left as it is: %d", store.root, segment.id)
                 else:
@@ -68,16 +74,23 @@ def _merge(store: Store, old: list[Segment]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _copy(store: Store, segment: int, target: IO[bytes]) -> list[_Moved] | None:
-    """Append what is left of a segment to ``target``; None where it does not hold what it should."""
+def _contents(store: Store, numbers: list[int]) -> dict[int, list[_Stored]]:
+    """What stands in each of these segments, by its offset."""
+    found: dict[int, list[_Stored]] = {number: [] for number in numbers}
+    marks = ",".join("?" * len(numbers))
+    sql = f"select segment, id, offset, size from contents where segment in ({marks}) order by offset"  # noqa: S608
     with store.index.change() as db:
-        rows = db.execute(
-            "select id, offset, size from contents where segment = ? order by offset", (segment,)
-        ).fetchall()
+        for number, digest, offset, size in db.execute(sql, numbers):
+            found[number].append((digest, offset, size))
+    return found
+
+
+def _copy(store: Store, segment: int, contents: list[_Stored], target: IO[bytes]) -> list[_Moved] | None:
+    """Append what is left of a segment to ``target``; None where it does not hold what it should."""
     moved: list[_Moved] = []
     try:
         with store.segment(segment).open("rb") as source:
-            for digest, offset, size in rows:
+            for digest, offset, size in contents:
                 source.seek(offset)
                 data = source.read(size)
                 if sha256(data).digest() != digest:

@@ -8,6 +8,7 @@ which takes its time. The slow work is done in threads that stand back for every
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 import sys
@@ -44,6 +45,8 @@ T = TypeVar("T")
 MEASURE_SECONDS = 15.0
 """For which what goes is measured: whoever asked waits for it."""
 NICENESS = 15
+
+log = logging.getLogger("rig.node.collect")
 
 Placed = tuple[Verdict, Path]
 """What goes, and where it lies now."""
@@ -137,13 +140,10 @@ class Collector:
     async def _collect(self, run: _Run) -> Collection:
         on_disk = await self._in_thread(lambda: apps_on_disk(self._paths))
         for app in sorted({*on_disk, *self._world.existing_apps()}):
-            if run.dry_run:
-                await self._app(app, run)
-            elif self._apps.lock(app).locked():
-                run.skipped.append(app)
-            else:
-                async with self._apps.lock(app):
-                    await self._app(app, run)
+            try:
+                await self._unless_busy(app, run)
+            except OSError as error:
+                log.error("the garbage of %s cannot be collected: %s", app, error)
         for found in await self._in_thread(lambda: empty_networks(self._paths)):
             await self._writer.run(partial(self._network, found, run))
         garbage = await self._measured(run.going)
@@ -159,6 +159,15 @@ class Collector:
             kept=[of_verdict(verdict) for verdict in run.kept] if run.dry_run else [],
             skipped=run.skipped,
         )
+
+    async def _unless_busy(self, app: str, run: _Run) -> None:
+        if run.dry_run:
+            await self._app(app, run)
+        elif self._apps.lock(app).locked():
+            run.skipped.append(app)
+        else:
+            async with self._apps.lock(app):
+                await self._app(app, run)
 
     async def _app(self, app: str, run: _Run) -> None:
         """Under the app's lock, unless this is a dry run: plan, and get out of the way what goes."""
