@@ -27,7 +27,6 @@ class Failpoints:
         self.clear()
         (self.folder / f"{point}={action}={after}").touch()
 
-    @property
     def reached(self) -> bool:
         """Whether what was armed has acted."""
         return any(path.name.endswith("=reached") for path in self.folder.iterdir())

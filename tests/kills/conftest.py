@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kills.machine import Machine
+pytest.register_assert_rewrite("tests.kills.machine")
+
+from tests.kills.machine import Machine  # noqa: E402 - what it asserts is explained from here on
 
 
 def serving(factory: pytest.TempPathFactory, isolation: str) -> Iterator[Machine]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from rig.node.edge.caddy import EdgeRecord
-from rig.node.edge.config import PORTS, slots
+from rig.node.edge.slots import SLOTS
 from rig.node.runtime import identity
 from rig.node.supervisor.model import load
 from storage.pin import Pin
@@ -53,7 +53,7 @@ def strays(home: Path) -> list[str]:
     shims = [pid for pid, command in found.items() if SHIM in command and any(run in command for run in runs)]
     known = {below for shim in shims for below in (shim, *identity.descendants(shim))}
     node = [pid for pid, command in found.items() if "-m rig.node" in command]
-    edge = [pid for pid in found if pid == _edge(home).pid]
+    edge = [pid for pid in found if pid == edge_of(home).pid]
     return [f"{pid} {command}" for pid, command in found.items() if pid not in {*known, *node[:1], *edge}]
 
 
@@ -68,7 +68,7 @@ def leftovers(home: Path) -> list[str]:
         path
         for folder in node.glob("networks/*/apps/*/builds/*")
         for path in (folder / "steps", folder / "tmp", folder / "home")
-        if path.exists() or not (folder / "build.json").exists()
+        if path.exists()
     ]
     instances = [folder for folder in _instances(home) if (record := load(folder)) is None or not record.committed]
     runs = [
@@ -77,16 +77,16 @@ def leftovers(home: Path) -> list[str]:
         for path in folder.iterdir()
         if path.is_dir() and (record := load(folder)) is not None and path.name != record.run
     ]
-    wanted = slots(_edge(home).routes)
-    ports = [path for path in (node / "edge" / PORTS).iterdir() if path.name not in wanted]
-    return [str(path) for path in (*unfinished, *stores, *builds, *instances, *runs, *ports)]
+    wanted = {str(slot.id) for slot in edge_of(home).slots}
+    slots = [path for path in (node / "edge" / SLOTS).iterdir() if path.name not in wanted]
+    return [str(path) for path in (*unfinished, *stores, *builds, *instances, *runs, *slots)]
 
 
 def _instances(home: Path) -> list[Path]:
     return sorted(home.glob("node/networks/*/apps/*/run/*"))
 
 
-def _edge(home: Path) -> EdgeRecord:
+def edge_of(home: Path) -> EdgeRecord:
     return msgspec.json.decode((home / "node" / "edge" / "edge.json").read_bytes(), type=EdgeRecord)
 
 

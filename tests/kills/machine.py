@@ -36,7 +36,8 @@ class Machine(User):
         self._isolation = isolation
         self._edge_port, self._api_port = free_port(), free_port()
         self._child: subprocess.Popen[bytes] | None = None
-        self._label = 0
+        self.label = 0
+        """Number of the newest version of the source."""
 
     # -- the node ---------------------------------------------------------------------------------------------------
 
@@ -68,7 +69,7 @@ class Machine(User):
         """Wait until the node was killed at its failpoint."""
         assert self._child is not None
         assert self._child.wait(SECONDS) == -signal.SIGKILL, self.node_log()
-        assert self.node_points.reached
+        assert self.node_points.reached()
 
     def kill_node(self) -> None:
         assert self._child is not None
@@ -95,8 +96,8 @@ class Machine(User):
 
     def change(self, **files: str) -> str:
         """Make another version of the app; gives its label, which it answers with."""
-        self._label += 1
-        label = f"version {self._label}"
+        self.label += 1
+        label = f"version {self.label}"
         web_app(self.source, label, Procfile="web: python main.py\nrelease: echo released\n")
         project(
             self.source,
@@ -126,12 +127,18 @@ class Machine(User):
         token = json.loads((self.home / "tokens" / "local.json").read_text())["access_token"]
         return HttpPlatform(HttpTransport(self.node.api, lambda renew: str(token)))
 
-    def releases(self) -> list[Release]:
+    def releases(self, app: str = APP) -> list[Release]:
         """The newest first."""
-        return self._platform.call(ListReleases(app=APP, limit=100), ReleasePage).releases
+        return self._platform.call(ListReleases(app=app, limit=100), ReleasePage).releases
 
     def status(self) -> AppStatus:
         return self._platform.call(ShowAppStatus(app=APP), AppStatus)
+
+    def serving(self) -> str:
+        """The label of the version that serves."""
+        status, page = self.get(APP)
+        assert status == 200, page
+        return page.removesuffix(" /")
 
     def asker(self) -> Asker:
         return Asker(self.node.edge_port, f"app.demo.localhost:{self.node.edge_port}")
@@ -147,7 +154,7 @@ class Machine(User):
         """The version ``label`` serves, every release and every intent has its end, and nothing is left over."""
         wait_until(self.calm, "nothing is under way")
         assert {release.outcome for release in self.releases()} <= {"succeeded", "failed"}
-        assert self.get(APP) == (200, f"{label} /")
+        assert self.serving() == label
         self._none_left(strays)
         self._none_left(leftovers)
         assert broken_journals(self.home) == []

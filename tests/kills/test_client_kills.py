@@ -46,7 +46,7 @@ def kill(machine: Machine, point: str, after: int = 0, *more: str) -> None:
     deploying = machine.start_deploy(*more)
     _, stderr = deploying.communicate(timeout=60)
     assert deploying.returncode == -signal.SIGKILL, stderr
-    assert machine.client_points.reached
+    assert machine.client_points.reached()
     machine.client_points.clear()
 
 
@@ -103,7 +103,7 @@ def test_killed_while_the_node_has_its_request_and_has_done_nothing(machine: Mac
     label = machine.change()
     machine.node_points.arm("bus.intended", "stop")
     deploying = machine.start_deploy()
-    wait_until(lambda: machine.node_points.reached, "the node has the request")
+    wait_until(machine.node_points.reached, "the node has the request")
     deploying.kill()
     deploying.communicate()
     resumed = machine.start_deploy("--resume")

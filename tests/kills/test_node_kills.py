@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
-from tests.kills.leftovers import open_changes
-from tests.kills.machine import Machine
+from rig.kernel.processes import alive
+from tests.kills.leftovers import edge_of, open_changes
+from tests.kills.machine import APP, Machine
+from tests.support import wait_until
 
-JOURNAL = ("journal.inserted", "journal.committed", "pin.written", "journal.pinned")
+JOURNAL = ("journal.inserted", "journal.committed")
 APPENDS = ("the request", "the release", "the build", "the success")
 
 KILLS = [
     *(pytest.param(point, number, id=f"{point}, {what}") for number, what in enumerate(APPENDS) for point in JOURNAL),
+    ("pin.written", 0),
+    ("journal.pinned", 0),
     ("bundle.spooled", 0),
     ("bundle.flushed", 0),
     ("bundle.placed", 0),
@@ -50,6 +55,11 @@ KILLS = [
 ]
 
 
+def newest(machine: Machine) -> list[tuple[int, str]]:
+    """The two newest releases: version and outcome."""
+    return [(release.version, release.outcome) for release in machine.releases()[:2]]
+
+
 @pytest.mark.parametrize(("point", "after"), KILLS)
 def test_killed_and_started_again(machine: Machine, point: str, after: int) -> None:
     before = machine.releases()[0].version
@@ -65,10 +75,76 @@ def test_killed_and_started_again(machine: Machine, point: str, after: int) -> N
             resumed = machine.resume()
             assert resumed.exit == 0, f"{stderr}\n{resumed.stderr}"
         machine.check(label)
-    assert [(r.version, r.outcome) for r in machine.releases()][:2] == [
-        (before + 1, "succeeded"),
-        (before, "succeeded"),
-    ]
+    assert newest(machine) == [(before + 1, "succeeded"), (before, "succeeded")]
     assert open_changes(machine.home) == []
     assert asker.failures == []
     assert asker.answered
+
+
+@pytest.mark.parametrize("point", ["node.adopted", "node.routed", "node.ended", "node.ready"])
+def test_killed_in_the_middle_of_a_switch_and_again_while_it_starts(machine: Machine, point: str) -> None:
+    before = machine.releases()[0].version
+    label = machine.change()
+    with machine.asker() as asker:
+        machine.node_points.arm("release.committed")
+        deploying = machine.start_deploy("--detach")
+        machine.killed_node()
+        deploying.communicate()
+        machine.node_points.arm(point)
+        machine.spawn_node()
+        machine.killed_node()
+        machine.run_node()
+        machine.check(label)
+    assert newest(machine) == [(before + 1, "succeeded"), (before, "succeeded")]
+    assert asker.failures == []
+
+
+def test_killed_as_it_has_started_an_edge_of_which_nobody_knows(machine: Machine) -> None:
+    label = machine.serving()
+    machine.kill_node()
+    pid, started = edge_of(machine.home).pid, edge_of(machine.home).started
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not alive(pid, started), "the edge has ended")
+    machine.node_points.arm("edge.spawned")
+    machine.spawn_node()
+    machine.killed_node()
+    machine.run_node()
+    machine.check(label)
+
+
+def test_killed_as_the_edge_has_new_routes(machine: Machine) -> None:
+    """Only what is served for the first time changes the routes."""
+    label = machine.change()
+    with machine.asker() as asker:
+        machine.node_points.arm("edge.loaded")
+        deploying = machine.start_deploy("--app", "demo/new", "--create")
+        machine.killed_node()
+        machine.run_node()
+        deploying.communicate()
+        assert machine.rig("deploy", str(machine.source), "--app", "demo/new", "--resume").exit == 0
+        assert machine.get("demo/new") == (200, f"{label} /")
+    assert [release.version for release in machine.releases("demo/new")] == [1]
+    assert asker.failures == []
+    machine.ok("delete", "app", "demo/new", "--yes")
+
+
+@pytest.mark.parametrize("point", ["release.failing", "release.failed"])
+def test_killed_as_a_release_fails(machine: Machine, point: str) -> None:
+    before, label = machine.releases()[0].version, machine.serving()
+    (machine.source / "main.py").write_text("raise SystemExit('it cannot start')\n")
+    with machine.asker() as asker:
+        machine.node_points.arm(point)
+        deploying = machine.start_deploy()
+        machine.killed_node()
+        machine.run_node()
+        deploying.communicate()
+        resumed = machine.resume()
+        assert (resumed.exit, resumed.json["error"]["code"]) == (1, "app_crashed")
+        machine.check(label)
+    assert newest(machine)[0] == (before + 1, "failed")
+    assert asker.failures == []
+    # The next deployment is an ordinary one, and settles what the killed one had left open here.
+    label = machine.change()
+    machine.deploy(machine.source, APP)
+    machine.check(label)
+    assert open_changes(machine.home) == []
