@@ -340,6 +340,25 @@ def test_a_damaged_cache_counts_for_nothing(tmp_path: Path, counted: Counted, da
     assert counted.taken() == ["a"]
 
 
+@pytest.mark.usefixtures("later")
+def test_caches_of_folders_that_are_gone_are_removed(tmp_path: Path, counted: Counted) -> None:
+    cache = tmp_path / "cache"
+    for name in ("gone", "stays", "new"):
+        write(tmp_path / name, a="1")
+    list_source(str(tmp_path / "gone"), cache_dir=str(cache))
+    list_source(str(tmp_path / "stays"), cache_dir=str(cache))
+    (cache / "0123.stat").write_bytes(b"rig stat cache 1\n, of an older version")
+    (cache / "notes").write_text("none of ours")
+    shutil.rmtree(tmp_path / "gone")
+    list_source(str(tmp_path / "new"), cache_dir=str(cache))
+    assert len(list(cache.glob("*.stat"))) == 2
+    assert (cache / "notes").exists()
+    counted.taken()
+    list_source(str(tmp_path / "stays"), cache_dir=str(cache))
+    list_source(str(tmp_path / "new"), cache_dir=str(cache))
+    assert counted.taken() == []
+
+
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path, "growing", "0")
     real, times = reading._digest, [2]

@@ -4,6 +4,10 @@ One file for each source folder. It is a convenience, never a truth: one that is
 as empty. A file is trusted to be unchanged if size, mode, mtime, ctime and inode are (git trusts the same). That holds
 only for a file which was at rest when it was read: a change within the same tick of the file system's clock would leave
 the times as they are. Such a file is kept without its times, and so is read again.
+
+A cache says which folder it is of, so that whoever saves one can remove those of folders that are gone. The format:
+magic, CRC-32 of what follows, length of the folder's path, the path, MessagePack of the records; numbers have four
+bytes, big-endian.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ import msgspec
 
 from rig.kernel.files import private_folder, write_atomic
 
-_MAGIC = b"rig stat cache 1\n"
+_MAGIC = b"rig stat cache 2\n"
+_ROOT = len(_MAGIC) + 4
+"""Where the folder's path begins, with its length."""
 _FINE_TICK = 100_000_000
 """Nanoseconds; the kernel's clock for files moves at least every 10 ms."""
 _COARSE_TICK = 2_100_000_000
@@ -57,6 +63,7 @@ class StatCache:
 
     def __init__(self, folder: str, root: bytes) -> None:
         self._folder = folder
+        self._root = root
         self._file = os.path.join(folder, sha256(root).hexdigest()[:32] + ".stat") if folder else ""
         self.records: dict[bytes, Record] = self._load()
 
@@ -68,26 +75,45 @@ class StatCache:
                 data = file.read()
         except OSError:
             return {}
-        start = len(_MAGIC) + 4
-        body = memoryview(data)[start:]
-        if not data.startswith(_MAGIC) or zlib.crc32(body).to_bytes(4, "big") != data[len(_MAGIC) : start]:
+        rest = memoryview(data)[_ROOT:]
+        if not data.startswith(_MAGIC) or zlib.crc32(rest).to_bytes(4, "big") != data[len(_MAGIC) : _ROOT]:
             return {}
         try:
-            return msgspec.msgpack.decode(body, type=dict[bytes, Record])
+            return msgspec.msgpack.decode(rest[4 + len(self._root) :], type=dict[bytes, Record])
         except msgspec.DecodeError:
             return {}
 
     def save(self, records: dict[bytes, Record]) -> None:
-        """Replace the cache, in one step. A cache that cannot be written is not missed."""
+        """Replace the cache, in one step, and remove those of folders that are gone.
+
+        A cache that cannot be written is not missed.
+        """
         if not self._file:
             return
-        body = msgspec.msgpack.encode(records)
+        rest = len(self._root).to_bytes(4, "big") + self._root + msgspec.msgpack.encode(records)
         with contextlib.suppress(OSError):
             private_folder(self._folder)
-            write_atomic(self._file, _MAGIC + zlib.crc32(body).to_bytes(4, "big") + body, durable=False)
+            write_atomic(self._file, _MAGIC + zlib.crc32(rest).to_bytes(4, "big") + rest, durable=False)
+            self._prune()
+
+    def _prune(self) -> None:
+        with os.scandir(self._folder) as entries:
+            others = [entry.path for entry in entries if entry.name.endswith(".stat") and entry.path != self._file]
+        for path in others:
+            root = _root_of(path)
+            if root is None or not os.path.isdir(root):
+                os.unlink(path)
 
     def forget(self) -> None:
         """Remove the cache, so that everything is read again."""
         if self._file:
             with contextlib.suppress(OSError):
                 os.unlink(self._file)
+
+
+def _root_of(path: str) -> bytes | None:
+    """Which folder a cache is of; None where it does not say so, as one of an older format."""
+    with open(path, "rb") as file:
+        if file.read(_ROOT)[: len(_MAGIC)] != _MAGIC:
+            return None
+        return file.read(int.from_bytes(file.read(4), "big"))
