@@ -9,15 +9,44 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rig.kernel.errors import RigError
 
+STEP = 0.2
+"""Seconds that SQLite itself waits for another process."""
 
-def connect(path: str, *, read_only: bool = False, timeout: float = 10.0) -> sqlite3.Connection:
+
+class PatientConnection(sqlite3.Connection):
+    """Waits for other processes in short steps: SQLite's own waiting is deaf to Ctrl-C.
+
+    A statement that was refused as busy has done nothing, and a COMMIT has left its transaction open: each may be
+    repeated.
+    """
+
+    patience = 0.0
+    """Seconds that each statement waits in all."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        began = time.monotonic()
+        while True:
+            try:
+                return super().execute(sql, parameters)
+            except sqlite3.OperationalError as error:
+                late = time.monotonic() - began >= self.patience
+                if late or not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+                    raise
+
+
+def connect(path: str, *, read_only: bool = False, timeout: float = 10.0) -> PatientConnection:
     """Open the file. ``timeout`` is how long, in seconds, to wait for other processes. Raises `sqlite3.Error`."""
-    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=min(STEP, timeout), isolation_level=None, check_same_thread=False, factory=PatientConnection
+    )
+    connection.patience = timeout
     try:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA fullfsync=ON")
