@@ -16,6 +16,7 @@ POINTS = {
     "journal.committed": "records are durable, and not yet pinned",
     "pin.written": "the new checkpoint lies beside the pin, not yet in its place",
     "journal.pinned": "records are pinned",
+    "file.written": "a new file lies beside the one that it is to replace",
     "bus.intended": "an intent is on the record, nothing was done",
     "bus.handled": "it was done, its outcome is not on the record",
     "bus.concluded": "its outcome is on the record, nobody was told",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from _thread import get_ident  # threading itself would cost a short command its time
 
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 """On Windows there are no links to be led by, and bytes that are not called binary are translated."""
+
+UNFINISHED_SECONDS = 3600
+"""After this long nobody is going to finish a write. By age: a pid may be one of another container's."""
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes, mode: int = 0o600, durable: bool = True) -> None:
@@ -19,6 +24,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, mode: int = 0o600, d
     must exist. Raises `OSError`.
     """
     target = os.fspath(path)
+    _remove_unfinished(target)
     temporary = f"{target}.{os.getpid()}-{get_ident():x}.tmp"
     descriptor = os.open(temporary, _FLAGS, mode)
     try:
@@ -27,12 +33,26 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, mode: int = 0o600, d
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
+        failpoint("file.written")
         os.replace(temporary, target)
     except BaseException:
         os.unlink(temporary)
         raise
     if durable:
         sync_folder(os.path.dirname(target) or ".")
+
+
+def _remove_unfinished(target: str) -> None:
+    """Remove what processes that were killed in the middle of a write have left beside ``target``."""
+    folder, name = os.path.split(target)
+    for entry in os.listdir(folder or "."):
+        if entry.startswith(f"{name}.") and entry.endswith(".tmp"):
+            path = os.path.join(folder, entry)
+            try:
+                if time.time() - os.stat(path).st_mtime > UNFINISHED_SECONDS:
+                    os.unlink(path)
+            except FileNotFoundError:
+                continue  # it was finished, or removed by somebody else
 
 
 def sync_folder(path: str | os.PathLike[str]) -> None:

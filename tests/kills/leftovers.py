@@ -58,11 +58,9 @@ def strays(home: Path) -> list[str]:
 
 
 def leftovers(home: Path) -> list[str]:
-    """Files and folders of something that was begun and never ended."""
+    """Files and folders of something that was begun and never ended, but for those that the next write removes."""
     node = home / "node"
-    unfinished = [
-        path for pattern in ("*.tmp", "*.partial", "*.running", "*.new", "*.shadow") for path in home.rglob(pattern)
-    ]
+    unfinished = [path for pattern in ("*.partial", "*.running", "*.new", "*.shadow") for path in home.rglob(pattern)]
     stores = [path for pattern in ("store/tmp/*", "store/partial/*") for path in node.glob(f"networks/*/{pattern}")]
     builds = [
         path

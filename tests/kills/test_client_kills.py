@@ -18,6 +18,7 @@ APPENDS = ("its intent", "the beginning of the release", "its outcome")
 
 KILLS = [
     *(pytest.param(point, number, id=f"{point}, {what}") for number, what in enumerate(APPENDS) for point in JOURNAL),
+    ("file.written", 0),
     ("bus.intended", 0),
     ("bus.handled", 0),
     ("bus.concluded", 0),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 import pytest
 
-from rig.kernel.processes import alive
-from tests.kills.leftovers import edge_of, open_changes
+from tests.kills.leftovers import edge_of, leftovers, open_changes, strays
 from tests.kills.machine import APP, Machine
 from tests.support import wait_until
 
@@ -46,6 +46,7 @@ KILLS = [
     ("instance.launched", 0),
     ("release.healthy", 0),
     ("edge.filled", 0),
+    *(pytest.param("file.written", number, id=f"file.written, number {number + 1}") for number in range(6)),
     ("release.switched", 0),
     ("instance.committed", 0),
     ("release.committed", 0),
@@ -102,9 +103,10 @@ def test_killed_in_the_middle_of_a_switch_and_again_while_it_starts(machine: Mac
 def test_killed_as_it_has_started_an_edge_of_which_nobody_knows(machine: Machine) -> None:
     label = machine.serving()
     machine.kill_node()
-    pid, started = edge_of(machine.home).pid, edge_of(machine.home).started
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not alive(pid, started), "the edge has ended")
+    edge = edge_of(machine.home)
+    with machine.asker() as asker:
+        os.kill(edge.pid, signal.SIGKILL)
+        wait_until(lambda: asker.failures, "nobody answers")  # the asker of the other tests would have noticed
     machine.node_points.arm("edge.spawned")
     machine.spawn_node()
     machine.killed_node()
@@ -148,3 +150,14 @@ def test_killed_as_a_release_fails(machine: Machine, point: str) -> None:
     machine.deploy(machine.source, APP)
     machine.check(label)
     assert open_changes(machine.home) == []
+
+
+def test_what_is_left_over_is_found(machine: Machine) -> None:
+    """The checks of the other tests, where they have to fail."""
+    state = machine.home / "node" / "networks" / "demo" / "apps" / "app" / "run" / "stale"
+    state.mkdir()
+    assert leftovers(machine.home) == [str(state)]
+    with subprocess.Popen(["/bin/cat"], cwd=state, stdin=subprocess.PIPE) as stray:
+        wait_until(lambda: [line.split()[0] for line in strays(machine.home)] == [str(stray.pid)], "it is found")
+    state.rmdir()
+    assert strays(machine.home) == leftovers(machine.home) == []
