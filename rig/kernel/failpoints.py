@@ -34,7 +34,8 @@ POINTS = {
     "deploy.over": "the release is over, its end is not on the record here",
     "resume.found": "the release to go on with is found",
     "reconcile.told": "the node has told what became of a change, which is not on the record here",
-    # The node takes a bundle in
+    # The node gives a client what it asks for, and takes a bundle in
+    "tokens.issued": "a refresh token is spent, the new one was not sent",
     "bundle.spooled": "a pack has arrived, nothing of it was looked at",
     "bundle.flushed": "its contents are on the disk, the index does not know them",
     "bundle.placed": "they are in their place, the index does not know them",

@@ -120,6 +120,11 @@ class Machine(User):
     def resume(self) -> Ran:
         return self.rig("deploy", str(self.source), "--app", APP, "--resume", "-o", "json")
 
+    def expire_token(self) -> None:
+        """Make the client think that its access token is about to end."""
+        path = self.home / "tokens" / "local.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "expires_at": 1}))
+
     # -- what is true -----------------------------------------------------------------------------------------------
 
     @property

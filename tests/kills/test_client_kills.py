@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -43,18 +41,12 @@ def kill(machine: Machine, point: str, after: int = 0, *more: str) -> None:
     """Deploy, and be killed at ``point``."""
     machine.client_points.arm(point, after=after)
     if point.startswith("tokens."):
-        expire_token(machine.home)
+        machine.expire_token()
     deploying = machine.start_deploy(*more)
     _, stderr = deploying.communicate(timeout=60)
     assert deploying.returncode == -signal.SIGKILL, stderr
     assert machine.client_points.reached()
     machine.client_points.clear()
-
-
-def expire_token(home: Path) -> None:
-    """Make the client think that its access token is about to end."""
-    path = home / "tokens" / "local.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "expires_at": 1}))
 
 
 @pytest.mark.parametrize(("point", "after"), KILLS)

@@ -19,6 +19,7 @@ KILLS = [
     *(pytest.param(point, number, id=f"{point}, {what}") for number, what in enumerate(APPENDS) for point in JOURNAL),
     ("pin.written", 0),
     ("journal.pinned", 0),
+    ("tokens.issued", 0),
     ("bundle.spooled", 0),
     ("bundle.flushed", 0),
     ("bundle.placed", 0),
@@ -66,6 +67,8 @@ def test_killed_and_started_again(machine: Machine, point: str, after: int) -> N
     before = machine.releases()[0].version
     label = machine.change()
     (machine.source / "large").write_bytes(os.urandom(2 << 20))
+    if point == "tokens.issued":
+        machine.expire_token()
     with machine.asker() as asker:
         machine.node_points.arm(point, after=after)
         deploying = machine.start_deploy()

@@ -15,6 +15,7 @@ from events.account import AccountInvited, AccountJoined, AuthFailed, AuthSuccee
 from events.base import Fact
 from rig.contract.accounts import DeviceAuthorization, Role, TokenPair
 from rig.kernel.errors import RigError
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import SystemClock, rfc3339
 from rig.kernel.ports import Clock
 from rig.node.accounts import codes, throttle
@@ -165,7 +166,7 @@ class Accounts:
     def refresh(self, token: str, src: str) -> TokenPair:
         """New tokens for a refresh token. Raises `RigError` ``login_expired``."""
         try:
-            return self._sessions.refresh(token, self._clock.now())
+            pair = self._sessions.refresh(token, self._clock.now())
         except Reused as reused:
             self._revoked(reused.session, reused.name, "reuse", f"user:{reused.name}", src)
             raise RigError(
@@ -173,6 +174,8 @@ class Accounts:
                 "This login was ended, because one of its spent tokens came back: somebody may hold a copy.",
                 "Log in again with `rig login`.",
             ) from reused
+        failpoint("tokens.issued")
+        return pair
 
     def revoke(self, token: str, src: str) -> None:
         """End the session of an access or refresh token. An unknown one is no error (RFC 7009, section 2.2)."""
