@@ -63,6 +63,21 @@ class DeployStarted(Fact, frozen=True, kw_only=True):
     isolation: str = ""
 
 
+def settings_of(started: DeployStarted) -> dict[str, str]:
+    """What a release was configured with, flat: ``env.GREETING``, ``processes.web.command`` … Values are text."""
+    found: dict[str, str] = {}
+    _flatten("", started.config, found)
+    return dict(sorted(found.items()))
+
+
+def _flatten(prefix: str, value: Any, found: dict[str, str]) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _flatten(f"{prefix}.{name}" if prefix else name, item, found)
+    else:
+        found[prefix] = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
 class DeployBuilt(Fact, frozen=True, kw_only=True):
     """The release has its build, whether it was made for it or found."""
 

@@ -52,6 +52,17 @@ class CommandCompleted(Fact, frozen=True, kw_only=True):
     context: str = ""
 
 
+class CommandUndone(Fact, frozen=True, kw_only=True):
+    """A command was taken back by another one, which has the same correlation as this fact."""
+
+    type: ClassVar[str] = "command.undone"
+
+    id: str
+    """Of the command that was taken back."""
+    command: str
+    """Its tag."""
+
+
 class CommandState(msgspec.Struct, frozen=True):
     """What is known of one command: ``unknown`` until its end is on the record."""
 

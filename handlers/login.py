@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
+from handlers.observe import ON_THE_WAY, sync
 from rig.contract.accounts import Context, LoggedIn, Login, RegisterJournal, TokenPair
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
@@ -27,6 +30,7 @@ def handle(command: Login, ctx: ClientContext) -> LoggedIn:
     contexts.use(context.name)
     if _is_current(context.name, ctx):
         _register_journal(ctx)
+        _observe(ctx)
     else:
         ctx.warn(f"Commands do not go to `{context.name}`: `--context`, RIG_URL or RIG_CONTEXT names another platform.")
     return LoggedIn(context=context.name, url=url, account=account, store=context.store)
@@ -91,3 +95,26 @@ def _register_journal(ctx: ClientContext) -> None:
             ctx.ports.perform(RegisterJournal(origin=journal.origin, key=journal.verifier))
     except RigError as error:
         ctx.warn(f"The platform does not know the key of this machine's journal yet: {error.message}")
+
+
+def _observe(ctx: ClientContext) -> None:
+    """Begin to keep a replica of the platform's record, or go on with it.
+
+    One that the platform contradicts is put aside: whoever logs in anew is told of it, and trusts the platform again.
+    """
+    replica = ctx.ports.replica
+    if replica is None:
+        return
+    try:
+        sync(ctx, replica, ON_THE_WAY)
+        state = replica.state()
+        contradiction = state.forked if state else ""
+    except RigError as error:
+        if error.code != "journal_forked":
+            return  # there is another day for it
+        contradiction = error.message
+    if contradiction:
+        kept = replica.begin_anew(ctx.stamp.at)
+        ctx.warn(f"journal_forked: {contradiction} What it was is kept in {kept}; a new replica begins.")
+        with suppress(RigError):
+            sync(ctx, replica, ON_THE_WAY)

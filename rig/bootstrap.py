@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rig import __version__
 from rig.clients.contexts import FileContexts
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from rig.contract.accounts import Context
     from storage.absent import AbsentJournal
     from storage.journal import Journal
+    from storage.projections.base import Projection
+    from storage.replica import Replica
+    from storage.texts import TextIndex
 
 USER_AGENT = f"rig/{__version__}"
 
@@ -52,6 +56,7 @@ class Client:
         terminal: Terminal,
         context: str = "",
         environ: Mapping[str, str] = os.environ,
+        show: Callable[[Any], None] = lambda item: None,
     ) -> None:
         self.settings = settings
         self.terminal = terminal
@@ -60,6 +65,8 @@ class Client:
         self._explicit = context
         self._correlation = environ.get("RIG_CORRELATION", "")
         self._reconciled = False
+        self._depth = 0
+        self.show = show
 
     def __enter__(self) -> Client:
         return self
@@ -67,6 +74,8 @@ class Client:
     def __exit__(self, *_: object) -> None:
         if "journal" in self.__dict__:
             self.journal.close()
+        if self.__dict__.get("replica") is not None:
+            self.__dict__["replica"].close()
 
     # -- dispatch ---------------------------------------------------------------------------------------------------
 
@@ -74,8 +83,20 @@ class Client:
         """Put one command on the bus; gives its reply and the warnings that go with it. Raises `RigError`."""
         stamp = self._stamp()
         self._correlation = stamp.corr
-        reply, warnings = self._bus.dispatch(command, stamp)
-        return reply, [*warnings, *self._reconcile(stamp)]
+        self._depth += 1
+        try:
+            reply, warnings = self._bus.dispatch(command, stamp)
+        finally:
+            self._depth -= 1
+        return reply, [*warnings, *self._reconcile(stamp), *self._witness(command, stamp)]
+
+    def _witness(self, command: Command, stamp: Stamp) -> list[str]:
+        """Since the platform could be reached: after a change, have it witness what the record is now."""
+        if "platform" not in self.__dict__ or self._depth or command.effect == "query":
+            return []
+        from handlers.witness import witness
+
+        return witness(self.journal, self.platform, stamp)
 
     def _reconcile(self, stamp: Stamp) -> list[str]:
         """Since the platform could be reached: learn from it what became of changes that were cut off."""
@@ -150,16 +171,63 @@ class Client:
     def journal(self) -> Journal | AbsentJournal:
         """The local record. Where there can be none, commands that only read go on without."""
         from storage.journal import Journal
-        from storage.projections.audit import AuditProjection
-        from storage.projections.releases import ReleasesProjection
 
-        path = os.path.join(self.home.data, "journal.sqlite")
         try:
-            return Journal.open(path, origin="client", projections=(AuditProjection(), ReleasesProjection()))
+            return Journal.open(self._journal_path, origin="client", projections=_projections())
         except RigError as reason:
             from storage.absent import AbsentJournal
 
             return AbsentJournal(reason)
+
+    @property
+    def _journal_path(self) -> str:
+        return os.path.join(self.home.data, "journal.sqlite")
+
+    @cached_property
+    def replica(self) -> Replica | None:
+        """What is known of the record of the current platform; its file is named after the platform's address."""
+        context = self._known_context()
+        if context is None:
+            return None
+        from storage.replica import Replica, file_name
+
+        return Replica(os.path.join(self.home.data, "replicas", file_name(context.url)), _projections())
+
+    @cached_property
+    def texts(self) -> TextIndex:
+        from storage.texts import TextIndex
+
+        return TextIndex(os.path.join(self.home.cache, "words"), self._progress)
+
+    def ask_sql(self, sql: str, *, observed: bool) -> list[dict[str, Any]]:
+        """Ask the tables of the local record, or those of the replica, in SQL."""
+        from storage.sql import ask
+
+        record = self.replica if observed else self.journal
+        if record is None:
+            return []
+        next(record.rows("SELECT 1"), None)  # which brings the tables up to date
+        return ask(self.replica.path if observed and self.replica else self._journal_path, sql)
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[Callable[[str], Any]]:
+        """Write a document: to a file, which is there when it is whole, or else to standard output."""
+        if not path:
+            yield self.show
+            return
+        partial = f"{path}.{os.getpid()}.partial"
+        try:
+            # What is exported was for the eyes of whoever exported it.
+            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                yield file.write
+            os.replace(partial, path)
+        except OSError as error:
+            raise RigError(
+                "usage", f"{path} cannot be written: {error.strerror or error}.", "Name another file with `--file`."
+            ) from error
+        finally:
+            if os.path.lexists(partial):
+                os.unlink(partial)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -235,6 +303,14 @@ class Client:
             return webbrowser.open(url)
         except webbrowser.Error:
             return False
+
+
+def _projections() -> tuple[Projection, ...]:
+    from storage.projections.audit import AuditProjection
+    from storage.projections.configuration import ConfigurationProjection
+    from storage.projections.releases import ReleasesProjection
+
+    return AuditProjection(), ReleasesProjection(), ConfigurationProjection()
 
 
 def os_user(environ: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ class AbsentJournal:
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise self._reason
 
-    append = stream = read = by_idem = rows = digest_secret = verify = info = _refuse
+    append = stream = read = by_idem = rows = digest_secret = verify = info = keep_witness = _refuse
 
     def close(self) -> None:
         """There is nothing to close."""

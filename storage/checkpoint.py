@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ED25519 = b"\x01"
 """The signature type of C2SP signed-note."""
+COSIGNATURE = b"\x04"
+"""The signature type of C2SP tlog-cosignature."""
 MAX_NOTE = 16_384
 KEPT_EVERY = 1024
 """Beside the newest, the checkpoint at every multiple of this size is kept."""
@@ -51,24 +53,24 @@ def unbase64(text: str) -> bytes:
     return data
 
 
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
     """Four bytes that tell which key made a signature."""
-    return sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+    return sha256(name.encode() + b"\n" + kind + public).digest()[:4]
 
 
-def verifier_key(name: str, public: bytes) -> str:
+def verifier_key(name: str, public: bytes, kind: bytes = ED25519) -> str:
     """The public key as text, ``NAME+KEYID+BASE64``, by which others check what it signs."""
-    return f"{name}+{key_id(name, public).hex()}+{base64(ED25519 + public)}"
+    return f"{name}+{key_id(name, public, kind).hex()}+{base64(kind + public)}"
 
 
-def parse_verifier_key(text: str) -> tuple[str, bytes]:
+def parse_verifier_key(text: str, kind: bytes = ED25519) -> tuple[str, bytes]:
     """Name and 32-byte public key of a verifier key. Raises `ValueError`."""
     name, _, rest = text.partition("+")
     identifier, _, encoded = rest.partition("+")
     data = unbase64(encoded)
-    if not name or len(data) != 33 or data[:1] != ED25519:
+    if not name or len(data) != 33 or data[:1] != kind:
         raise ValueError("not an Ed25519 verifier key")
-    if key_id(name, data[1:]).hex() != identifier:
+    if key_id(name, data[1:], kind).hex() != identifier:
         raise ValueError("the key id does not belong to the key")
     return name, data[1:]
 

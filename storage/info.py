@@ -7,7 +7,7 @@ import sqlite3
 
 from rig.contract.audit import JournalReport
 from rig.kernel.ids import rfc3339
-from storage import keys
+from storage import cosigned, keys
 from storage.database import connect, unavailable
 from storage.files import file_system_type
 from storage.merkle import Frontier
@@ -23,6 +23,7 @@ def report(path: str, key_path: str, pin: Pin, *, pin_error: str = "", timeout: 
         pinned = checkpoint.size if checkpoint else 0
     except (ValueError, OSError) as error:
         pin_error = pin_error or str(error)
+    witnessed, witness = cosigned.newest(os.path.dirname(pin.path), origin=signer.origin if signer else "")
     try:
         connection = connect(path, read_only=True, timeout=timeout)
         try:
@@ -48,6 +49,8 @@ def report(path: str, key_path: str, pin: Pin, *, pin_error: str = "", timeout: 
         pin=pin.path,
         pinned=pinned,
         pin_error=pin_error,
+        witnessed=witnessed,
+        witness=witness,
         key=key_path,
         key_id=signer.key_id if signer else "",
         verifier=signer.verifier if signer else "",

@@ -144,6 +144,15 @@ class Journal:
         """See `rig.kernel.ports.Journal.digest_secret`."""
         return self._signer().digest_secret(value)
 
+    def keep_witness(self, note: str, verifier: str) -> None:
+        """See `rig.kernel.ports.Journal.keep_witness`."""
+        from storage import cosigned
+
+        try:
+            cosigned.keep(os.path.dirname(self.pin.path), note, verifier)
+        except (OSError, ValueError) as error:
+            raise unavailable(self.pin.path, error) from error
+
     def verify(self) -> Verification:
         """See `rig.kernel.ports.Journal.verify`."""
         from storage.verify import verify

@@ -1,23 +1,168 @@
-"""`rig audit`."""
+"""`rig audit`: for reviewers."""
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment
+from typing import Any
+
+from rig.cli.humanize import count, moment
 from rig.cli.output import Output
 from rig.cli.verb import Verb
-from rig.contract.audit import AuditLog, ListAudit
+from rig.contract.review import (
+    AuditEntry,
+    AuditExport,
+    AuditLog,
+    AuditRecord,
+    AuditStats,
+    AuditSummary,
+    ExportAudit,
+    ListAudit,
+    Replicated,
+    ShowAudit,
+    Streamed,
+    TailAudit,
+)
+from rig.kernel.errors import RigError
+
+HEADERS = ("#", "WHEN", "WHO", "WHAT", "TARGET", "OUTCOME", "FROM")
 
 
-def show(log: AuditLog, out: Output) -> None:
-    rows = [
-        (moment(e.at), e.actor, e.action, e.target, e.outcome + (f": {e.code}" if e.code else ""), e.src)
-        for e in log.entries
-    ]
-    out.table(("WHEN", "WHO", "WHAT", "TARGET", "OUTCOME", "FROM"), rows, empty="Nothing on the record matches.")
+def show_log(log: AuditLog, out: Output) -> None:
+    if log.rows:
+        out.table(tuple(log.rows[0]), [tuple(map(plain, row.values())) for row in log.rows])
+        return
+    out.table(HEADERS, [cells(entry) for entry in log.entries], empty="Nothing on the record matches.")
+    note_counts(len(log.entries), log, out)
     if log.more:
-        out.note("Older entries match too; --limit shows more of them.")
-    if log.record == "local":
+        out.note("--limit shows more of them.")
+    note_record(log.record, log.replica, out)
+
+
+def cells(entry: AuditEntry) -> tuple[str, ...]:
+    """An entry as a row of a table."""
+    outcome = entry.outcome + (f": {entry.code}" if entry.code else "")
+    return (
+        number(entry.source, entry.pos),
+        moment(entry.at),
+        entry.actor,
+        entry.action,
+        entry.target,
+        outcome,
+        entry.src,
+    )
+
+
+def number(source: str, pos: int) -> str:
+    """``12``, or ``n12`` for a position of the platform's record: what `rig audit show` takes."""
+    return f"n{pos}" if source == "observed" else str(pos)
+
+
+def plain(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def note_counts(shown: int, log: AuditLog, out: Output) -> None:
+    """How many there are beside those that are shown."""
+    if log.more or log.excluded:
+        matched = f"{log.matched}{'' if log.exact else ' or more'}"
+        out.note(f"{shown} shown of {matched} that match; {log.excluded} do not.")
+
+
+def note_record(record: str, replica: Replicated | None, out: Output) -> None:
+    """Whose record that is, and what of it is not here."""
+    if record == "local":
         out.note("This is the local record: what was done with rig on this machine.")
+    elif replica is not None:
+        as_of = f"as of {moment(replica.synced_at)}: {count(replica.size, 'record')}"
+        hidden = f", {replica.withheld} of them not for you to see" if replica.withheld else ""
+        newer = f", {replica.unreadable} of them for a newer rig" if replica.unreadable else ""
+        out.note(f"Of the platform's record (n…) this is what is known here {as_of}{hidden}{newer}.")
 
 
-VERBS = {"": Verb(command=ListAudit, render=show, rows=lambda log: log.entries)}
+def show_record(record: AuditRecord, out: Output) -> None:
+    out.pairs(
+        [
+            ("record", number(record.source, record.pos)),
+            ("id", record.id),
+            ("leaf", record.leaf + ("" if record.hashed else "  is NOT the hash of what stands here")),
+            ("signed", f"by the checkpoint over {record.signed} records" if record.signed > record.pos else "not yet"),
+            ("anchored", record.anchored or "in nothing outside of its database"),
+        ]
+    )
+    out.line()
+    out.line(record.record)
+    out.line()
+    rows = [
+        (
+            "  " * entry.depth + entry.what + (" (ended)" if entry.type == "command.completed" else ""),
+            number(entry.source, entry.pos) + (" *" if entry.id == record.id else ""),
+            moment(entry.at),
+            entry.actor,
+            entry.target,
+            entry.outcome,
+        )
+        for entry in record.tree
+    ]
+    out.table(("CAUSES AND EFFECTS", "#", "WHEN", "WHO", "TARGET", "OUTCOME"), rows)
+
+
+def show_stats(summary: AuditSummary, out: Output) -> None:
+    headers = [*(key.upper() for key in summary.by), "COUNT", "OUTCOMES"]
+    rows = [
+        (*row.keys.values(), row.count, ", ".join(f"{name} {n}" for name, n in sorted(row.outcomes.items())))
+        for row in summary.rows
+    ]
+    out.table(headers, rows, empty="Nothing on the record matches.")
+    out.note(
+        f"{count(summary.matched, 'entry') if summary.matched == 1 else f'{summary.matched} entries'} counted;"
+        f" {summary.excluded} do not match."
+    )
+    note_record(summary.record, summary.replica, out)
+
+
+def stats_rows(summary: AuditSummary) -> list[dict[str, Any]]:
+    """Groups for CSV and JSON Lines: a column for each key and outcome."""
+    return [{**row.keys, "count": row.count, **row.outcomes} for row in summary.rows]
+
+
+WIDTHS = (5, 20, 14, 22, 22)
+
+
+def show_item(entry: AuditEntry, out: Output) -> None:
+    """One entry of `rig audit tail`, as soon as it is there."""
+    if out.format == "jsonl":
+        out.event("item", data=entry)
+        return
+    *aligned, outcome, src = cells(entry)
+    if entry.outcome == "unknown" and not entry.ended_at:
+        outcome = "…"
+    out.line("  ".join([*(f"{text:<{width}}" for text, width in zip(aligned, WIDTHS, strict=True)), outcome, src]))
+    out.stdout.flush()
+
+
+def show_tail(streamed: Streamed, out: Output) -> None:
+    """It ends with Ctrl-C alone, and then there is nothing to say."""
+
+
+def write_chunk(text: str, out: Output) -> None:
+    """A part of an export on standard output, as it is: it is a document for somebody else."""
+    if out.format != "table":
+        raise RigError(
+            "usage", f"An export is a document of its own; -o {out.format} wants one too.", "Give `--file FILE`."
+        )
+    out.stdout.write(text)
+
+
+def show_export(export: AuditExport, out: Output) -> None:
+    entries = "1 entry" if export.entries == 1 else f"{export.entries} entries"
+    where = f" in {export.file}" if export.file else ""
+    out.note(f"{entries} exported{where}; {export.excluded} do not match.")
+    note_record(export.record, export.replica, out)
+
+
+VERBS = {
+    "": Verb(command=ListAudit, render=show_log, rows=lambda log: log.rows or log.entries),
+    "show": Verb(command=ShowAudit, render=show_record, rows=lambda record: record.tree),
+    "stats": Verb(command=AuditStats, render=show_stats, rows=stats_rows),
+    "tail": Verb(command=TailAudit, render=show_tail, item=show_item, live=True),
+    "export": Verb(command=ExportAudit, render=show_export, item=write_chunk),
+}

@@ -15,12 +15,22 @@ def show_app(app: App, out: Output) -> None:
             ("app", app.name),
             ("url", app.url),
             ("status", app.status),
-            ("release", f"v{app.version}" if app.version else "none yet"),
+            ("at", f"{moment(app.at)}, from the record" if app.at else ""),
+            ("release", release(app)),
+            ("commit", app.commit),
+            ("message", app.message),
             ("processes", ", ".join(f"{name}={count}" for name, count in sorted(app.processes.items()))),
             ("created", f"{moment(app.created_at)} by {app.created_by}"),
             ("updated", moment(app.updated_at)),
         ]
     )
+
+
+def release(app: App) -> str:
+    """``v3, by user:ana, 2026-11-01 12:00:00Z``."""
+    if not app.version:
+        return "none yet"
+    return f"v{app.version}, by {app.deployed_by}, {moment(app.deployed_at)}" if app.deployed_at else f"v{app.version}"
 
 
 def show_network(network: Network, out: Output) -> None:

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from io import TextIOWrapper
 from types import FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rig.cli.globals import GlobalOptions, format_of, take_word, wanted_format
 from rig.cli.output import Output
@@ -97,10 +97,18 @@ class Invocation:
         self.output = output = output_of(options, settings)
         if options.query:
             check_query(options.query)
+        if verb.live and output.format not in {"table", "jsonl"}:
+            raise RigError("usage", f"What goes on without end is no {output.format}.", "Use `-o jsonl`.")
         progress = progress_for(output)
         terminal = Terminal(output, may_ask=not options.no_input and output.format == "table")
         try:
-            with Client(settings=settings, context=options.context, progress=progress, terminal=terminal) as client:
+            with Client(
+                settings=settings,
+                context=options.context,
+                progress=progress,
+                terminal=terminal,
+                show=lambda item: show_item(verb, item, output),
+            ) as client:
                 command = convert(verb.command, resolve_names(verb.command, parsed.given, client), prog)
                 if verb.question is not None and not parsed.sure:
                     terminal.confirm(verb.question(command), flag="--yes")
@@ -116,7 +124,7 @@ class Invocation:
             output.value(reply)
         else:
             verb.render(reply, output)
-        return verb.exit_code(reply)
+        return verb.exit_code(command, reply)
 
     def _fail(self, raised: BaseException) -> int:
         """Say what went wrong, and give its exit code."""
@@ -133,6 +141,17 @@ class Invocation:
             traceback.print_exception(raised, file=sys.stderr)
         self.output.failure(self.kind, error)
         return error.exit
+
+
+def show_item(verb: Verb, item: Any, output: Output) -> None:
+    """Print one item of a verb's stream."""
+    from rig.kernel.client import ReaderGone
+
+    try:
+        if verb.item is not None:
+            verb.item(item, output)
+    except BrokenPipeError as error:
+        raise ReaderGone from error
 
 
 def kind_of(verb: Verb) -> str:

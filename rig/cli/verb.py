@@ -11,7 +11,7 @@ from rig.cli.output import Output
 from rig.contract.base import Command
 
 
-def exit_zero(reply: Any) -> int:
+def exit_zero(command: Any, reply: Any) -> int:
     """The exit code of a reply that is no failure."""
     return 0
 
@@ -29,7 +29,12 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """The items of a list, for CSV and JSON Lines."""
     question: Callable[[Any], str] | None = None
     """What to ask before it is done. With it the verb takes ``--yes``."""
-    exit_code: Callable[[Any], int] = exit_zero
+    exit_code: Callable[[Any, Any], int] = exit_zero
+    """From the command and its reply."""
+    item: Callable[[Any, Output], None] | None = None
+    """Prints one item of a stream, in whichever format, as soon as the handler has it."""
+    live: bool = False
+    """Whether the stream has no end of its own: then it fits a table or JSON Lines, and no single document."""
 
 
 Verbs = Mapping[str, Verb]

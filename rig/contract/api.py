@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from rig.contract import accounts, apps, collect, intents, networks, releases
+from rig.contract import accounts, apps, collect, intents, networks, releases, replica
 from rig.contract.base import Command
 
 API_VERSIONS = ("v1",)
@@ -51,6 +51,8 @@ ROUTES: tuple[Route, ...] = (
     _route("GET /v1/intents/{key}", intents.ShowIntent, "anyone", "platform"),
     _route("POST /v1/invitations", accounts.Invite, "own", "platform", 201),
     _route("POST /v1/journals", accounts.RegisterJournal, "anyone", "platform", 201),
+    _route("POST /v1/journals/checkpoints", replica.WitnessCheckpoint, "anyone", "platform"),
+    _route("GET /v1/journal/records", replica.ListRecords, "anyone", "platform"),
     _route("POST /v1/gc", collect.CollectGarbage, "own", "platform"),
     _route("POST /v1/networks", networks.CreateNetwork, "deploy", "platform", 201),
     _route("GET /v1/networks", networks.ListNetworks, "anyone", "platform"),

@@ -9,6 +9,7 @@ from msgspec import Meta
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
 from rig.contract.names import APP_PATTERN
 from rig.contract.networks import After, Limit
+from rig.contract.times import Moment
 
 AppName = Annotated[
     str,
@@ -35,6 +36,14 @@ class App(Reply, frozen=True, kw_only=True):
     created_at: str = ""
     created_by: str = ""
     updated_at: str = ""
+    at: str = ""
+    """The moment of which this is told, from the record; empty for now."""
+    deployed_at: str = ""
+    """When the release began to serve."""
+    deployed_by: str = ""
+    message: str = ""
+    commit: str = ""
+    bundle: str = ""
 
 
 class AppPage(Page, frozen=True, kw_only=True):
@@ -92,12 +101,15 @@ class ListApps(Command, frozen=True, kw_only=True, tag="app.list"):
 
 
 class ShowApp(Command, frozen=True, kw_only=True, tag="app.show"):
-    """Show one app: its address, release, processes."""
+    """Show one app: its address, release, processes. With --at as it was then, told from the record alone."""
 
     kind: ClassVar[str] = "app"
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
+    at: Annotated[
+        Moment, opt("As it was then: 2026-11-01T12:00Z, mon, 2d for two days ago, v3.", "--at", metavar="TIME")
+    ] = ""
 
 
 class ShowAppStatus(Command, frozen=True, kw_only=True, tag="app.status"):

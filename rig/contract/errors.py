@@ -30,6 +30,7 @@ ERRORS: dict[str, ErrorKind] = {
     "wrong_port": ErrorKind(1, 500, False, "The app listens, but not on the port it was given in PORT."),
     "interrupted": ErrorKind(1, 500, True, "The work was cut off before it came to an end."),
     "tampered": ErrorKind(1, 500, False, "The journal does not verify."),
+    "journal_forked": ErrorKind(1, 409, False, "A journal contradicts what it showed before."),
     # 4: who are you
     "login_required": ErrorKind(4, 401, False, "No valid login for this platform."),
     "login_expired": ErrorKind(4, 401, False, "The login has ended or was revoked."),

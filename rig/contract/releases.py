@@ -72,6 +72,8 @@ class Release(Reply, frozen=True, kw_only=True):
 class ReleasePage(Page, frozen=True, kw_only=True):
     releases: list[Release] = []
     """Newest first."""
+    as_of: str = ""
+    """Where the platform could not be reached: when its record was seen last, which this is told from."""
 
 
 class StartRelease(Command, frozen=True, kw_only=True, tag="release.start"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ from rig.contract.project import AppConfig, ProjectFile
 from rig.contract.releases import SourceInfo
 from rig.kernel.context import Context
 from rig.kernel.logins import Contexts, Logins, Settings
-from rig.kernel.ports import NodeProcess, Platform, Progress
+from rig.kernel.ports import NodeProcess, Platform, Progress, Replica, Texts
 
 R = TypeVar("R", bound=Reply)
 
@@ -98,6 +99,30 @@ class ClientPorts(Protocol):
     @property
     def logins(self) -> Logins: ...
 
+    @property
+    def replica(self) -> Replica | None:
+        """What is known of the record of the current platform; None where there is no platform."""
+        ...
+
+    @property
+    def texts(self) -> Texts: ...
+
+    def ask_sql(self, sql: str, *, observed: bool) -> list[dict[str, Any]]:
+        """Ask the tables of the local record, or those of the replica, in SQL. Raises `RigError` ``usage``."""
+        ...
+
+    @property
+    def show(self) -> Callable[[Any], None]:
+        """Prints one item of a stream at once. Raises `ReaderGone`."""
+        ...
+
+    def writing(self, path: str) -> AbstractContextManager[Callable[[str], Any]]:
+        """Write a document: to a file, which is there when it is whole, or with an empty path to standard output.
+
+        Raises `RigError` ``usage`` where it cannot be written.
+        """
+        ...
+
     def project(self, folder: str, environment: str = "") -> ProjectFile:
         """`rig.toml` of a folder, with one of its environments laid over it; an empty one where there is none.
 
@@ -115,6 +140,10 @@ class ClientPorts(Protocol):
 
 
 ClientContext = Context[ClientPorts]
+
+
+class ReaderGone(Exception):
+    """Whoever read the stream has gone, as `head` does when it has enough."""
 
 
 def send(ctx: ClientContext, command: Command, reply: type[R]) -> R:

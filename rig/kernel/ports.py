@@ -14,6 +14,8 @@ from rig.contract.node import Node, StartNode, StopNode
 
 if TYPE_CHECKING:
     from rig.contract.audit import JournalReport, Verification
+    from rig.contract.replica import RecordPage
+    from rig.contract.review import Replicated
 
 R = TypeVar("R", bound=Reply)
 
@@ -134,12 +136,55 @@ class Journal(Protocol):
         """HMAC-SHA-256 under the journal's own key, hexadecimal: the only form in which a secret is recorded."""
         ...
 
+    def keep_witness(self, note: str, verifier: str) -> None:
+        """Keep a checkpoint of this journal that a platform has countersigned. Raises `RigError`."""
+        ...
+
     def verify(self) -> Verification:
         """Check everything, from the first record to the pin outside the file. Reports what is wrong; never raises."""
         ...
 
     def info(self) -> JournalReport:
         """What the journal is and how far it goes; nothing is verified."""
+        ...
+
+
+class Replica(Protocol):
+    """What is known of a platform's journal. See `storage.replica`."""
+
+    @property
+    def path(self) -> str: ...
+
+    def state(self) -> Replicated | None:
+        """How far it goes; None where nothing was replicated yet."""
+        ...
+
+    def stream(self, name: str, after: int = 0) -> list[Recorded]:
+        """The records of one stream that may be seen, oldest first."""
+        ...
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
+        """Rows of its tables, which are those of a journal; read-only."""
+        ...
+
+    def extend(self, page: RecordPage, at: int) -> bool:
+        """Check a page and keep it; whether there is more to fetch.
+
+        Raises `RigError` ``journal_forked`` where it contradicts what is here, and keeps nothing of it.
+        """
+        ...
+
+    def begin_anew(self, at: int) -> str:
+        """Put it aside, as evidence, because the platform has another journal now. Gives its new path."""
+        ...
+
+
+class Texts(Protocol):
+    """Finds words in journals."""
+
+    def find(self, record: Journal | Replica, words: str, below: int, limit: int) -> tuple[list[int], int]:
+        """Positions of audit rows that hold all the words, found below a position, the newest first; and where the
+        next ones are to be looked for: 0 where there are none."""
         ...
 
 

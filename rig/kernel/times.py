@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rig.kernel.errors import RigError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _NS = 1_000_000_000
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def instant(text: str, now: int, flag: str) -> int:
-    """Nanoseconds since the epoch of ``2h`` (that long before ``now``) or of an RFC 3339 date or time, UTC by default.
+    """Nanoseconds since the epoch of ``2h`` (that long before ``now``), ``now``, a day (``today``, ``yesterday``, the
+    latest ``mon``, each with or without a time), or of an RFC 3339 date or time; UTC by default.
 
     ``flag`` is named in the `RigError` ``usage`` that anything else raises.
     """
+    if text == "now":
+        return now
     if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in _UNITS:
         return now - int(text[:-1]) * _UNITS[text[-1]] * _NS
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_with_date(text, now))
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return int(aware.timestamp()) * _NS + aware.microsecond * 1000
     except (ValueError, OverflowError) as error:
         raise RigError(
             "usage",
             f"{flag} {text} is no time: {error}.",
-            f"Write `{flag} 2h` or `{flag} 2026-11-01T12:00:00Z`.",
+            f"Write `{flag} 2h`, `{flag} mon` or `{flag} 2026-11-01T12:00:00Z`.",
         ) from error
+
+
+def _with_date(text: str, now: int) -> str:
+    """``mon 12:00`` → ``2026-11-16 12:00``; a text that begins with no day's name stays."""
+    word = text[:9] if text.startswith("yesterday") else text[:5] if text.startswith("today") else text[:3]
+    today = datetime.fromtimestamp(now // _NS, UTC).date()
+    if word in _DAYS:
+        back = (today.weekday() - _DAYS.index(word)) % 7
+    elif word in {"today", "yesterday"}:
+        back = int(word == "yesterday")
+    else:
+        return text
+    return (today - timedelta(days=back)).isoformat() + text[len(word) :]

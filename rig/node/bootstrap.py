@@ -53,6 +53,7 @@ from rig.node.world import FoldingJournal, World
 from storage.journal import Journal
 from storage.projections.audit import AuditProjection
 from storage.projections.releases import ReleasesProjection
+from storage.witness import Witness
 
 log = logging.getLogger("rig.node")
 
@@ -81,6 +82,7 @@ class Ports:
         builds: KeptBuilds,
         garbage: Collector,
         routing: Routing,
+        witness: Witness,
         isolation: IsolationName,
     ) -> None:
         self.principal = principal
@@ -91,6 +93,7 @@ class Ports:
         self.build_logs = build_logs
         self.builds = builds
         self.garbage = garbage
+        self.witness = witness
         self.isolation = isolation
         self.network_domain = routing.network_domain
         self.hostname = routing.hostname
@@ -205,9 +208,12 @@ async def _build(
     driver = ProcessDriver(isolation)
     build_logs = KeptBuildLogs(paths, world)
     builds = KeptBuilds(paths)
+    witness = Witness(str(paths.witnessed), stored.key_path)
 
     def ports_for(principal: Principal) -> Ports:
-        return Ports(principal, world, accounts, stores, deployer, build_logs, builds, collector, routing, isolation)
+        return Ports(
+            principal, world, accounts, stores, deployer, build_logs, builds, collector, routing, witness, isolation
+        )
 
     node = Node(journal, world, writer, recorder, ports_for, clock, isolation)
     supervisor = Supervisor(driver, paths, on_change=node.on_instance_change)

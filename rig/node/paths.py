@@ -19,6 +19,11 @@ class NodePaths(msgspec.Struct, frozen=True):
         return self.root / "journal.sqlite"
 
     @property
+    def witnessed(self) -> Path:
+        """The newest checkpoint of each client's journal."""
+        return self.root / "witnessed"
+
+    @property
     def credentials(self) -> Path:
         """People, invitations and token hashes. Never in the journal."""
         return self.root / "credentials.sqlite"

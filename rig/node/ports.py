@@ -14,6 +14,7 @@ from rig.node.accounts.principal import Principal
 from rig.node.collect.model import Policy
 from rig.node.runtime.driver import IsolationName
 from rig.node.world import World
+from storage.witness import Witness
 
 
 class Bundles(Protocol):
@@ -88,6 +89,9 @@ class NodePorts(Protocol):
 
     @property
     def garbage(self) -> Garbage: ...
+
+    @property
+    def witness(self) -> Witness: ...
 
     @property
     def isolation(self) -> IsolationName: ...

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from handlers import journal_info, list_audit, verify_journal
-from rig.contract.audit import JournalInfo, ListAudit, VerifyJournal
+from rig.contract.audit import JournalInfo, VerifyJournal
+from rig.contract.review import ListAudit
 from rig.kernel.context import Context
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339

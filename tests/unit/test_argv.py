@@ -16,10 +16,10 @@ from rig.cli.fields import Field, convert, fields_of
 from rig.cli.globals import PREFIX, GlobalOptions, take_word, wanted_format
 from rig.contract.accounts import Login
 from rig.contract.apps import CreateApp, ListApps, UpdateApp
-from rig.contract.audit import ListAudit
 from rig.contract.base import Command
 from rig.contract.deploy import Deploy
 from rig.contract.releases import Rollback
+from rig.contract.review import ListAudit
 from rig.contract.settings import SetSetting
 from rig.kernel.errors import RigError
 

@@ -27,7 +27,7 @@ from rig.node.handlers import (
 )
 from rig.node.handlers.show_release import find_release
 from rig.node.paging import page_of
-from rig.node.views import app_status, counts_of
+from rig.kernel.apps import app_status, counts_of
 from tests.unit.given import APP, BUNDLE, CREATED, app, network, served, started
 
 NETWORK = NetworkCreated(name="demo")

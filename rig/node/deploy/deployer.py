@@ -59,7 +59,7 @@ from rig.node.runtime.removal import remove_tree
 from rig.node.supervisor.instance import Instance
 from rig.node.supervisor.model import InstanceSpec
 from rig.node.supervisor.supervisor import Supervisor
-from rig.node.views import counts_of
+from rig.kernel.apps import counts_of
 from rig.node.world import World
 
 log = logging.getLogger("rig.node.deploy")

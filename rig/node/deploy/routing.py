@@ -8,7 +8,7 @@ from rig.contract.names import split_app
 from rig.node.edge.caddy import Edge
 from rig.node.edge.slots import Idle, Route
 from rig.node.supervisor.supervisor import Supervisor
-from rig.node.views import app_status
+from rig.kernel.apps import app_status
 from rig.node.world import World
 
 

@@ -7,7 +7,8 @@ from events.base import Fact
 from rig.contract.apps import App, UpdateApp
 from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext, happening
-from rig.node.views import app_view, counts_of
+from rig.kernel.apps import counts_of
+from rig.node.views import app_view
 
 
 def decide(name: str, processes: dict[str, int], scale: dict[str, int]) -> list[Fact]:

@@ -1,0 +1,119 @@
+"""From the filters of `rig audit` to conditions on the audit table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from rig.contract.review import AuditFilter
+from rig.kernel.errors import RigError
+from rig.kernel.times import instant
+
+LAST = "\U0010ffff"
+"""Behind every character: the end of a range of texts that begin alike."""
+
+_PREFIXES = ("actor", "target", "action", "src", "env", "session", "corr")
+_PARTIAL = {"env": " AND env <> ''", "session": " AND session <> ''"}
+"""What a query has to say so that a partial index can answer it."""
+
+
+class Clause(msgspec.Struct, frozen=True):
+    """One condition. ``index`` is the one that answers it; empty for the rows' own order of positions."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+    index: str = ""
+    column: str = ""
+    prefix: str = ""
+    """What the values of ``column`` begin with, where it need not be equal to one."""
+    instead_of: Clause | None = None
+    """The clause for several values of which this is for one."""
+
+    @property
+    def hint(self) -> str:
+        return f"INDEXED BY {self.index}" if self.index else "NOT INDEXED"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """The conditions of a filter, each of which has an index, and the span of time."""
+
+    clauses: list[Clause]
+    span: Clause
+    text: str = ""
+    """Words that the rows have to hold."""
+    forward: bool = False
+    """Whether the rows are wanted in the order of their positions, and not the newest first."""
+
+    @property
+    def order(self) -> str:
+        return "pos" if self.forward else "at DESC, pos DESC"
+
+    @property
+    def where(self) -> str:
+        return _all(*self.clauses, self.span).sql or "1"
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        return _all(*self.clauses, self.span).parameters
+
+    def without(self, lead: Clause) -> Clause:
+        """What else has to hold where ``lead`` and the span do."""
+        return _all(*(clause for clause in self.clauses if clause not in {lead, lead.instead_of}))
+
+    def with_lead(self, lead: Clause) -> Clause:
+        """All that has to hold, ``lead`` standing for the clause that it was made of."""
+        if lead is self.span:
+            return _all(*self.clauses, self.span)
+        return _all(lead, *(clause for clause in self.clauses if clause not in {lead, lead.instead_of}), self.span)
+
+    def and_span(self, clause: Clause) -> Clause:
+        """A clause within the span of time."""
+        return _all(clause, self.span)
+
+
+def _all(*clauses: Clause) -> Clause:
+    sql = " AND ".join(clause.sql for clause in clauses if clause.sql)
+    return Clause(sql, tuple(value for clause in clauses for value in clause.parameters))
+
+
+def question(asked: AuditFilter, now: int, after_pos: int = -1) -> Question:
+    """The conditions of a filter. ``now`` is what ``2h`` counts back from. Raises `RigError` ``usage``."""
+    clauses = []
+    for column in _PREFIXES:
+        value = getattr(asked, column)
+        if value.endswith("*") and value != "*":
+            begin = value[:-1]
+            sql = f"{column} >= ? AND {column} < ?" + _PARTIAL.get(column, "")
+            clauses.append(Clause(sql, (begin, begin + LAST), f"audit_{column}", column, begin))
+        elif value and value != "*":
+            clauses.append(equal(column, value))
+    outcome = "denied" if asked.denied else asked.outcome
+    if asked.denied and asked.outcome not in {"", "denied"}:
+        raise RigError("usage", f"--denied and --outcome {asked.outcome} exclude each other.", "Give one of them.")
+    if outcome == "success":
+        clauses.append(Clause("outcome = 'success'", (), "audit_at"))  # nearly all of them are
+    elif outcome:
+        # Written out, since the index holds no successes, and SQLite has to see that it need not.
+        clauses.append(Clause(f"outcome = '{outcome}' AND outcome <> 'success'", (), "audit_outcome"))
+    if asked.privileged:
+        clauses.append(Clause("privileged = 1", (), "audit_privileged"))
+    if after_pos >= 0:
+        clauses.append(Clause("pos > ?", (after_pos,)))
+    return Question(clauses, _span(asked, now), asked.text, forward=after_pos >= 0)
+
+
+def equal(column: str, value: str, instead_of: Clause | None = None) -> Clause:
+    """The condition that a column has one value."""
+    sql = f"{column} = ?" + _PARTIAL.get(column, "")
+    return Clause(sql, (value,), f"audit_{column}", column, instead_of=instead_of)
+
+
+def _span(asked: AuditFilter, now: int) -> Clause:
+    clauses: list[str] = []
+    parameters: list[int] = []
+    for sql, flag, text in (("at >= ?", "--since", asked.since), ("at < ?", "--until", asked.until)):
+        if text:
+            clauses.append(sql)
+            parameters.append(instant(text, now, flag))
+    return Clause(" AND ".join(clauses), tuple(parameters), "audit_at")

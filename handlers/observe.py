@@ -1,0 +1,71 @@
+"""Keeping the replica of the platform's record, and what is done where the platform cannot be reached."""
+
+from __future__ import annotations
+
+from rig.contract.replica import ListRecords, RecordPage
+from rig.contract.review import Replicated
+from rig.kernel.client import ClientContext
+from rig.kernel.errors import RigError
+from rig.kernel.ports import Journal, Replica
+
+ON_THE_WAY = 4
+"""Pages that a command fetches which was asked for something else."""
+AWAY = frozenset(
+    {"unreachable", "login_required", "login_expired", "unavailable", "rate_limited", "interrupted", "not_found"}
+)
+"""Why the platform may have no answer. ``not_found``: it is older than this part of the API."""
+
+
+def sync(ctx: ClientContext, replica: Replica, pages: int | None = None) -> None:
+    """Fetch what is new of the platform's record, ``pages`` of it at most. Raises `RigError`."""
+    state = replica.state()
+    size = state.size if state else 0
+    more, fetched = True, 0
+    while more and (pages is None or fetched < pages):
+        page = ctx.ports.platform.call(ListRecords(after=size - 1), RecordPage, corr=ctx.stamp.corr)
+        more = replica.extend(page, ctx.stamp.at)
+        size, fetched = page.first + len(page.records), fetched + 1
+        if fetched > 1 or more:
+            ctx.progress.advance(size, page.size, "records")
+
+
+def observed(ctx: ClientContext, *, fetch: bool = True) -> Replica | None:
+    """The replica of the current platform's record, with what is new in it where that can be had; None without one.
+
+    A platform that contradicts itself is a warning here, on every command that sees it.
+    """
+    replica = ctx.ports.replica
+    if replica is None:
+        return None
+    found = ""
+    if fetch:
+        try:
+            sync(ctx, replica, ON_THE_WAY)
+        except RigError as error:
+            found = error.message if error.code == "journal_forked" else ""
+            if not found and error.code not in AWAY:
+                ctx.warn(f"The platform's record could not be fetched: {error.message}")
+            elif not found and replica.state() is not None:
+                ctx.warn(f"The platform was not asked, so what is newer there is missing: {error.message}")
+    state = replica.state()
+    if state is None:
+        return None
+    if state.forked:
+        found = f"The platform's record is not the one that it was: {state.forked}."
+    if found:
+        ctx.warn(f"journal_forked: {found} What is shown of it is what it showed first; keep {replica.path}.")
+    return replica
+
+
+def state_of(replica: Replica | None) -> Replicated | None:
+    """How far a replica goes."""
+    return replica.state() if replica is not None else None
+
+
+def history(ctx: ClientContext, *, fetch: bool = True) -> tuple[Journal | Replica, str]:
+    """The record from which the past is told, and its name: the platform's where there is a replica, else this one."""
+    replica = observed(ctx, fetch=fetch)
+    if replica is not None:
+        return replica, "observed"
+    ctx.warn("There is no replica of the platform's record yet: this is told from what was done with rig from here.")
+    return ctx.journal, "local"

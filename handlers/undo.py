@@ -1,0 +1,183 @@
+"""`rig undo`: take a change back by another one."""
+
+from __future__ import annotations
+
+import msgspec
+
+from events.app import AppScaled, AppState, DeployStarted
+from events.command import CommandReceived, CommandUndone
+from handlers.past import Past, past
+from handlers.show_audit import find
+from rig.contract.apps import DeleteApp, UpdateApp
+from rig.contract.base import Command
+from rig.contract.networks import DeleteNetwork
+from rig.contract.releases import Rollback
+from rig.contract.settings import SetSetting
+from rig.contract.undo import Undo, UndoReport
+from rig.kernel.apps import state_at
+from rig.kernel.client import ClientContext
+from rig.kernel.errors import RigError
+from rig.kernel.ids import rfc3339
+from rig.kernel.ports import Recorded
+
+UNDOABLE = ("deploy", "release.rollback", "app.create", "app.update", "network.create", "settings.set")
+GONE = {
+    "app.delete": "Its processes, files and address are gone. `rig deploy --create` makes it anew from the source.",
+    "network.delete": "`rig create network` makes one of the same name, without its roles.",
+    "account.invite": "An invitation ends by itself a day after it was made.",
+}
+"""What cannot be taken back, and what there is instead."""
+DATA = ("data: what the app wrote, and databases", "migrations: what a `release:` command changed stays changed")
+
+
+class Inverse(msgspec.Struct, frozen=True):
+    """The command that takes another one back."""
+
+    command: Command
+    typed: str
+    remains: tuple[str, ...] = ()
+
+
+def handle(command: Undo, ctx: ClientContext) -> UndoReport:
+    received, inverse = named(command.id, ctx) if command.id else newest(ctx)
+    fact = received.fact
+    assert isinstance(fact, CommandReceived)
+    report = UndoReport(
+        id=received.id,
+        what=fact.command,
+        target=received.target,
+        at=rfc3339(received.at),
+        actor=received.actor,
+        command=inverse.typed,
+        remains=list(inverse.remains),
+    )
+    if command.dry_run:
+        return report
+    if not command.yes:
+        agree(report, ctx)
+    ctx.ports.perform(inverse.command)
+    undone = CommandUndone(id=received.stream.removeprefix("command:"), command=fact.command)
+    ctx.emit(f"undo:{undone.id}", undone, target=received.target)
+    return msgspec.structs.replace(report, done=True)
+
+
+def agree(report: UndoReport, ctx: ClientContext) -> None:
+    """Go on only with a yes. Raises `RigError` ``input_required`` or ``cancelled``."""
+    terminal = ctx.ports.terminal
+    question = f"Take back `{report.what}` of {report.target or 'this machine'} by `{report.command}`?"
+    if not terminal.interactive:
+        raise RigError("input_required", f"{question} There is no terminal to ask on.", "Say it with `--yes`.")
+    for text in report.remains:
+        terminal.tell(f"Stays as it is: {text}")
+    if not terminal.agree(question):
+        raise RigError("cancelled", "Nothing was done.")
+
+
+def named(wanted: str, ctx: ClientContext) -> tuple[Recorded, Inverse]:
+    """The beginning of the command that was named, and its inverse. Raises `RigError`."""
+    found = find(wanted, [("local", ctx.journal)]).fields
+    # A fact is taken back by taking back the command that it belongs to.
+    command = found["stream"].removeprefix("command:") if found["stream"].startswith("command:") else found["corr"]
+    records = ctx.journal.stream(f"command:{command}")
+    if not records or not isinstance(records[0].fact, CommandReceived):
+        raise RigError("conflict", f"`{wanted}` changed nothing.", "`rig audit` shows what did.")
+    if ctx.journal.stream(f"undo:{command}"):
+        raise RigError("conflict", f"`{wanted}` was taken back already.", f"`rig audit show {wanted}` tells when.")
+    return records[0], inverse_of(records[0], ctx)
+
+
+def newest(ctx: ClientContext) -> tuple[Recorded, Inverse]:
+    """The newest change of this user that succeeded, that was not taken back, and that takes nothing back itself."""
+    sql = (
+        "SELECT stream FROM audit WHERE actor = ? AND outcome = 'success'"
+        " AND action IN (SELECT value FROM json_each(?))"
+        " AND corr NOT IN (SELECT corr FROM audit WHERE action = 'undo') ORDER BY pos DESC LIMIT 50"
+    )
+    actions = msgspec.json.encode([*UNDOABLE, *GONE]).decode()
+    for row in list(ctx.journal.rows(sql, (ctx.stamp.actor, actions))):
+        records = ctx.journal.stream(row["stream"])
+        if not isinstance(records[0].fact, CommandReceived):
+            continue
+        if ctx.journal.stream(f"undo:{row['stream'].removeprefix('command:')}"):
+            continue
+        try:
+            return records[0], inverse_of(records[0], ctx)
+        except RigError as error:
+            if not error.details.get("changed_nothing"):
+                raise
+    raise RigError("not_found", "There is nothing on the record of this machine to take back.", "`rig audit` shows it.")
+
+
+def inverse_of(received: Recorded, ctx: ClientContext) -> Inverse:
+    """What takes a command back. Raises `RigError` ``conflict`` where nothing does."""
+    fact, target = received.fact, received.target
+    assert isinstance(fact, CommandReceived)
+    match fact.command:
+        case "deploy" | "release.rollback":
+            return inverse_of_release(past(target, ctx), received.corr)
+        case "app.update":
+            return inverse_of_scale(past(target, ctx), received.corr)
+        case "app.create":
+            return Inverse(
+                DeleteApp(app=target), f"rig delete app {target}", ("what was deployed to it since is lost",)
+            )
+        case "network.create":
+            return Inverse(DeleteNetwork(name=target), f"rig delete network {target}", ("it must hold no apps",))
+        case "settings.set":
+            key = str(fact.arguments.get("key", ""))
+            before = setting_before(key, received.pos, ctx)
+            return Inverse(SetSetting(key=key, value=before), f"rig settings set {key} {before}".rstrip())
+    raise RigError(
+        "conflict",
+        f"`{fact.command}` cannot be taken back.",
+        GONE.get(fact.command, "`rig audit` shows what else was done."),
+    )
+
+
+def inverse_of_release(known: Past, corr: str) -> Inverse:
+    """Going back to the release that served before. Raises `RigError` ``conflict`` where another serves by now."""
+    begun = [r.fact for r in known.records if isinstance(r.fact, DeployStarted) and r.corr == corr]
+    if not begun:
+        raise RigError("conflict", f"No release of {known.app} came of it.", f"`rig history {known.app}` lists them.")
+    made, state = begun[-1], known.state()
+    if state.current != made.version:
+        raise RigError(
+            "conflict",
+            f"v{made.version} of {known.app} does not serve any more; v{state.current} does.",
+            f"`rig rollback {known.app} vN` goes back to the one that you name.",
+        )
+    if not made.previous:
+        raise RigError(
+            "conflict", f"v{made.version} is the first release of {known.app}: there is none to go back to.",
+            f"`rig delete app {known.app}` takes it away.",
+        )  # fmt: skip
+    command = Rollback(app=known.app, version=f"v{made.previous}")
+    return Inverse(command, f"rig rollback {known.app} v{made.previous}", DATA)
+
+
+def inverse_of_scale(known: Past, corr: str) -> Inverse:
+    """The numbers that were before. Raises `RigError` ``conflict`` where nothing changed."""
+    for index, record in enumerate(known.records):
+        if isinstance(record.fact, AppScaled) and record.corr == corr:
+            before = state_at(known.records[:index])
+            scale = {process: count_before(before, process) for process in sorted(record.fact.scale)}
+            typed = " ".join(f"--scale {process}={count}" for process, count in scale.items())
+            return Inverse(UpdateApp(app=known.app, scale=scale), f"rig update app {known.app} {typed}")
+    raise RigError("conflict", "It changed nothing: the numbers were the same before.", changed_nothing=True)
+
+
+def count_before(state: AppState, process: str) -> int:
+    """How many instances of a process type were wanted: as scaled, else as rig.toml said, else one."""
+    release = state.releases.get(state.current)
+    given = release.started.config.get("processes", {}) if release else {}
+    return int(state.scale.get(process, given.get(process, {}).get("count", 1)))
+
+
+def setting_before(key: str, pos: int, ctx: ClientContext) -> str:
+    """The value that a setting had before, as far as it was set with rig; empty for its default."""
+    sql = "SELECT stream FROM audit WHERE action = 'settings.set' AND outcome = 'success' AND pos < ? ORDER BY pos DESC"
+    for row in list(ctx.journal.rows(sql, (pos,))):
+        fact = ctx.journal.stream(row["stream"])[0].fact
+        if isinstance(fact, CommandReceived) and fact.arguments.get("key") == key:
+            return str(fact.arguments.get("value", ""))
+    return ""

@@ -1,0 +1,267 @@
+"""Reviewing the record: who did what, to what, from where, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from rig.contract.audit import Outcome
+from rig.contract.base import Command, Reply, arg, opt
+from rig.contract.times import Time
+
+Source = Literal["local", "observed", "both"]
+"""Whose record says so: ``local`` is this machine's own, ``observed`` the platform's, of which a replica is kept."""
+
+_Text = Meta(max_length=200)
+
+
+class AuditFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What narrows a question to the record. Several filters hold together; `x*` takes all that begins with x."""
+
+    actor: Annotated[str, _Text, opt("Only what this actor did, as user:ana.", metavar="ACTOR")] = ""
+    target: Annotated[
+        str, _Text, opt("Only what this was done to; `demo/*` takes all that begin so.", metavar="NAME")
+    ] = ""
+    action: Annotated[
+        str,
+        _Text,
+        opt("Only this, as network.create; `network.*` takes all that begin so.", "--type", metavar="ACTION"),
+    ] = ""
+    outcome: Annotated[Outcome | Literal[""], opt("Only what ended so.")] = ""
+    since: Annotated[Time, opt("From this time on: 2026-11-01, 2026-11-01T12:00Z, mon, or 2h for two hours ago.")] = ""
+    until: Annotated[Time, opt("Before this time.")] = ""
+    env: Annotated[str, _Text, opt("Only what was done for this environment of rig.toml.", metavar="NAME")] = ""
+    src: Annotated[str, _Text, opt("Only what came from this host or address.", metavar="HOST")] = ""
+    session: Annotated[str, _Text, opt("Only what was done in this session.", metavar="ID")] = ""
+    corr: Annotated[str, _Text, opt("Only what follows from this command.", metavar="ID")] = ""
+    text: Annotated[
+        str, _Text, opt("Only what has all of these words in it, or words that begin so.", metavar="WORDS")
+    ] = ""
+    denied: Annotated[bool, opt("Only what was denied.", "--denied")] = False
+    privileged: Annotated[
+        bool, opt("Only what touches accounts, roles, tokens, the node, or deletes something.", "--privileged")
+    ] = False
+    source: Annotated[
+        Literal["", "local", "observed"],
+        opt("Only the record of this machine (local), or what is known of the platform's (observed).", "--record"),
+    ] = ""
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One command, from its intent to its end, or one other fact."""
+
+    source: Source = "local"
+    pos: int
+    """Position in the record of its source; that of the local one where both have it."""
+    observed_pos: int = -1
+    """Position in the platform's record, where both have it."""
+    id: str
+    at: str
+    ended_at: str = ""
+    actor: str
+    action: str
+    """A command's tag (``network.create``), or a fact's type (``network.created``)."""
+    target: str = ""
+    outcome: Outcome
+    """``unknown``: it began, and its end is not on the record."""
+    code: str = ""
+    """Error code of an outcome that is no success."""
+    reason: str = ""
+    context: str = ""
+    env: str = ""
+    src: str = ""
+    session: str = ""
+    corr: str = ""
+    privileged: bool = False
+
+
+class Replicated(msgspec.Struct, frozen=True, kw_only=True):
+    """The replica of a platform's record: how far it goes, and whether the platform kept to it."""
+
+    origin: str
+    size: int = 0
+    """Records, each checked against the platform's signed checkpoint."""
+    withheld: int = 0
+    """Of these, the ones that you may not see: their hashes are here, and prove that they are in their place."""
+    unreadable: int = 0
+    """Of these, the ones that a newer rig is needed for."""
+    synced_at: str = ""
+    forked: str = ""
+    """How the platform's record contradicts the one it showed before; empty while it does not."""
+
+
+class AuditLog(Reply, frozen=True, kw_only=True):
+    """Entries, newest first; with ``--after-pos`` in the order of their positions."""
+
+    record: str
+    """``local`` is what was done with rig on this machine; ``local+observed`` has what is known of the platform too."""
+    more: bool = False
+    """Whether more entries match, beyond the limit."""
+    matched: int = 0
+    exact: bool = True
+    """False where more may match than were counted."""
+    excluded: int = 0
+    """Entries that do not match."""
+    replica: Replicated | None = None
+    entries: list[AuditEntry] = []
+    rows: list[dict[str, Any]] = []
+    """The answer to ``--sql``."""
+
+
+class ListAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.list"):
+    """Show who did what, newest first: the record of this machine, and what is known of the platform's.
+
+    The newest of the platform's record is fetched on the way where it can be reached.
+    """
+
+    kind: ClassVar[str] = "audit"
+    reply: ClassVar[type[Reply]] = AuditLog
+
+    limit: Annotated[int, Meta(ge=1, le=10_000), opt("At most so many entries.")] = 50
+    after_pos: Annotated[
+        int,
+        Meta(ge=-1),
+        opt("Only records behind this position of one record, the oldest of them first.", metavar="POS"),
+    ] = -1
+    sync: Annotated[bool, opt("Fetch all that is new of the platform's record, or fail.", "--sync")] = False
+    sql: Annotated[
+        str,
+        Meta(max_length=10_000),
+        opt("Ask the tables audit, releases and configuration directly; read-only.", metavar="SELECT"),
+    ] = ""
+
+
+class TreeEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One record among its causes and effects."""
+
+    depth: int
+    """0 for what began it all."""
+    source: Source
+    pos: int
+    id: str
+    at: str
+    actor: str
+    type: str
+    what: str
+    """The command's tag, or the type again."""
+    target: str = ""
+    outcome: str = ""
+
+
+class AuditRecord(Reply, frozen=True, kw_only=True):
+    """One record, whole: what it says, its place, and what vouches for it."""
+
+    source: Source
+    pos: int
+    id: str
+    record: str
+    """The canonical JSON that is hashed."""
+    leaf: str
+    """SHA-256 over a zero byte and the record, hexadecimal."""
+    hashed: bool
+    """Whether the record still has that hash."""
+    signed: int
+    """Size of the newest signed checkpoint that covers it, 0 for none."""
+    anchored: str = ""
+    """What outside of the database it is anchored in: ``pin``, ``platform``; empty for nothing."""
+    tree: list[TreeEntry] = []
+
+
+class ShowAudit(Command, frozen=True, kw_only=True, tag="audit.show"):
+    """Show one record: what it says, what caused it, what came of it, what vouches for it."""
+
+    kind: ClassVar[str] = "audit-record"
+    reply: ClassVar[type[Reply]] = AuditRecord
+
+    id: Annotated[
+        str,
+        Meta(pattern=r"^[0-9a-fn-]{1,36}$(?!\n)"),
+        arg("An id or how it begins, or a number of `rig audit`: 12, n12 of the platform's record.", metavar="ID"),
+    ]
+
+
+class StatsRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One group."""
+
+    keys: dict[str, str]
+    count: int
+    outcomes: dict[str, int] = {}
+
+
+class AuditSummary(Reply, frozen=True, kw_only=True):
+    """How often what was done."""
+
+    by: list[str]
+    record: str = "local"
+    """As in ``audit``."""
+    rows: list[StatsRow] = []
+    matched: int = 0
+    excluded: int = 0
+    """Entries that do not match the filters."""
+    replica: Replicated | None = None
+
+
+GROUPS = "source|actor|day|hour|action|target|network|outcome|env|src"
+
+
+class AuditStats(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.stats"):
+    """Count who did what, in groups. What both records have is counted in each of them."""
+
+    kind: ClassVar[str] = "audit-stats"
+    reply: ClassVar[type[Reply]] = AuditSummary
+
+    by: Annotated[
+        str,
+        Meta(pattern=rf"^({GROUPS})(,({GROUPS})){{0,5}}$(?!\n)"),
+        opt(
+            "What makes a group: source, actor, day, hour, action, target, network, outcome, env, src; with commas.",
+            metavar="NAMES",
+        ),
+    ] = "actor,action"
+
+
+class Streamed(Reply, frozen=True, kw_only=True):
+    """How a stream of entries ended."""
+
+    entries: int = 0
+
+
+class TailAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.tail"):
+    """Show what is done with rig on this machine while it happens, until Ctrl-C."""
+
+    kind: ClassVar[str] = "audit-tail"
+    reply: ClassVar[type[Reply]] = Streamed
+
+    limit: Annotated[int, Meta(ge=0, le=10_000), opt("Begin with so many of the newest entries.")] = 10
+
+
+ExportFormat = Literal["jsonl", "csv", "ocsf", "html"]
+
+
+class AuditExport(Reply, frozen=True, kw_only=True):
+    """What was exported."""
+
+    format: ExportFormat
+    file: str = ""
+    """Where it is; empty for standard output."""
+    record: str = "local"
+    """As in ``audit``."""
+    entries: int = 0
+    excluded: int = 0
+    """Entries that do not match."""
+    replica: Replicated | None = None
+
+
+class ExportAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.export"):
+    """Write entries for somebody else: one page to read (html), a spreadsheet (csv), a SIEM (ocsf), a program (jsonl).
+
+    It goes to standard output, or to --file. `rig journal export` has the records themselves, with their proofs.
+    """
+
+    kind: ClassVar[str] = "audit-export"
+    reply: ClassVar[type[Reply]] = AuditExport
+
+    format: Annotated[ExportFormat, opt("html, csv, ocsf or jsonl.", metavar="FORMAT")] = "jsonl"
+    file: Annotated[str, Meta(max_length=4096), opt("Write there.", metavar="FILE")] = ""

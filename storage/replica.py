@@ -1,0 +1,335 @@
+"""A replica of a platform's journal, kept by a client: what it may see of the records, and the hashes of the rest.
+
+Whatever comes is checked before it is kept: each record against its hash, the hashes against the tree that the platform
+signed, the tree against the one of which the replica holds the beginning. So a platform that rewrites its past, or goes
+back to an older state, is caught by every client that saw the past; what it showed stays here as evidence.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from rig.contract.replica import RecordPage
+from rig.contract.review import Replicated
+from rig.kernel.errors import RigError
+from rig.kernel.files import private_folder
+from rig.kernel.ids import rfc3339
+from rig.kernel.ports import Recorded
+from storage import record
+from storage.checkpoint import Checkpoint, parse, parse_verifier_key, verify
+from storage.database import connect, transaction, unavailable
+from storage.files import create_private
+from storage.merkle import Frontier, leaf_hash
+from storage.migrate import statements
+from storage.projections.base import Projection
+
+VERSION = 1
+"""Of the tables below. A replica of another version is made anew from the platform."""
+PAGE = 2_000
+FRESH = 60 * 1_000_000_000
+"""Nanoseconds for which it is not noted again that nothing new has come."""
+
+DDL = """
+CREATE TABLE head(
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    origin TEXT NOT NULL,
+    verifier TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    tip BLOB NOT NULL,
+    frontier BLOB NOT NULL,
+    note TEXT NOT NULL,
+    synced_at INTEGER NOT NULL,
+    forked TEXT NOT NULL
+) STRICT;
+CREATE TABLE event(
+    pos INTEGER PRIMARY KEY,
+    leaf BLOB NOT NULL,
+    rec TEXT,
+    id TEXT,
+    stream TEXT,
+    ver INTEGER,
+    type TEXT,
+    corr TEXT
+) STRICT;
+CREATE INDEX event_id ON event(id) WHERE id IS NOT NULL;
+CREATE INDEX event_stream ON event(stream, ver) WHERE stream IS NOT NULL;
+CREATE INDEX event_corr ON event(corr) WHERE corr IS NOT NULL;
+CREATE INDEX event_withheld ON event(pos) WHERE rec IS NULL;
+CREATE TABLE unreadable(pos INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE projection(name TEXT PRIMARY KEY, code_version INTEGER NOT NULL, pos INTEGER NOT NULL) STRICT;
+"""
+
+
+class Replica:
+    """Implements `rig.kernel.ports.Replica`. One file per platform; nothing is made before there is something to keep.
+
+    ``path`` is named after the address of the platform, never after what the platform says of itself.
+    """
+
+    def __init__(self, path: str, projections: Sequence[Projection] = (), *, timeout: float = 10.0) -> None:
+        self.path = path
+        self._projections = tuple(projections)
+        self._timeout = timeout
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    def state(self) -> Replicated | None:
+        """See `rig.kernel.ports.Replica.state`."""
+        head = self._head()
+        if head is None:
+            return None
+        connection = self._open()
+        withheld = connection.execute("SELECT count(*) FROM event WHERE rec IS NULL").fetchone()[0]
+        unreadable = connection.execute("SELECT count(*) FROM unreadable").fetchone()[0]
+        return Replicated(
+            origin=head["origin"],
+            size=head["size"],
+            withheld=withheld,
+            unreadable=unreadable,
+            synced_at=rfc3339(head["synced_at"]),
+            forked=head["forked"],
+        )
+
+    def stream(self, name: str, after: int = 0) -> list[Recorded]:
+        """The records of one stream that may be seen, oldest first."""
+        sql = "SELECT rec FROM event WHERE stream = ? AND ver > ? AND rec IS NOT NULL ORDER BY ver"
+        found = [readable(row["rec"]) for row in self.rows(sql, (name, after))]
+        return [one for one in found if one is not None]
+
+    def rows(self, sql: str, parameters: Any = ()) -> Iterator[dict[str, Any]]:
+        """Rows of the tables; read-only. None where nothing was replicated yet."""
+        if not os.path.exists(self.path):
+            return iter(())
+        try:
+            cursor = self._open().execute(sql, parameters)
+            names = [column[0] for column in cursor.description or ()]
+            return iter([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
+        except sqlite3.Error as error:
+            raise unavailable(self.path, error) from error
+
+    # -- keeping ----------------------------------------------------------------------------------------------------
+
+    def extend(self, page: RecordPage, at: int) -> bool:
+        """See `rig.kernel.ports.Replica.extend`."""
+        head = self._head()
+        if head is not None and head["size"] < page.first:
+            raise RigError(
+                "unverifiable",
+                f"The platform has archived its records up to {page.first}, and those from {head['size']} on were never"
+                " seen here.",
+                f"Move {self.path} away; `rig audit --sync` begins a new replica behind the archive.",
+            )
+        try:
+            checkpoint = _signed(page)
+            frontier, tip = self._beginning(page, head)
+            leaves = _checked(page, frontier, tip)
+        except ValueError as contradiction:
+            raise self._fork(page, str(contradiction), at) from contradiction
+        if checkpoint is None:
+            return False
+        if checkpoint.size != frontier.size or checkpoint.root != frontier.root():
+            lost = checkpoint.size < frontier.size
+            what = (
+                f"it signed {checkpoint.size} records, and {frontier.size} of it are known here"
+                if lost
+                else (f"its records up to {checkpoint.size} are not the ones that it showed before")
+            )
+            raise self._fork(page, what, at)
+        if leaves or head is None or at - head["synced_at"] > FRESH:
+            try:
+                self._keep(page, head, frontier, leaves, at)
+            except sqlite3.Error as error:
+                raise unavailable(self.path, error) from error
+        return frontier.size < page.size
+
+    def begin_anew(self, at: int) -> str:
+        """Put the replica aside, as evidence, because the platform has another journal now. Gives its new path."""
+        self.close()
+        kept = f"{self.path.removesuffix('.sqlite')}.until-{rfc3339(at)[:19].replace(':', '')}.sqlite"
+        os.replace(self.path, kept)
+        return kept
+
+    def _beginning(self, page: RecordPage, head: dict[str, Any] | None) -> tuple[Frontier, bytes | None]:
+        """The tree that the page continues. Raises `ValueError` where it does not continue the one that is here."""
+        if head is None:
+            frontier = Frontier(page.first, bytes.fromhex(page.frontier))
+            return frontier, record.GENESIS if page.first == 0 else None
+        if page.origin != head["origin"] or page.verifier != head["verifier"]:
+            raise ValueError(f"it has another journal, {page.origin}, than the one seen before, {head['origin']}")
+        if page.first != head["size"] and page.size >= head["size"]:
+            raise ValueError(f"it shows records from {page.first} on where those from {head['size']} on were asked for")
+        return Frontier(head["size"], head["frontier"]), head["tip"]
+
+    def _fork(self, page: RecordPage, what: str, at: int) -> RigError:
+        """Note a contradiction, so that every later command tells of it too; gives the error."""
+        if self._head() is not None:
+            connection = self._open(write=True)
+            with transaction(connection):
+                connection.execute("UPDATE head SET forked = ?", (f"{what} (found {rfc3339(at)})",))
+        return forked(what, self.path, page.checkpoint)
+
+    def _keep(
+        self, page: RecordPage, head: dict[str, Any] | None, frontier: Frontier, leaves: list[bytes], at: int
+    ) -> None:
+        connection = self._open(write=True)
+        first = frontier.size - len(leaves)
+        tip = leaves[-1] if leaves else head["tip"] if head else b""
+        with transaction(connection):
+            found = connection.execute("SELECT size FROM head").fetchone()
+            if found is not None and found[0] != first:
+                return  # another process was faster, with the same records
+            for pos, (wire, leaf) in enumerate(zip(page.records, leaves, strict=True), first):
+                parsed = record.parse(wire.rec) if wire.rec else None
+                columns = (
+                    (parsed.id, parsed.stream, parsed.ver, parsed.type, parsed.corr or None) if parsed else [None] * 5
+                )
+                row = (pos, leaf, wire.rec or None, *columns)
+                connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._fold(connection, first)
+            connection.execute(
+                "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+                # A platform that contradicted itself once is not forgiven for being consistent again.
+                (
+                    page.origin, page.verifier, frontier.size, tip, frontier.pack(), page.checkpoint, at,
+                    head["forked"] if head else "",
+                ),
+            )  # fmt: skip
+
+    # -- projections ------------------------------------------------------------------------------------------------
+
+    def _fold(self, connection: sqlite3.Connection, size: int) -> None:
+        """Bring every projection up to the records; ``size`` were there before. Inside a transaction."""
+        known = {
+            name: (version, pos)
+            for name, version, pos in connection.execute("SELECT name, code_version, pos FROM projection")
+        }
+        for projection in self._projections:
+            version, pos = known.get(projection.name, (0, 0))
+            if version > projection.version:
+                continue  # of a newer rig, which will catch up
+            if version < projection.version:
+                for table in projection.tables:
+                    connection.execute(f'DROP TABLE IF EXISTS "{table}"')
+                for statement in statements(projection.ddl):
+                    connection.execute(statement)
+                pos = 0
+            self._apply(connection, projection, pos)
+            connection.execute(
+                "INSERT OR REPLACE INTO projection SELECT ?, ?, coalesce(max(pos) + 1, 0) FROM event",
+                (projection.name, projection.version),
+            )
+
+    def _apply(self, connection: sqlite3.Connection, projection: Projection, pos: int) -> None:
+        sql = "SELECT pos, rec FROM event WHERE pos >= ? AND rec IS NOT NULL ORDER BY pos LIMIT ?"
+        while page := connection.execute(sql, (pos, PAGE)).fetchall():
+            for place, rec in page:
+                recorded = readable(rec)
+                if recorded is None:
+                    connection.execute("INSERT OR IGNORE INTO unreadable VALUES (?)", (place,))
+                else:
+                    projection.apply(connection, recorded)
+            pos = page[-1][0] + 1
+
+    # -- the file ---------------------------------------------------------------------------------------------------
+
+    def _head(self) -> dict[str, Any] | None:
+        return next(self.rows("SELECT * FROM head"), None)
+
+    def _open(self, *, write: bool = False) -> sqlite3.Connection:
+        if self._connection is None:
+            if write:
+                private_folder(os.path.dirname(self.path))
+                create_private(self.path)
+            self._connection = connection = connect(self.path, timeout=self._timeout)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != VERSION:
+                self._create(connection)
+            elif self._outdated(connection):
+                with transaction(connection):
+                    self._fold(connection, 0)
+        return self._connection
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+                return  # another process was faster
+            for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+                connection.execute(f'DROP TABLE "{name}"')
+            for statement in statements(DDL):
+                connection.execute(statement)
+            self._fold(connection, 0)
+            connection.execute(f"PRAGMA user_version={VERSION:d}")
+
+    def _outdated(self, connection: sqlite3.Connection) -> bool:
+        known = dict(connection.execute("SELECT name, code_version FROM projection").fetchall())
+        return any(known.get(projection.name, 0) < projection.version for projection in self._projections)
+
+
+def file_name(url: str) -> str:
+    """The name of the replica of the platform at an address: readable, and different for different addresses."""
+    bare = url.partition("://")[2] or url
+    readable_part = "".join(c if c.isalnum() or c in ".-" else "_" for c in bare.strip("/"))
+    return f"{readable_part[:80]}-{sha256(url.encode()).hexdigest()[:8]}.sqlite"
+
+
+def forked(what: str, path: str, note: str = "") -> RigError:
+    """The error for a platform that contradicts what it showed before."""
+    return RigError(
+        "journal_forked",
+        f"The platform's record is not the one that it was: {what}.",
+        f"Keep {path} as evidence, and ask who runs the platform. `rig login` puts it aside and begins a new one.",
+        checkpoint=note,
+    )
+
+
+def readable(rec: str) -> Recorded | None:
+    """A record, decoded; None where this version of rig cannot read it."""
+    try:
+        return record.recorded(rec)
+    except RigError:
+        return None
+
+
+def _signed(page: RecordPage) -> Checkpoint | None:
+    """The page's checkpoint; None for a journal without records. Raises `ValueError` where it is not the platform's."""
+    name, public = parse_verifier_key(page.verifier)
+    if name != page.origin:
+        raise ValueError(f"the key is that of {name}, and the journal is {page.origin}")
+    if not page.checkpoint and not page.records and page.size == 0:
+        return None
+    checkpoint = parse(page.checkpoint)
+    if checkpoint.origin != name or not verify(page.checkpoint, name, public):
+        raise ValueError("its checkpoint does not carry a good signature")
+    return checkpoint
+
+
+def _checked(page: RecordPage, frontier: Frontier, tip: bytes | None) -> list[bytes]:
+    """The leaves of a page, appended to the tree. Raises `ValueError` for a record that is not the one hashed."""
+    leaves = []
+    for pos, wire in enumerate(page.records, frontier.size):
+        leaf = bytes.fromhex(wire.leaf)
+        if wire.rec:
+            if leaf_hash(wire.rec.encode()) != leaf:
+                raise ValueError(f"record {pos} is not the one whose hash it signed")
+            try:
+                parsed = record.parse(wire.rec)
+            except msgspec.MsgspecError as error:
+                raise ValueError(f"record {pos} is no record: {error}") from error
+            if parsed.pos != pos or (tip is not None and parsed.prev != tip.hex()):
+                raise ValueError(f"record {pos} does not follow the one before it")
+        frontier.append(leaf)
+        leaves.append(leaf)
+        tip = leaf
+    return leaves
