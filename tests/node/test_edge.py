@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from rig.kernel.errors import RigError
@@ -188,6 +189,18 @@ def test_a_client_that_leaves_is_noticed_by_the_app(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_requests_are_counted_where_caddy_hides_its_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does with capabilities, which it needs for ports below 1024."""
+
+    def denied(process: psutil.Process, kind: str) -> None:
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "net_connections", denied)
+    test_a_client_that_leaves_is_noticed_by_the_app(tmp_path)
+
+
 def test_a_change_leaves_streams_alone(tmp_path: Path) -> None:
     """Of another app, and of this one on the instance that is being replaced."""
 
@@ -267,7 +280,7 @@ def test_what_the_slots_suffice_for_loads_nothing(tmp_path: Path) -> None:
                             answers.append((response.status, await response.text()))
 
             asking = [asyncio.create_task(ask()) for _ in range(4)]
-            for number in range(8):
+            for number in range(6):
                 before = len(answers)
                 name = f"app{number}.demo.localhost"
                 more = [two] * (number % 3)
@@ -296,6 +309,30 @@ def test_more_hostnames_than_there_were_slots_for(tmp_path: Path) -> None:
             # What is to spare matches nobody, not even those who name no host, or none that there can be.
             assert "404" in await raw(edge, b"GET / HTTP/1.0\r\n\r\n")
             assert "400" in await raw(edge, b"GET / HTTP/1.0\r\nHost: %b\r\n\r\n" % NOBODY.encode())
+
+    asyncio.run(main())
+
+
+def test_a_quiet_moment_is_taken_for_new_slots(tmp_path: Path) -> None:
+    """So that they do not run out when there are requests."""
+
+    async def main() -> None:
+        async with serve_app("hello") as hello, edge_in(tmp_path / "edge") as edge, aiohttp.ClientSession() as session:
+            spare = edge.options.spare
+            many = [route(hello), *(route(hello, f"app{number}.demo.localhost") for number in range(spare // 2))]
+
+            async def left() -> int:
+                await edge.apply(many)
+                return sum(not slot.hostname for slot in slots_of(edge))
+
+            async def as_many_as_before() -> bool:
+                return await left() == spare
+
+            await edge.apply(many[:1])
+            async with session.ws_connect(f"http://[::1]:{edge.port}/ws", headers={"Host": HELLO}):
+                assert await left() == spare - len(many)
+            await until(as_many_as_before, "the slots are laid out anew")
+            assert await get(edge, "app0.demo.localhost") == (200, "hello")
 
     asyncio.run(main())
 

@@ -120,20 +120,35 @@ class Edge:
         async with self._lock:
             if not self._running.alive:
                 await self._launch()
-            before = self._record
-            slots = assign(before.slots, wanted) or lay_out(before.slots, wanted, self.options.spare)
-            config = self._config(slots)
-            try:
-                self._files.fill(slots, wanted)
-                failpoint("edge.filled")
-                if config != self._loaded:
-                    await self._load(config)
-            except (RigError, OSError):
-                self._files.fill(before.slots, before.routes)
-                raise
-            failpoint("edge.loaded")
-            self._keep(msgspec.structs.replace(before, routes=wanted, slots=slots))
-            self._files.forget(before.slots, slots)
+            fitting = assign(self._record.slots, wanted)
+            await self._change(fitting or lay_out(self._record.slots, wanted, self.options.spare), wanted)
+            if await self._has_leisure():
+                try:
+                    await self._change(lay_out(self._record.slots, wanted, self.options.spare), wanted)
+                except RigError as error:
+                    log.warning("new slots have to wait: %s", error.message)
+
+    async def _change(self, slots: tuple[Slot, ...], routes: tuple[Route, ...]) -> None:
+        """Serve these routes with these slots; load a configuration if the one that there is does not have them."""
+        before = self._record
+        config = self._config(slots)
+        try:
+            self._files.fill(slots, routes)
+            failpoint("edge.filled")
+            if config != self._loaded:
+                await self._load(config)
+        except (RigError, OSError):
+            self._files.fill(before.slots, before.routes)
+            raise
+        failpoint("edge.loaded")
+        self._keep(msgspec.structs.replace(before, routes=routes, slots=slots))
+        self._files.forget(before.slots, slots)
+
+    async def _has_leisure(self) -> bool:
+        """Whether this is the time for new spare slots: many are taken, and nobody is there to be hurt by a loading."""
+        if sum(not slot.hostname for slot in self._record.slots) >= self.options.spare // 2:
+            return False
+        return not await asyncio.to_thread(self._running.clients_of, self.port)
 
     async def in_flight(self, port: int) -> int:
         """How many connections the edge has to the instance at ``port``: requests, streams, WebSockets.
