@@ -51,6 +51,10 @@ class OnTerminal:
         os.close(self._ours)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def text(self) -> str:
         """All that was on the terminal."""
         return "".join(self._shown)

@@ -24,7 +24,7 @@ from tests.faults.proxy import Fault, How, Proxy
 
 pytestmark = pytest.mark.xdist_group("lost connections")
 
-HASTE = Patience(connect=1.0, silence=0.3, answer=0.4, retries=0.15)
+HASTE = Patience(connect=1.0, silence=0.3, answer=0.4, retries=0.3)
 BOUND = 12.0
 """Seconds: reached only by a command that hangs."""
 

@@ -77,8 +77,8 @@ def test_changes_are_refused_and_nothing_is_half_done(in_process: User, tmp_path
         login = run_rig("login", where="json")
         assert login.exit == 75, login
 
-        for argv in (("whoami",), ("list", "apps"), ("history", "demo/steady"), ("details", "app", "demo/steady")):
-            assert run_rig(*argv).exit == 0, "what only reads goes on"
+        for query in ("whoami", "list apps", "history demo/steady", "details app demo/steady"):
+            assert run_rig(*query.split()).exit == 0, "what only reads goes on"
         assert user.get("demo/steady") == (200, "one /")
 
     assert [network["name"] for network in user.ok("list", "networks", "-o", "json").data["networks"]] == ["demo"]

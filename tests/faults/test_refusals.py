@@ -6,6 +6,7 @@ the one JSON document, the words for people, the record, and that nothing was se
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from rig.clients.http import Patience
 from tests.faults.harness import Record, Where, quick_folder, run_rig
 from tests.faults.server import Answer, FaultServer, problem
 
+pytestmark = pytest.mark.xdist_group("refusals")
+
 TOKEN = "rig_st.canary-of-the-fault-tests"
 BOUND = 5.0
 """Seconds, far more than :data:`HASTE` takes: reached only by a command that hangs."""
-HASTE = Patience(connect=1.0, silence=0.2, answer=0.4, retries=0.15)
+HASTE = Patience(connect=1.0, silence=0.15, answer=0.3, retries=0.3)
 
 QUERIES = {
     "whoami": ("whoami",),
@@ -135,8 +138,8 @@ def user(home: Path, server: FaultServer, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("RIG_TOKEN", TOKEN)
     monkeypatch.setattr(client_http, "PATIENCE", HASTE)
     monkeypatch.setattr(client_http, "MAX_ANSWER", 65_536)
-    monkeypatch.setattr(client_upload, "LONGEST_RETRY", 0.3)
-    monkeypatch.setattr(client_upload, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(client_upload, "LONGEST_RETRY", 0.1)
+    monkeypatch.setattr(client_upload, "FIRST_PAUSE", 0.02)
     site = tmp_path / "site"
     site.mkdir()
     (site / "index.html").write_text("<h1>hello</h1>")
@@ -147,9 +150,13 @@ def argv_of(command: str, server: FaultServer) -> list[str]:
     return [{"SITE": "site", "URL": server.url}.get(word, word) for word in COMMANDS[command]]
 
 
-@pytest.mark.parametrize("where", ["pipe", "json", "terminal"])
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [(command, where) for command in COMMANDS for where in ("json", "terminal")]
+    # What differs on a pipe of text differs for all commands alike.
+    + [(command, "pipe") for command in ("whoami", "create network", "deploy", "login")],
+)
 @pytest.mark.parametrize("refusal", REFUSALS)
-@pytest.mark.parametrize("command", COMMANDS)
 def test_a_refusal_is_told_and_recorded(
     command: str, refusal: str, where: Where, server: FaultServer, record: Record
 ) -> None:
@@ -183,7 +190,6 @@ def test_a_refusal_is_told_and_recorded(
     assert isinstance(completed.fact, CommandCompleted)
     assert (completed.fact.code, completed.fact.exit) == (expected.code, expected.exit)
     assert completed.outcome == ("unknown" if unclear else expected.outcome)
-    assert record.verify().verdict == "verified"
     if change:
         state = "unknown" if unclear or expected.outcome == "error" else "refused"
         assert record.outbox()[-1][1] == state
@@ -192,3 +198,56 @@ def test_a_refusal_is_told_and_recorded(
     assert len(keys) == 1, "another try is the same request"
     if command not in {"deploy", "login"}:  # uploads have a patience of their own, a login asks once more after a 401
         assert (len(server.requests) > 1) == expected.repeated or refusal == "silence"
+
+
+@pytest.mark.parametrize("where", ["pipe", "json", "terminal"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nobody_listens(
+    command: str, where: Where, server: FaultServer, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent, so nothing is in doubt; and nobody is kept waiting."""
+    server.url = "http://127.0.0.1:1"
+    monkeypatch.setenv("RIG_URL", server.url)
+    monkeypatch.setattr(client_http, "PATIENCE", Patience())
+    record.news()
+    ended = run_rig(*argv_of(command, server), where=where, stdin=TOKEN.encode() if command == "login" else b"")
+    assert (ended.exit, ended.seconds < BOUND) == (69, True), ended
+    if where == "json":
+        assert ended.error["code"] == "unreachable"
+    else:
+        assert ended.stdout == ""
+        assert "Start it with `rig node start`." in ended.stderr
+    assert record.news()[-1].outcome == "failure"
+    if command in CHANGES:
+        assert record.outbox()[-1][1] == "refused"
+
+
+@pytest.mark.parametrize("refusal", [name for name in REFUSALS if name not in {"silence"}])
+def test_a_logout_needs_no_platform(refusal: str, server: FaultServer, home: Path, record: Record) -> None:
+    """The tokens are forgotten here whatever the platform says; that it could not be told is a warning."""
+    (home / "tokens").mkdir(parents=True, exist_ok=True)
+    kept = {"url": server.url, "access_token": "kept-access", "refresh_token": "kept-refresh", "expires_at": 0}
+    token = home / "tokens" / "fault.json"
+    token.write_text(json.dumps(kept))
+    token.chmod(0o600)
+    context = {"name": "fault", "url": server.url, "store": "file"}
+    (home / "contexts.json").write_text(json.dumps({"version": 1, "contexts": [context]}))
+    server.answer = REFUSALS[refusal].answer
+    try:
+        ended = run_rig("logout", "fault", where="json")
+    finally:
+        (home / "contexts.json").unlink()
+    assert ended.exit == 0, ended
+    [warning] = json.loads(ended.stdout)["warnings"]
+    assert "could not be told" in warning
+    assert server.requests
+    assert not token.exists()
+    assert "kept-refresh" not in ended.stdout + ended.stderr
+
+
+def test_the_record_of_all_this_is_whole(record: Record) -> None:
+    """One journal has taken every cell that ran before."""
+    run_rig("whoami")
+    report = record.verify()
+    assert (report.verdict, report.findings) == ("verified", [])
+    assert report.size > 0

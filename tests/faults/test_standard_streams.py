@@ -108,6 +108,6 @@ def test_ctrl_c_before_there_was_anything_to_interrupt(monkeypatch: pytest.Monke
     def interrupt(argv: list[str]) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(sys.modules, "rig.cli.run", SimpleNamespace(run=interrupt))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "rig.cli.run", SimpleNamespace(run=interrupt))
     monkeypatch.setattr(sys, "argv", ["rig", "whoami"])
     assert rig.__main__.main() == 130
