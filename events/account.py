@@ -74,6 +74,27 @@ class TokenRevoked(Fact, frozen=True, kw_only=True):
     reason: str
 
 
+class TokenCreated(Fact, frozen=True, kw_only=True):
+    """A service token was made, on the stream ``token:<name>``. ``network``: ``*`` stands for all."""
+
+    type: ClassVar[str] = "token.created"
+
+    name: str
+    network: str
+    role: str
+    expires_at: str
+
+
+class TokenDeleted(Fact, frozen=True, kw_only=True):
+    """A service token was deleted, by itself or with its network."""
+
+    type: ClassVar[str] = "token.deleted"
+
+    name: str
+    network: str
+    role: str
+
+
 class AccountState(msgspec.Struct, frozen=True):
     """What the stream says of one account."""
 

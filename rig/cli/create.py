@@ -1,11 +1,13 @@
-"""`rig create network|app`."""
+"""`rig create network|app|token`."""
 
 from __future__ import annotations
 
+from rig.cli.humanize import moment
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import App, CreateApp
 from rig.contract.networks import CreateNetwork, Network
+from rig.contract.tokens import CreateToken, NewToken
 
 
 def show_network(network: Network, out: Output) -> None:
@@ -18,7 +20,15 @@ def show_app(app: App, out: Output) -> None:
     out.hint(f"Next: rig deploy --app {app.name}")
 
 
+def show_token(token: NewToken, out: Output) -> None:
+    # The token alone goes to standard output, so that it can be piped to where a CI keeps its secrets.
+    where = "the whole platform" if token.network == "*" else f"network {token.network}"
+    out.note(f"Token {token.name}: {token.role} of {where}, until {moment(token.expires_at)}. It is shown this once:")
+    out.line(token.token)
+
+
 VERBS = {
     "network": Verb(command=CreateNetwork, render=show_network),
     "app": Verb(command=CreateApp, render=show_app),
+    "token": Verb(command=CreateToken, render=show_token),
 }

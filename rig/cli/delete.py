@@ -1,4 +1,4 @@
-"""`rig delete network|app`."""
+"""`rig delete network|app|token`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import App, DeleteApp
 from rig.contract.networks import DeleteNetwork, Network
+from rig.contract.tokens import DeleteToken, Token
 
 
 def show_network(network: Network, out: Output) -> None:
@@ -16,11 +17,18 @@ def show_app(app: App, out: Output) -> None:
     out.line(f"Deleted app {app.name}. Its history stays in the journal.")
 
 
+def show_token(token: Token, out: Output) -> None:
+    out.line(f"Deleted token {token.name}. It is good for nothing any more.")
+
+
 VERBS = {
     "network": Verb(
         command=DeleteNetwork, render=show_network, question=lambda command: f"Delete network {command.name}?"
     ),
     "app": Verb(
         command=DeleteApp, render=show_app, question=lambda command: f"Delete app {command.app} and stop its processes?"
+    ),
+    "token": Verb(
+        command=DeleteToken, render=show_token, question=lambda command: f"Delete token {command.name} for good?"
     ),
 }

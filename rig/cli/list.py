@@ -1,11 +1,13 @@
-"""`rig list apps|networks`."""
+"""`rig list apps|networks|tokens`."""
 
 from __future__ import annotations
 
+from rig.cli.humanize import moment
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import AppPage, ListApps
 from rig.contract.networks import ListNetworks, NetworkPage
+from rig.contract.tokens import ListTokens, TokenPage
 
 
 def show_apps(page: AppPage, out: Output) -> None:
@@ -20,6 +22,16 @@ def show_networks(page: NetworkPage, out: Output) -> None:
     more(page.next, out)
 
 
+def show_tokens(page: TokenPage, out: Output) -> None:
+    rows = [
+        (token.name, token.network, token.role, moment(token.expires_at), moment(token.used_at), token.created_by)
+        for token in page.tokens
+    ]
+    headers = ("TOKEN", "NETWORK", "ROLE", "UNTIL", "LAST USED", "MADE BY")
+    out.table(headers, rows, empty="No tokens. Make one: rig create token NAME --network NETWORK")
+    more(page.next, out)
+
+
 def more(following: str, out: Output) -> None:
     """Say that there is more than what was shown, and how to see it."""
     if following:
@@ -29,4 +41,5 @@ def more(following: str, out: Output) -> None:
 VERBS = {
     "apps": Verb(command=ListApps, render=show_apps, rows=lambda page: page.apps),
     "networks": Verb(command=ListNetworks, render=show_networks, rows=lambda page: page.networks),
+    "tokens": Verb(command=ListTokens, render=show_tokens, rows=lambda page: page.tokens),
 }

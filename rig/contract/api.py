@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from rig.contract import accounts, apps, collect, intents, networks, releases, replica
+from rig.contract import accounts, apps, collect, intents, networks, releases, replica, tokens
 from rig.contract.base import Command
 
 API_VERSIONS = ("v1",)
@@ -50,6 +50,9 @@ ROUTES: tuple[Route, ...] = (
     _route("GET /v1/account", accounts.Whoami, "anyone", "platform"),
     _route("GET /v1/intents/{key}", intents.ShowIntent, "anyone", "platform"),
     _route("POST /v1/invitations", accounts.Invite, "own", "platform", 201),
+    _route("POST /v1/tokens", tokens.CreateToken, "own", "network", 201),
+    _route("GET /v1/tokens", tokens.ListTokens, "anyone", "platform"),
+    _route("DELETE /v1/tokens/{name}", tokens.DeleteToken, "anyone", "platform"),
     _route("POST /v1/journals", accounts.RegisterJournal, "anyone", "platform", 201),
     _route("POST /v1/journals/checkpoints", replica.WitnessCheckpoint, "anyone", "platform"),
     _route("GET /v1/journal/records", replica.ListRecords, "anyone", "platform"),

@@ -23,7 +23,9 @@ class Policy:
         if route.scope == "app":
             network = split_app(getattr(command, "app", ""))[0]
         else:
-            network = getattr(command, "name", "") if route.scope == "network" else "*"
+            # A network is the `name` in its own commands, and the `network` in those about what belongs to it.
+            network = getattr(command, "network", "") or getattr(command, "name", "")
+            network = network if route.scope == "network" else "*"
         self.require(route.permission, network, getattr(command, "app", "") or network)
 
     def require(self, permission: Permission, network: str, target: str) -> None:

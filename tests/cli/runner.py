@@ -109,6 +109,7 @@ RULES: Sequence[tuple[str, str]] = (
     (r"\b[0-9.]+ ([KMG]i)?B\b", "<size>"),
     (r"\b[0-9.]+ m?s( ago)?\b", "<duration>"),
     (r"/invite/[A-Za-z0-9._-]+", "/invite/<code>"),
+    (r"\brig_st\.[A-Za-z0-9_-]{43}", "<token>"),
     (r"SQLite [0-9.]+", "SQLite <version>"),
     (r"(?m)^(SQLite|file system) .*$", r"\1  <this machine>"),
     (r'"(sqlite|file_system)": ".*"', r'"\1": "<this machine>"'),

@@ -140,7 +140,7 @@ def test_help_of_a_verb(fresh: Shell, argv: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("argv", [("create", "--help"), ("help", "create")])
 def test_help_of_a_verb_with_nouns(fresh: Shell, argv: tuple[str, ...]) -> None:
     result = fresh.process(*argv)
-    assert result.stdout.startswith("Usage: rig create {network|app} ...\n")
+    assert result.stdout.startswith("Usage: rig create {network|app|")
     assert "Make a network." in result.stdout
 
 

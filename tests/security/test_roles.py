@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from rig.contract import accounts, apps, collect, intents, networks, releases
+from rig.contract import accounts, apps, collect, intents, networks, releases, tokens
 from rig.contract.api import GRANTS, ROUTES, Route
 from rig.contract.base import Command, tag_of
 from rig.contract.bundles import Ask, Commit, bundle_path
@@ -36,6 +36,9 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     apps.UpdateApp: lambda network, app: apps.UpdateApp(app=f"{network}/{app}", scale={"web": 2}),
     apps.DeleteApp: lambda network, app: apps.DeleteApp(app=f"{network}/{app}"),
     apps.ShowAppStatus: lambda network, app: apps.ShowAppStatus(app=f"{network}/{app}"),
+    tokens.CreateToken: lambda network, app: tokens.CreateToken(name=f"by-{app}", network=network, role="owner"),
+    tokens.ListTokens: lambda network, app: tokens.ListTokens(),
+    tokens.DeleteToken: lambda network, app: tokens.DeleteToken(name="not-there"),
     collect.CollectGarbage: lambda network, app: collect.CollectGarbage(dry_run=True),
     intents.ShowIntent: lambda network, app: intents.ShowIntent(key="not-used-by-anybody"),
     releases.StartRelease: lambda network, app: releases.StartRelease(

@@ -26,6 +26,7 @@ from rig.node.accounts.people import Invited, People
 from rig.node.accounts.principal import Principal
 from rig.node.accounts.sessions import Reused, Session, Sessions
 from rig.node.accounts.store import Store
+from rig.node.accounts.tokens import ServiceTokens
 from rig.node.paths import NodePaths
 
 
@@ -60,6 +61,7 @@ class Accounts:
         self._people = People(store, cost or Scrypt())
         self._sessions = Sessions(store)
         self._devices = Devices(store)
+        self.tokens = ServiceTokens(store)
         self.url = url
         self.owner = owner
         self._people.ensure_owner(owner, self._clock.now())
@@ -82,6 +84,8 @@ class Accounts:
 
     def principal(self, access_token: str) -> Principal:
         """Who sent this token. Raises `RigError` ``login_required`` or ``login_expired``."""
+        if access_token.startswith(codes.SERVICE):
+            return self.tokens.principal(access_token, self._clock.now())
         session, name = self._sessions.find(access_token, self._clock.now())
         return self.person(name, session)
 

@@ -9,6 +9,7 @@ import secrets
 ACCESS = "rig_at."
 REFRESH = "rig_rt."
 DEVICE = "rig_dc."
+SERVICE = "rig_st."
 """Prefixes of tokens, by which scanners recognise a leaked one. 43 characters of base64url follow: 256 bits."""
 
 CODE_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")

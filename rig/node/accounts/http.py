@@ -21,7 +21,7 @@ from rig.node.accounts.principal import Principal
 
 MAX_FORM = 16 * 1024
 _CSRF = "rig_csrf"
-_BEARER = re.compile(r"Bearer +(rig_at\.[A-Za-z0-9_-]{43})", re.IGNORECASE)
+_BEARER = re.compile(r"Bearer +(rig_[as]t\.[A-Za-z0-9_-]{43})", re.IGNORECASE)
 
 _JSON_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 """RFC 6749, section 5.1."""

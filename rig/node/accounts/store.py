@@ -45,6 +45,13 @@ _SCHEMAS = (
     CREATE TABLE throttle(
         key TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
     """,
+    """
+    CREATE TABLE service_token(
+        name TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, network TEXT NOT NULL, role TEXT NOT NULL,
+        created_by TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+        used_at INTEGER NOT NULL DEFAULT 0) STRICT;
+    CREATE INDEX service_token_network ON service_token(network);
+    """,
 )
 
 

@@ -29,7 +29,8 @@ def found(name: str, ctx: NodeContext) -> NetworkState:
     for fact in decide(state, name):
         ctx.emit(stream, fact, target=name, expect=world.version(stream))
         state = evolve(state, fact, happening(ctx))
-    if not principal.owner:
+    # Whoever is the owner of all, or a token, whose role is for all networks, gets no role of their own.
+    if not principal.owner and principal.person:
         # Roles that a network of this name once had, or that a try left which was not recorded, are not handed on.
         ctx.ports.accounts.forget_network(name)
         granted = ctx.ports.accounts.grant(principal.name, name, "owner")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from events.account import TokenDeleted
 from events.base import Fact
 from events.network import NetworkDeleted
 from rig.contract.networks import DeleteNetwork, Network
@@ -26,7 +27,11 @@ def handle(command: DeleteNetwork, ctx: NodeContext) -> Network:
     stream = f"network:{command.name}"
     for fact in decide(command.name, world.apps_of(command.name)):
         ctx.emit(stream, fact, target=command.name, expect=world.version(stream))
-    # Neither roles nor sources are handed on to a later network of this name.
+    for token in ctx.ports.accounts.tokens.of_network(command.name):
+        ctx.ports.accounts.tokens.delete(token.name)
+        deleted = TokenDeleted(name=token.name, network=token.network, role=token.role)
+        ctx.emit(f"token:{token.name}", deleted, target=token.name)
+    # Neither roles, tokens nor sources are handed on to a later network of this name.
     ctx.ports.accounts.forget_network(command.name)
     ctx.ports.bundles.remove(command.name)
     return view

@@ -1,0 +1,20 @@
+"""List service tokens."""
+
+from __future__ import annotations
+
+from rig.contract.tokens import ListTokens, TokenPage
+from rig.node.accounts.tokens import token_view
+from rig.node.paging import page_of
+from rig.node.ports import NodeContext
+
+
+def handle(command: ListTokens, ctx: NodeContext) -> TokenPage:
+    who = ctx.ports.principal
+    visible = {
+        token.name: token
+        for token in ctx.ports.accounts.tokens.all()
+        if command.network in ("", token.network)
+        and (who.permits("own", token.network) or who.permits("audit", token.network))
+    }
+    names, following = page_of(sorted(visible), command.after, command.limit)
+    return TokenPage(tokens=[token_view(visible[name]) for name in names], next=following)
