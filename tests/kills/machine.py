@@ -107,8 +107,12 @@ class Machine(User):
 
     def start_deploy(self, *more: str) -> subprocess.Popen[str]:
         """`rig deploy` of the source as it is, with the failpoints of the client."""
+        return self.start("deploy", str(self.source), "--app", APP, *more)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command with the failpoints of the client."""
         return subprocess.Popen(
-            [RIG, "deploy", str(self.source), "--app", APP, *more],
+            [RIG, *arguments],
             env={**self.environ, **self.client_points.environ},
             cwd=self.home.parent,
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Client or node is killed at any moment of a deployment, again and again: ``RIG_KILLS=200`` for a long run."""
+"""Client, node or both are killed at any moment of a deployment, again and again: ``RIG_KILLS=200`` for a long run."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_killed_at_any_moment(isolated: Machine, record_property: Callable[[str,
     seconds = _typical_seconds(machine)
     killed: Counter[str] = Counter()
     with machine.asker() as asker:
-        while killed["client"] + killed["node"] < KILLS:
-            victim, delay = chance.choice(["client", "node"]), chance.uniform(0, LATEST * seconds)
+        while killed["client"] + killed["node"] + killed["both"] < KILLS:
+            victim, delay = chance.choice(["client", "node", "both"]), chance.uniform(0, LATEST * seconds)
             again = chance.uniform(0, STARTING) if chance.random() < 0.25 else 0.0
             where = f"seed {SEED}, after {killed}: the {victim}, {delay:.3f} s into the deployment, {again:.3f} s"
             before = machine.releases()[0].version
@@ -45,9 +45,9 @@ def test_killed_at_any_moment(isolated: Machine, record_property: Callable[[str,
             with suppress(TimeoutExpired):
                 deploying.wait(delay)
             killed[victim] += deploying.poll() is None
-            if victim == "client":
+            if victim != "node":
                 deploying.kill()
-            else:
+            if victim != "client":
                 machine.kill_node()
                 _start_again(machine, again)
                 killed["starting node"] += again > 0
