@@ -35,6 +35,9 @@ class Patience(NamedTuple):
 
 PATIENCE = Patience()
 
+_FINAL = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
+"""Nobody listens, nobody is called so, or somebody else answers: waiting would only hide it."""
+
 _LOOPBACK_V4 = re.compile(r"127(\.[0-9]{1,3}){3}")
 
 Body = bytes | Iterable[bytes] | None
@@ -48,16 +51,27 @@ def is_loopback(host: str) -> bool:
 
 def parse_base(url: str) -> SplitResult:
     """The address of a platform. Raises `RigError` ``usage`` for what is none, and for plain HTTP off this machine."""
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        named = _can_be_host(parts.hostname or "") and parts.port != 0
+    except ValueError:  # brackets that do not match, a port or a name that is none
+        named = False
+    if not named or parts.scheme not in {"http", "https"} or parts.username or parts.query or parts.fragment:
         raise RigError("usage", f"`{url}` is not the address of a platform.", "Give it as https://max.example.com.")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise RigError(
             "usage",
             f"rig sends no token over plain HTTP, and `{url}` is not on this machine.",
             f"Use https://{parts.netloc}, or forward a local port to it through SSH.",
         )
     return parts
+
+
+def _can_be_host(host: str) -> bool:
+    """Whether a name server could be asked for it. Raises `ValueError`."""
+    if not host.isascii():
+        host.encode("idna")
+    return all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
 
 
 class HttpTransport:
@@ -101,8 +115,7 @@ class HttpTransport:
                 self.close()
                 lost += 1
                 late = lost > 1 and time.monotonic() + pause > deadline
-                # A refused connection means that nobody listens: waiting would only hide it.
-                if not repeatable or late or isinstance(error, ConnectionRefusedError):
+                if not repeatable or late or isinstance(error, _FINAL):
                     raise self._unreachable(error, sent=sent, change="Idempotency-Key" in headers) from error
                 wait = pause
             except BaseException:

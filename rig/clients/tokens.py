@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -12,7 +13,7 @@ from rig.clients.home import Home, make_folder
 from rig.clients.keychain import Vault
 from rig.clients.locks import locked
 from rig.clients.oauth import OAuth
-from rig.contract.accounts import Context, TokenPair
+from rig.contract.accounts import TOKEN_PATTERN, Context, TokenPair
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Clock
@@ -61,6 +62,12 @@ class Tokens:
         if given and not (self._environ.get("RIG_URL") and context.url != self._environ["RIG_URL"]):
             if renew:
                 raise RigError("login_required", "The platform does not accept RIG_TOKEN.", "Give it a new token.")
+            if not re.fullmatch(TOKEN_PATTERN, given):
+                raise RigError(
+                    "login_required",
+                    "RIG_TOKEN is no token: tokens are letters, digits, `.`, `_` and `-`.",
+                    "Set it to the token alone, without quotes or a newline.",
+                )
             return given
         kept = self._kept.get(context.name) or self._load(context)
         if self._fresh(kept) and not renew:
