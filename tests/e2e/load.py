@@ -23,6 +23,9 @@ PATIENCE = 20.0
 REST = 0.01
 """Between two short requests of one client."""
 
+LASTING = 15
+"""How many clients stay connected, be it by requests that last or by keep-alive."""
+
 
 class Kind(msgspec.Struct):
     """What became of the requests of one kind."""

@@ -14,7 +14,7 @@ import msgspec
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from tests.e2e.load import Report
+from tests.e2e.load import LASTING, Report
 from tests.e2e.rig import User, project
 from tests.support import wait_until
 
@@ -58,7 +58,7 @@ def load(user: User) -> Iterator[Running]:
     )
     running = Running()
     try:
-        wait_until(lambda: connections_to_edge(user) > 15, "all clients of the load are connected")
+        wait_until(lambda: connections_to_edge(user) >= LASTING, "all clients of the load are connected")
         yield running
         printed, errors = process.communicate(b"", timeout=60)
         assert process.returncode == 0, errors.decode()
