@@ -36,8 +36,7 @@ class Machine(User):
         self._isolation = isolation
         self._edge_port, self._api_port = free_port(), free_port()
         self._child: subprocess.Popen[bytes] | None = None
-        self.label = 0
-        """Number of the newest version of the source."""
+        self._label = 0
 
     # -- the node ---------------------------------------------------------------------------------------------------
 
@@ -94,15 +93,12 @@ class Machine(User):
 
     # -- deployments ------------------------------------------------------------------------------------------------
 
-    def change(self, **files: str) -> str:
+    def change(self) -> str:
         """Make another version of the app; gives its label, which it answers with."""
-        self.label += 1
-        label = f"version {self.label}"
+        self._label += 1
+        label = f"version {self._label}"
         web_app(self.source, label, Procfile="web: python main.py\nrelease: echo released\n")
-        project(
-            self.source,
-            {"rig.toml": '[build]\ncommand = "echo built"\n[deploy]\ndrain = 1\n', "label": label, **files},
-        )
+        project(self.source, {"rig.toml": '[build]\ncommand = "echo built"\n[deploy]\ndrain = 1\n', "label": label})
         return label
 
     def start_deploy(self, *more: str) -> subprocess.Popen[str]:

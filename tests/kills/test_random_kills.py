@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from subprocess import Popen, TimeoutExpired
 
@@ -16,7 +16,7 @@ from tests.kills.conftest import serving
 from tests.kills.leftovers import open_changes
 from tests.kills.machine import APP, Machine
 
-KILLS = int(os.environ.get("RIG_KILLS", "12"))
+KILLS = int(os.environ.get("RIG_KILLS", "10"))
 SEED = int(os.environ.get("RIG_KILLS_SEED", "20260601"))
 LATEST = 1.3
 """A kill comes after at most so many times the seconds that a deployment takes."""
@@ -30,7 +30,7 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     yield from serving(tmp_path_factory, "auto")
 
 
-def test_killed_at_any_moment(isolated: Machine, record_property: Callable[[str, object], None]) -> None:
+def test_killed_at_any_moment(isolated: Machine) -> None:
     machine, chance = isolated, random.Random(SEED)
     seconds = _typical_seconds(machine)
     killed: Counter[str] = Counter()
@@ -57,8 +57,7 @@ def test_killed_at_any_moment(isolated: Machine, record_property: Callable[[str,
             assert machine.releases()[0].version == before + 1, where
             assert open_changes(machine.home) == [], where
             assert asker.failures == [], where
-    record_property("killed", dict(killed))
-    record_property("answered", asker.answered)
+    print(f"killed: {dict(killed)}; {asker.answered} requests meanwhile, all answered")
 
 
 def _typical_seconds(machine: Machine) -> float:
