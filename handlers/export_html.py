@@ -54,6 +54,10 @@ function filter() {
 form.addEventListener("input", filter);
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("reset", () => setTimeout(filter));
+// A link can ask for a part: audit.html#who=user:ana&outcome=denied
+for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+  if (form.elements[name]) form.elements[name].value = value;
+}
 form.hidden = false;
 filter();
 """

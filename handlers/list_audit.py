@@ -16,7 +16,9 @@ from rig.kernel.ports import Journal, Replica
 def handle(command: ListAudit, ctx: ClientContext) -> AuditLog:
     if command.sync:
         if ctx.ports.replica is None:
-            raise RigError("login_required", "There is no platform whose record could be fetched.", "`rig login URL`")
+            raise RigError(
+                "login_required", "There is no platform whose record could be fetched.", "Log in: `rig login URL`."
+            )
         sync(ctx, ctx.ports.replica)
     local, replica = records(command, ctx, fetch=not command.sync)
     if command.sql:

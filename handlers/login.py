@@ -115,6 +115,6 @@ def _observe(ctx: ClientContext) -> None:
         contradiction = error.message
     if contradiction:
         kept = replica.begin_anew(ctx.stamp.at)
-        ctx.warn(f"journal_forked: {contradiction} What it was is kept in {kept}; a new replica begins.")
+        ctx.warn(f"{contradiction} What it was is kept in {kept}; a new replica begins.")
         with suppress(RigError):
             sync(ctx, replica, ON_THE_WAY)

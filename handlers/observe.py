@@ -53,7 +53,7 @@ def observed(ctx: ClientContext, *, fetch: bool = True) -> Replica | None:
     if state.forked:
         found = f"The platform's record is not the one that it was: {state.forked}."
     if found:
-        ctx.warn(f"journal_forked: {found} What is shown of it is what it showed first; keep {replica.path}.")
+        ctx.warn(f"{found} What is shown of it is what it showed first; keep {replica.path}.")
     return replica
 
 

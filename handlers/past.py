@@ -24,6 +24,8 @@ class Past(msgspec.Struct, frozen=True):
 
     def moment(self, text: str, now: int, flag: str) -> int:
         """Nanoseconds since the epoch of a time, or of when ``v3`` began to serve. Raises `RigError`."""
+        if text == "now":  # whatever the clocks of two machines say
+            return max([now, *(record.at for record in self.records)])
         if not re.fullmatch(r"v[0-9]+", text):
             return instant(text, now, flag)
         at = served_from(self.records, int(text[1:]))
@@ -31,7 +33,7 @@ class Past(msgspec.Struct, frozen=True):
             raise RigError(
                 "not_found",
                 f"{text} of {self.app} never served, as far as the record tells.",
-                f"`rig history {self.app}`",
+                f"`rig history {self.app}` lists its releases.",
             )
         return at
 

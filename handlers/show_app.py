@@ -8,7 +8,6 @@ from handlers.past import past
 from rig.contract.apps import App, ShowApp
 from rig.kernel.apps import app_of, url_of
 from rig.kernel.client import ClientContext, send
-from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 
 
@@ -18,11 +17,5 @@ def handle(command: ShowApp, ctx: ClientContext) -> App:
     known = past(command.app, ctx)
     at = known.moment(command.at, ctx.stamp.at, "--at")
     state = known.state(at)
-    if not state.exists:
-        raise RigError(
-            "not_found",
-            f"`{command.app}` was not there then: it had been deleted.",
-            f"`rig audit --target {command.app}`",
-        )
     url = url_of([record for record in known.records if record.at <= at])
     return app_of(state, url=url, hostname=urlsplit(url).hostname or "", at=rfc3339(at))

@@ -41,7 +41,7 @@ def witness(journal: Journal, platform: Platform, stamp: Stamp) -> list[str]:
             known = answer.size
     except RigError as error:
         if error.code == "journal_forked":
-            return [f"journal_forked: {error.message} {error.hint}"]
+            return [f"{error.message} {error.hint}"]
         if error.code in AWAY or error.code == "journal_unavailable":
             return []
         return [f"The platform could not witness the journal of this machine: {error.message}"]
@@ -51,7 +51,7 @@ def witness(journal: Journal, platform: Platform, stamp: Stamp) -> list[str]:
 def set_back(witnessed: int, size: int) -> str:
     """The warning for a journal that is shorter than it was."""
     return (
-        f"journal_forked: The platform has witnessed {witnessed} records of the journal of this machine, and {size} are"
+        f"The platform has witnessed {witnessed} records of the journal of this machine, and {size} are"
         " here: it was replaced by an older copy. Run `rig journal verify`."
     )
 

@@ -34,7 +34,9 @@ ALL = dict(every_verb())
 COMMANDS = all_commands()
 TRAVELS_ONLY = {
     "intent.show",  # asked about a change that was cut off
+    "journal.records",  # asked by whatever looks at the platform's record
     "journal.register",  # sent by `rig login`
+    "journal.witness",  # sent after each change
     "release.show",  # asked by `rig deploy` until the release is over
     "release.start",  # sent by `rig deploy`
 }

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from rig.contract import accounts, apps, collect, intents, networks, releases, tokens
+from rig.contract import accounts, apps, collect, intents, networks, releases, replica, tokens
 from rig.contract.api import GRANTS, ROUTES, Route
 from rig.contract.base import Command, tag_of
 from rig.contract.bundles import Ask, Commit, bundle_path
@@ -26,6 +26,8 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     accounts.Whoami: lambda network, app: accounts.Whoami(),
     accounts.Invite: lambda network, app: accounts.Invite(name="mallory", network=network, role="owner"),
     accounts.RegisterJournal: lambda network, app: accounts.RegisterJournal(origin="o", key="none"),
+    replica.ListRecords: lambda network, app: replica.ListRecords(),
+    replica.WitnessCheckpoint: lambda network, app: replica.WitnessCheckpoint(origin="o", checkpoint="none"),
     networks.CreateNetwork: lambda network, app: networks.CreateNetwork(name=network),
     networks.ListNetworks: lambda network, app: networks.ListNetworks(),
     networks.ShowNetwork: lambda network, app: networks.ShowNetwork(name=network),

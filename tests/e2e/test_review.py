@@ -1,0 +1,171 @@
+"""A reviewer at work, on a real node: what the platform showed is kept, checked, and there when it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.rig import User, web_app
+from tests.security.people import Browser, join, owner_token
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    """A user whose app `demo/shop` has two releases."""
+    user = User(tmp_path_factory.mktemp("review") / "home")
+    user.home.mkdir()
+    try:
+        user.start_node("--isolation", "none")
+        folder = web_app(user.home.parent / "site", rig__toml='[env]\nGREETING = "hi"\n')
+        user.deploy(folder, "demo/shop", "--message", "First")
+        (folder / "rig.toml").write_text('[env]\nGREETING = "hello"\n')
+        user.deploy(folder, "demo/shop", "--message", "Second")
+        user.ok("history", "demo/shop")
+        yield user
+    finally:
+        user.stop_everything()
+
+
+def test_a_change_is_on_both_records_and_told_as_one(user: User) -> None:
+    log = user.ok("audit", "--type", "deploy.succeeded", "-o", "json").data
+    assert [entry["source"] for entry in log["entries"]] == ["both", "both"]
+    assert log["record"] == "local+observed"
+    observed = user.ok("audit", "--record", "observed", "--type", "deploy.built", "-o", "json").data
+    assert len(observed["entries"]) == 2
+    shown = user.ok("audit", "show", f"n{observed['entries'][0]['pos']}", "-o", "json").data
+    assert shown["hashed"]
+    assert {entry["source"] for entry in shown["tree"]} == {"local", "observed"}
+    assert shown["tree"][0]["what"] == "deploy"
+
+
+def test_the_platform_witnesses_what_was_done_here(user: User) -> None:
+    user.ok("update", "app", "demo/shop", "--scale", "web=1")
+    report = user.ok("journal", "info", "-o", "json").data
+    assert report["witnessed"] > 0
+    assert report["witness"].startswith("rig/node/")
+    first = user.ok("audit", "show", "0", "-o", "json").data
+    assert first["anchored"] == "pin, platform"
+
+
+def test_the_past_is_told_without_the_platform(user: User) -> None:
+    user.ok("audit", "--sync")
+    elsewhere = {"RIG_URL": ""}
+    user.ok("node", "stop", "--keep-apps")
+    try:
+        page = user.rig("history", "demo/shop", "-o", "json", env=elsewhere)
+        assert page.exit == 0, page.stderr
+        assert [release["version"] for release in page.data["releases"]] == [2, 1]
+        assert page.data["as_of"]
+        assert "This is what was on its record" in page.json["warnings"][0]
+        diff = user.rig("diff", "demo/shop", "v1", "v2", "--detailed-exitcode", "-o", "json")
+        assert diff.exit == 2
+        assert {change["key"] for change in diff.data["changes"]} == {"source", "env.GREETING"}
+        blamed = user.ok("blame", "demo/shop", "GREETING", "-o", "json").data["keys"]
+        assert [(row["value"], row["version"]) for row in blamed] == [("hello", 2), ("hi", 1)]
+        app = user.ok("details", "app", "demo/shop", "--at", "v1", "-o", "json").data
+        assert (app["version"], app["message"]) == (1, "First")
+        planned = user.ok("undo", "--dry-run", "-o", "json").data
+        assert planned["command"] == "rig rollback demo/shop v1"
+    finally:
+        user.ok("node", "start", "--isolation", "none")
+
+
+def test_others_see_the_hashes_of_what_is_not_theirs(user: User) -> None:
+    owner = Browser(user, owner_token(user))
+    assert owner.ask("POST", "/v1/networks", b'{"name": "other"}').status == 201
+    token = join(user, "viewer", "demo", "viewer")
+    stranger = join(user, "stranger", "other", "viewer")
+    everything = owner.ask("GET", "/v1/journal/records").json
+    for each, sees in ((token, True), (stranger, False)):
+        seen = Browser(user, each).ask("GET", "/v1/journal/records").json
+        assert len(seen["records"]) <= everything["size"]
+        shown = [json.loads(record["rec"]) for record in seen["records"] if record.get("rec")]
+        assert any(record["stream"] == "app:demo/shop" for record in shown) == sees
+        assert not any(record["stream"].startswith("witness:") for record in shown)
+        for one, other in zip(seen["records"], everything["records"], strict=False):
+            assert one["leaf"] == other["leaf"]
+
+
+def test_a_tail_shows_what_is_done_while_it_is_done(user: User) -> None:
+    user.ok("whoami")
+    tail = user.spawn("audit", "tail", "--limit", "1", "--type", "account.show", "-o", "jsonl")
+    try:
+        assert tail.stdout is not None
+        # The entry that it begins with says that it is there.
+        lines = [json.loads(tail.stdout.readline()) for _ in range(2)]
+        assert [line["type"] for line in lines] == ["version", "item"]
+        user.ok("whoami")
+        entry = json.loads(tail.stdout.readline())["data"]
+        assert (entry["action"], entry["outcome"]) == ("account.show", "success")
+        assert entry["pos"] > lines[1]["data"]["pos"]
+        tail.send_signal(signal.SIGINT)
+        out, _ = tail.communicate(timeout=30)
+        assert tail.returncode == 130
+        assert json.loads(out.splitlines()[-1])["type"] == "result"
+    finally:
+        if tail.poll() is None:
+            tail.kill()
+            tail.communicate()
+
+
+@pytest.mark.parametrize("kind", ["html", "csv", "ocsf", "jsonl"])
+def test_an_export_is_a_file_of_its_own(user: User, kind: str) -> None:
+    file = user.home.parent / f"evidence.{kind}"
+    reply = user.ok("audit", "export", "--format", kind, "--file", str(file), "-o", "json").data
+    assert reply["entries"] > 10
+    assert file.stat().st_mode & 0o077 == 0
+    assert "demo/shop" in file.read_text()
+    assert "demo/shop" not in user.ok("audit", "export", "--format", kind, "--until", "1d").stdout
+
+
+def test_the_record_is_asked_in_sql(user: User) -> None:
+    rows = user.ok("audit", "--sql", "SELECT app, max(version) AS v FROM releases GROUP BY app", "-o", "json").data
+    assert rows["rows"] == [{"app": "demo/shop", "v": 2}]
+    own = user.ok("audit", "--record", "observed", "--sql", "SELECT count(*) AS n FROM releases", "-o", "json").data
+    assert own["rows"] == [{"n": 2}]
+
+
+def test_what_was_done_is_undone_the_last_thing_first(user: User) -> None:
+    user.ok("create", "network", "mistake")
+    first, second = (user.ok("undo", "--yes", "-o", "json").data for _ in range(2))
+    assert (first["command"], first["done"]) == ("rig delete network mistake", True)
+    assert (second["what"], second["command"]) == ("deploy", "rig rollback demo/shop v1")
+    assert user.ok("details", "app", "demo/shop", "-o", "json").data["version"] == 3
+    assert user.rig("undo", "--yes").exit == 73
+
+
+def test_a_platform_that_goes_back_is_caught_by_every_command(tmp_path: Path) -> None:
+    user = User(tmp_path / "home")
+    user.home.mkdir()
+    try:
+        user.start_node("--isolation", "none")
+        user.ok("create", "network", "demo")
+        user.ok("node", "stop")
+        yesterday = tmp_path / "yesterday"
+        shutil.copytree(user.home / "node", yesterday, symlinks=True)
+        user.ok("node", "start", "--isolation", "none")
+        user.ok("create", "network", "later")
+        user.ok("audit", "--sync")
+        user.ok("node", "stop")
+        for name in ("journal.sqlite", "pins"):
+            target = user.home / "node" / name
+            shutil.rmtree(target) if target.is_dir() else os.unlink(target)
+        shutil.copy(yesterday / "journal.sqlite", user.home / "node" / "journal.sqlite")
+        user.ok("node", "start", "--isolation", "none")
+        forked = user.rig("audit", "--sync", "-o", "json")
+        assert (forked.exit, forked.json["error"]["code"]) == (1, "journal_forked")
+        log = user.ok("audit", "-o", "json")
+        assert any("is not the one that it was" in text for text in log.json["warnings"])
+        assert any(entry["target"] == "later" for entry in log.data["entries"])
+        again = user.ok("login", "-o", "json")
+        assert any("a new replica begins" in text for text in again.json["warnings"])
+        assert not any("is not the one" in text for text in user.ok("audit", "-o", "json").json["warnings"])
+        assert list((user.home / "replicas").glob("*.until-*.sqlite"))
+    finally:
+        user.stop_everything()
