@@ -20,6 +20,7 @@ MODULES: dict[str, str] = {
     "auth": "events.account",
     "command": "events.command",
     "deploy": "events.app",
+    "journal": "events.journal",
     "network": "events.network",
     "node": "events.node",
     "role": "events.account",

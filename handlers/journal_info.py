@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from rig.contract.audit import JournalReport
+from rig.contract.evidence import JournalInfo
+from rig.kernel.client import ClientContext
 
-from rig.contract.audit import JournalInfo, JournalReport
-from rig.kernel.context import Context
 
-
-def handle(command: JournalInfo, context: Context[Any]) -> JournalReport:
+def handle(command: JournalInfo, ctx: ClientContext) -> JournalReport:
     """Describe the journal; a checkpoint that could not be pinned is a warning."""
-    report = context.journal.info()
+    report = ctx.journal.info()
     if report.pin_error:
-        context.warn(f"The newest checkpoint could not be pinned in {report.pin}: {report.pin_error}")
+        ctx.warn(f"The newest checkpoint could not be pinned in {report.pin}: {report.pin_error}")
+    if command.pin_out:
+        ctx.ports.evidence.keep_checkpoint(command.pin_out)
     return report

@@ -1,27 +1,19 @@
-"""`rig journal verify`: is the record whole?"""
+"""`rig journal verify`: is the record whole, or an export of one?"""
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
-from rig.contract.audit import Verification, VerifyJournal
-from rig.kernel.context import Context
-from rig.kernel.errors import RigError
+from rig.contract.audit import Verification
+from rig.contract.evidence import VerifyJournal
+from rig.kernel.client import ClientContext
+from rig.kernel.evidence import require_verified
 
 
-def handle(command: VerifyJournal, context: Context[Any]) -> Verification:
-    """Check it; a journal that does not verify is a failure whose details hold the whole report."""
-    report = context.journal.verify()
-    if report.verdict == "verified":
-        return report
-    first = report.findings[0]
-    others = f" ({len(report.findings) - 1} more findings)" if len(report.findings) > 1 else ""
-    if report.verdict == "tampered":
-        message = f"The journal {report.path} does not verify: {first.code}, {first.message}{others}."
-        hint = "Keep the file and its `pins` folder as they are, and compare them with a copy from before."
+def handle(command: VerifyJournal, ctx: ClientContext) -> Verification:
+    """Check it; what does not verify is a failure whose details hold the whole report."""
+    evidence = ctx.ports.evidence
+    if command.export:
+        report = evidence.verify_export(command.export, command.key, command.pin)
     else:
-        message = f"It cannot be told whether the journal {report.path} is whole: {first.message}{others}."
-        hint = "Put back what is missing; `rig journal info` says where it belongs."
-    raise RigError(report.verdict, message, hint, verification=msgspec.to_builtins(report))
+        report = evidence.verify(command.pin)
+    require_verified(report)
+    return report

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rig.clients.tokens import Tokens
     from rig.contract.accounts import Context
     from storage.absent import AbsentJournal
+    from storage.evidence import Evidence
     from storage.journal import Journal
     from storage.projections.base import Projection
     from storage.replica import Replica
@@ -178,6 +179,20 @@ class Client:
             from storage.absent import AbsentJournal
 
             return AbsentJournal(reason)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        from storage.evidence import Evidence
+
+        return Evidence(self._present_journal)
+
+    def _present_journal(self) -> Journal:
+        """The local record, where it can be opened. Raises `RigError`."""
+        from storage.absent import AbsentJournal
+
+        if isinstance(self.journal, AbsentJournal):
+            raise self.journal.reason
+        return self.journal
 
     @property
     def _journal_path(self) -> str:

@@ -14,10 +14,10 @@ class AbsentJournal:
     """
 
     def __init__(self, reason: RigError) -> None:
-        self._reason = reason
+        self.reason = reason
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise self._reason
+        raise self.reason
 
     append = stream = read = by_idem = rows = digest_secret = verify = info = keep_witness = _refuse
 

@@ -9,9 +9,9 @@ consistency proof; of picked records each has its own inclusion proof. docs/jour
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
@@ -23,6 +23,7 @@ from storage.merkle import Frontier, leaf_hash
 from storage.proofs import Tree
 from storage.verify_export import END, FORMAT
 
+Write = Callable[[bytes], Any]
 PAGE = 4000
 READ = "SELECT CAST(rec AS BLOB), leaf FROM event WHERE pos >= ? AND pos < ? ORDER BY pos"
 READ_LEAVES = "SELECT leaf FROM event WHERE pos >= ? AND pos < ? ORDER BY pos"
@@ -65,6 +66,9 @@ class Source(msgspec.Struct, frozen=True):
     tree: Tree
     note: str
 
+    def close(self) -> None:
+        self.connection.close()
+
     def positions(self, since: int | None, until: int | None) -> tuple[int, int]:
         """The range that holds every record whose time is within; where the clock jumped, others stand among them."""
         first, end = self.tree.base, self.tree.size
@@ -91,7 +95,7 @@ class Source(msgspec.Struct, frozen=True):
 def open_source(path: str, timeout: float = 10.0) -> Source:
     """Read what binds the records together. Raises `RigError`: ``tampered`` where it does not hold.
 
-    The caller closes the connection.
+    Whoever opens it closes it.
     """
     try:
         connection = connect(path, read_only=True, timeout=timeout)
@@ -127,8 +131,8 @@ def _read_source(connection: sqlite3.Connection, path: str) -> Source:
     return Source(connection, path, origin, tree, note[0] if note else "")
 
 
-def export(source: Source, out: BinaryIO, chosen: Selection, *, verifier: str, exported_at: str) -> Written:
-    """Write an export. ``verifier`` is the public key, for information. Raises `RigError`, or `OSError` of ``out``."""
+def export(source: Source, write: Write, chosen: Selection, *, verifier: str, exported_at: str) -> Written:
+    """Write an export. ``verifier`` is the public key, for information. Raises `RigError`, or what ``write`` raises."""
     tree = source.tree
     end = tree.size if chosen.end is None else chosen.end
     if not tree.base <= chosen.first <= end <= tree.size:
@@ -146,7 +150,7 @@ def export(source: Source, out: BinaryIO, chosen: Selection, *, verifier: str, e
     }
     if chosen.positions is None:
         header["frontier"] = _hex(tree.frontier(chosen.first).roots)
-    writer = _Writer(out)
+    writer = _Writer(write)
     writer.lines([canonical.encode(header)])
     count = 0
     if chosen.positions is None:
@@ -165,7 +169,7 @@ def export(source: Source, out: BinaryIO, chosen: Selection, *, verifier: str, e
         "format": END,
         "sha256": writer.digest.hexdigest(),
     }
-    out.write(canonical.encode(trailer) + b"\n")
+    write(canonical.encode(trailer) + b"\n")
     return Written(
         origin=source.origin,
         first=chosen.first,
@@ -181,14 +185,14 @@ def export(source: Source, out: BinaryIO, chosen: Selection, *, verifier: str, e
 class _Writer:
     """Lines, with a digest of them."""
 
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
+    def __init__(self, write: Write) -> None:
+        self._write = write
         self.digest = sha256()
 
     def lines(self, lines: Sequence[bytes]) -> None:
         data = b"\n".join([*lines, b""])
         self.digest.update(data)
-        self._out.write(data)
+        self._write(data)
 
 
 def _hex(hashes: Sequence[bytes]) -> list[str]:

@@ -27,14 +27,14 @@ def report(path: str, key_path: str, pin: Pin, *, pin_error: str = "", timeout: 
     try:
         connection = connect(path, read_only=True, timeout=timeout)
         try:
-            head = connection.execute("SELECT origin, size, tip, frontier, last_at FROM head").fetchone()
+            head = connection.execute("SELECT origin, size, tip, frontier, last_at, min_pos FROM head").fetchone()
             note = connection.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
             first = connection.execute("SELECT at FROM event ORDER BY pos LIMIT 1").fetchone()
             schema = connection.execute("PRAGMA user_version").fetchone()[0]
             mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         finally:
             connection.close()
-        origin, size, tip, frontier, last_at = head or (signer.origin if signer else "", 0, b"", b"", 0)
+        origin, size, tip, frontier, last_at, archived = head or (signer.origin if signer else "", 0, b"", b"", 0, 0)
         root = Frontier(size, frontier).root().hex()
         length = os.stat(path).st_size
     except (sqlite3.Error, OSError, ValueError) as error:
@@ -43,6 +43,7 @@ def report(path: str, key_path: str, pin: Pin, *, pin_error: str = "", timeout: 
         path=path,
         origin=origin,
         size=size,
+        first=archived,
         tip=tip.hex(),
         root=root,
         checkpoint=note[0] if note else "",

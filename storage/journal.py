@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +29,8 @@ from storage.schema import SCHEMA_VERSION, check
 
 if TYPE_CHECKING:
     from rig.contract.audit import JournalReport, Verification
+    from rig.contract.evidence import Folded
+    from storage.archive import Cut
 
 T = TypeVar("T")
 
@@ -42,9 +45,9 @@ class Journal:
         self.pin_error = ""
         """Why the last checkpoint could not be pinned; empty while all is well."""
         self._name = name
-        self._projections = tuple(projections)
+        self.projections = tuple(projections)
         self._clock = clock
-        self._timeout = timeout
+        self.timeout = timeout
         self._keys: keys.Keys | None = None
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
@@ -136,7 +139,7 @@ class Journal:
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-        if self._read(lambda connection: runner.lagging(connection, self._projections)):
+        if self._read(lambda connection: runner.lagging(connection, self.projections)):
             self._catch_up()
         return iter(self._read(query))
 
@@ -157,13 +160,70 @@ class Journal:
         """See `rig.kernel.ports.Journal.verify`."""
         from storage.verify import verify
 
-        return verify(self.path, self.key_path, self.pin, timeout=self._timeout)
+        return verify(self.path, self.key_path, self.pin, projections=self.projections, timeout=self.timeout)
+
+    def rebuild(self, projections: Sequence[Projection]) -> tuple[int, list[Folded]]:
+        """Make the tables of these projections anew; gives the number of records and digests of the tables."""
+        from storage.fold import digest
+
+        with self._writing:
+            try:
+                connection = self._write_connection()
+                runner.rebuild(connection, self.path, projections)
+                size = connection.execute("SELECT coalesce(max(size - min_pos), 0) FROM head").fetchone()[0]
+                return size, [digest(connection, projection) for projection in projections]
+            except (OSError, sqlite3.Error) as error:
+                raise unavailable(self.path, error) from error
+
+    def cut(self, cut: Cut, stamp: Stamp) -> int:
+        """Take out the records that were archived, and record that; gives how many are left. Raises `RigError`."""
+        with self._writing:
+            try:
+                connection, signer = self._write_connection(), self._signer()
+                self._refuse_other_projections(connection)
+                with transaction(connection):
+                    earlier = connection.execute("SELECT first, last, sha256 FROM segment ORDER BY first").fetchall()
+                    segment = (cut.first, cut.end - 1, cut.frontier, cut.note, cut.file, cut.sha256)
+                    connection.execute("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)", segment)
+                    moved = connection.execute(
+                        "UPDATE head SET min_pos = ? WHERE min_pos = ? AND size >= ?", (cut.end, cut.first, cut.end)
+                    )
+                    if not moved.rowcount:
+                        raise RigError("conflict", "Somebody else has archived meanwhile.", "Look: `rig journal info`.")
+                    sent = "SELECT substr(stream, 9) FROM event WHERE pos < ? AND stream LIKE 'command:%'"
+                    connection.execute(f"DELETE FROM outbox WHERE idem IN ({sent})", (cut.end,))  # noqa: S608 - constant
+                    connection.execute("DELETE FROM event WHERE pos < ?", (cut.end,))
+                    connection.execute("DELETE FROM checkpoint WHERE size <= ?", (cut.end,))
+                    # They come to what the records come to that are left.
+                    for projection in self.projections:
+                        runner.drop(connection, projection)
+                    draft = Draft(stream="journal:archive", fact=cut.fact(earlier))
+                    _, checkpoint = self._append(connection, signer, [draft], stamp, {}, "")
+                    left: int = connection.execute("SELECT size - min_pos FROM head").fetchone()[0]
+                assert checkpoint is not None
+                self._advance_pin(checkpoint)
+                runner.bring_up(connection, self.path, self.projections)
+            except (OSError, sqlite3.Error) as error:
+                raise unavailable(self.path, error) from error
+            with suppress(sqlite3.Error):  # the room is used again in any case
+                connection.execute("VACUUM")
+            return left
+
+    def _refuse_other_projections(self, connection: sqlite3.Connection) -> None:
+        ours = {projection.name: projection.version for projection in self.projections}
+        for name, state in runner.states(connection).items():
+            if ours.get(name, -1) < state.version:
+                raise RigError(
+                    "conflict",
+                    f"The tables of `{name}` are kept by a newer rig, and would go on telling of what was taken out.",
+                    "Archive with the newest rig that uses this journal.",
+                )
 
     def info(self) -> JournalReport:
         """See `rig.kernel.ports.Journal.info`."""
         from storage.info import report
 
-        return report(self.path, self.key_path, self.pin, pin_error=self.pin_error, timeout=self._timeout)
+        return report(self.path, self.key_path, self.pin, pin_error=self.pin_error, timeout=self.timeout)
 
     def close(self) -> None:
         """Close the file. The object cannot be used any more."""
@@ -192,19 +252,19 @@ class Journal:
 
     def _prepare(self) -> None:
         """Bring the schema and the projections up to date. A file that cannot be written is taken as it is."""
-        connection = connect(self.path, timeout=self._timeout)
+        connection = connect(self.path, timeout=self.timeout)
         self._writer = connection
         if check(connection, self.path) != SCHEMA_VERSION:
             from storage.migrate import migrate
 
             migrate(connection, self.path)
-        if runner.lagging(connection, self._projections):
+        if runner.lagging(connection, self.projections):
             self._catch_up()
 
     def _catch_up(self) -> None:
         with self._writing:
             try:
-                runner.bring_up(self._write_connection(), self.path, self._projections)
+                runner.bring_up(self._write_connection(), self.path, self.projections)
             except (OSError, sqlite3.Error) as error:
                 if not is_read_only(error):
                     raise unavailable(self.path, error) from error
@@ -256,7 +316,7 @@ class Journal:
                 "UPDATE head SET size = ?, tip = ?, frontier = ?, last_at = ?",
                 (frontier.size, tip, frontier.pack(), last_at),
             )
-            runner.fold(connection, self._projections, size, recorded)
+            runner.fold(connection, self.projections, size, recorded)
         return recorded, newest
 
     def _head(self, connection: sqlite3.Connection, signer: keys.Keys) -> tuple[Frontier, bytes, int]:
@@ -313,7 +373,7 @@ class Journal:
         if self._fault is not None:
             raise self._fault
         if self._writer is None:
-            self._writer = connect(self.path, timeout=self._timeout)
+            self._writer = connect(self.path, timeout=self.timeout)
         return self._writer
 
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -323,7 +383,7 @@ class Journal:
                 raise self._fault
             try:
                 if self._reader is None:
-                    self._reader = connect(self.path, read_only=True, timeout=self._timeout)
+                    self._reader = connect(self.path, read_only=True, timeout=self.timeout)
                 return query(self._reader)
             except sqlite3.Error as error:
                 raise unavailable(self.path, error) from error

@@ -23,34 +23,37 @@ COLUMNS = "id, stream, ver, type, at, actor, outcome, target, session, corr, src
 INSERT = f"INSERT INTO event(pos, rec, leaf, {COLUMNS}) VALUES (?, ?, ?, {', '.join('?' * 12)})"  # noqa: S608 - constants
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of ``event.rec``. Every field is always there; what is unknown is an empty string."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The content of ``event.rec``. Every field is always there; what is unknown is an empty string.
 
-    prev: str
-    """Leaf hash of the record before this one, hexadecimal; zeros for the first."""
-    pos: int
-    id: str
-    stream: str
-    ver: int
-    type: str
-    sv: int
+    The fields stand in the order of the canonical form, which makes reading and writing them twice as fast.
+    """
+
+    actor: str
     at: str
     """Nanoseconds since the epoch, as decimal text: they are beyond the integers that JSON keeps (RFC 7493)."""
-    actor: str
-    outcome: str
-    target: str
-    session: str
-    src: str
-    corr: str
-    caus: str
-    idem: str
     body: msgspec.Raw
+    caus: str
+    corr: str
+    id: str
+    idem: str
     meta: dict[str, Any]
+    outcome: str
+    pos: int
+    prev: str
+    """Leaf hash of the record before this one, hexadecimal; zeros for the first."""
     salt: str
     """128 random bits, hexadecimal: without them a leaf hash would let a guess at a withheld record be checked."""
+    session: str
+    src: str
+    stream: str
+    sv: int
+    target: str
+    type: str
+    ver: int
 
 
-class OpenRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OpenRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A record whose body was decoded too, as a check of its form needs it."""
 
     body: Any

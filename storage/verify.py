@@ -1,43 +1,54 @@
 """Checks a journal from end to end, and never gives up half-way: whatever goes wrong is a finding.
 
 The records are read by position in pages, and the read lock is let go between them, so others go on appending. What is
-checked is the journal as it stood when the check began.
+checked is the journal as it stood when the check began. A long one is checked by several processes.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from hashlib import sha256
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
-from rig.contract.audit import Finding, Verdict, Verification
+import msgspec
+
+from rig.contract.audit import Anchor, AnchorKind, Finding, Segment, Verdict, Verification
 from rig.kernel.errors import RigError
-from storage import canonical, keys, record
-from storage.checkpoint import Checkpoint, parse
+from storage import archive, cosigned, keys, record, verify_tables
+from storage.checkpoint import KEPT_EVERY, MAX_NOTE, Checkpoint, parse
 from storage.checkpoint import verify as signature_is_good
 from storage.database import connect
-from storage.merkle import Frontier
+from storage.merkle import HASH_SIZE, Frontier
 from storage.pin import Pin
+from storage.projections.base import Projection
+from storage.verify_records import Found, Range
+from storage.verify_work import Work
 
-PAGE = 4000
 MAX_FINDINGS = 1000
 
-UNPROVEN = frozenset({"NO_PIN", "BAD_PIN", "NO_KEY", "UNREADABLE"})
+UNPROVEN = frozenset({"NO_PIN", "BAD_PIN", "NO_KEY", "UNREADABLE", "PROJECTION_UNKNOWN", "PIN_AHEAD"})
 """Findings that show no tampering, but leave something that cannot be told."""
-
-READ_RECORDS = f"""
-SELECT pos, CAST(rec AS BLOB), leaf, {record.COLUMNS} FROM event
-WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?"""  # noqa: S608 - constants
-"""`rec` as bytes: what was edited need not be UTF-8 any more."""
 OUT_OF_REACH = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
+OWN = "the signed checkpoint"
+READ_HEAD = "SELECT origin, size, tip, frontier, last_at, min_pos FROM head"
+READ_SEGMENTS = "SELECT first, last, frontier, note, file, sha256 FROM segment ORDER BY first"
 
 
-def verify(path: str, key_path: str, pin: Pin, *, timeout: float = 10.0) -> Verification:
-    """Check the journal ``path`` against the key and the pin that are kept outside it."""
-    check = _Check(path)
+def verify(
+    path: str,
+    key_path: str,
+    pin: Pin,
+    *,
+    projections: Sequence[Projection] = (),
+    kept: Sequence[str] = (),
+    timeout: float = 10.0,
+) -> Verification:
+    """Check the journal ``path`` against the key and the pin outside it, and against the checkpoints ``kept``."""
+    check = _Check(path, projections, timeout)
     try:
-        check.run(key_path, pin, timeout)
+        check.run(key_path, pin, kept)
     except (sqlite3.Error, OSError) as error:
         away = isinstance(error, OSError) or getattr(error, "sqlite_errorname", "").startswith(OUT_OF_REACH)
         check.find("UNREADABLE" if away else "DAMAGED", f"the file cannot be read: {error}")
@@ -49,24 +60,38 @@ def verify(path: str, key_path: str, pin: Pin, *, timeout: float = 10.0) -> Veri
 class _Check:
     """One run. ``frontier`` grows with the records; it is None behind a gap, where no root can be known."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, projections: Sequence[Projection], timeout: float) -> None:
         self.path = path
+        self.projections = projections
+        self.timeout = timeout
         self.findings: list[Finding] = []
         self.keys: keys.Keys | None = None
         self.frontier: Frontier | None = Frontier()
         self.notes: dict[int, list[tuple[str, Checkpoint]]] = {}
         """By size: what the tree must be there, and who says so."""
+        self.anchors: dict[str, Anchor] = {}
+        """The checkpoints from outside the database; each agrees once its root was found."""
+        self.segments: list[Segment] = []
+        self.archives: set[tuple[int, int, str, str]] = set()
+        """What the records say was archived."""
         self.agreed = 0
-        """The greatest size at which a checkpoint agreed."""
+        """The greatest size at which a checkpoint agreed, wherever it was kept."""
+        self.covered = 0
+        """The greatest size at which one of the journal's own did."""
         self.signed = 0
-        self.anchored = 0
+        self.first = 0
         self.size = 0
+        self.records = 0
         self.tip = record.GENESIS
         self.root = ""
 
     def find(self, code: str, message: str, first: int = -1, last: int = -1) -> None:
         if len(self.findings) < MAX_FINDINGS:
             self.findings.append(Finding(code=code, message=message, first=first, last=max(first, last)))
+
+    def find_all(self, found: Iterable[Found]) -> None:
+        for each in found:
+            self.find(*each)
 
     def report(self) -> Verification:
         codes = {finding.code for finding in self.findings}
@@ -78,30 +103,34 @@ class _Check:
             path=self.path,
             origin=self.keys.origin if self.keys else "",
             size=self.size,
+            first=self.first,
+            records=self.records,
             root=self.root,
             checkpoints=self.signed,
-            anchored=self.anchored,
+            anchored=max((anchor.size for anchor in self.anchors.values() if anchor.agrees), default=0),
+            anchors=list(self.anchors.values()),
+            segments=self.segments,
             key_id=self.keys.key_id if self.keys else "",
             findings=self.findings,
         )
 
-    def run(self, key_path: str, pin: Pin, timeout: float) -> None:
+    def run(self, key_path: str, pin: Pin, kept: Sequence[str]) -> None:
         self._read_key(key_path)
-        pinned = self._read_pin(pin)
+        # Before the head: whatever was pinned by now has been committed before it.
+        pinned = self._read_anchors(pin, kept)
         if not os.path.exists(self.path):
-            self._missing(pinned)
+            self._missing()
             return
-        connection = connect(self.path, read_only=True, timeout=timeout)
-        try:
-            self._check_file(connection)
+        with closing(connect(self.path, read_only=True, timeout=self.timeout)) as connection:
             head, end = self._read_head(connection)
-            if pinned is not None:
-                self.notes.setdefault(pinned.size, []).append(("the pin", pinned))
-            self._check_records(connection, end)
+            self.find_all(verify_tables.check_schema(connection, self.projections))
+            self._check_records(end)
             self._check_streams(connection)
-            self._check_ends(head, pinned)
-        finally:
-            connection.close()
+            self.find_all(verify_tables.check_outbox(connection))
+        self._check_segments()
+        self._check_ends(head, pinned=pinned)
+
+    # -- what is kept outside the database --------------------------------------------------------------------------
 
     def _read_key(self, key_path: str) -> None:
         try:
@@ -112,133 +141,194 @@ class _Check:
         if self.keys is None:
             self.find("NO_KEY", f"the key {key_path} is not there, so no signature can be checked")
 
-    def _read_pin(self, pin: Pin) -> Checkpoint | None:
-        # Before the head: whatever was pinned by now has been committed before it.
+    def _read_anchors(self, pin: Pin, kept: Sequence[str]) -> bool:
+        """Note what has to be agreed with; whether there is anything of that kind."""
+        before = len(self.findings)
         try:
             pinned = pin.read()
         except (ValueError, OSError) as error:
             self.find("BAD_PIN", f"the pin {pin.path} cannot be read: {error}")
-            return None
-        if pinned is not None and self.keys is not None:
-            if not signature_is_good(pinned.note, self.keys.origin, self.keys.public):
-                self.find("BAD_SIGNATURE", f"the pin {pin.path} does not carry a good signature of this journal's key")
-            elif pinned.origin != self.keys.origin:
-                self.find("WRONG_ORIGIN", f"the pin is that of {pinned.origin}")
-        return pinned
-
-    def _missing(self, pinned: Checkpoint | None) -> None:
+            pinned = None
         if pinned is not None:
-            self.find("ROLLED_BACK", f"the file is gone; {pinned.size} records were pinned", 0, pinned.size - 1)
+            self._anchor("pin", pin.path, pinned, "the pin")
+        for verifier, checkpoint in cosigned.every(os.path.dirname(pin.path)):
+            if self.keys is None or checkpoint.origin == self.keys.origin:
+                name = verifier.partition("+")[0]
+                self._anchor("witness", name, checkpoint, f"the checkpoint that {name} has witnessed")
+        for path in kept:
+            try:
+                with open(path, encoding="utf-8") as file:
+                    checkpoint = parse(file.read(MAX_NOTE + 1))
+            except (ValueError, OSError) as error:
+                self.find("BAD_PIN", f"the checkpoint {path} cannot be read: {error}")
+                continue
+            self._anchor("kept", path, checkpoint, f"the kept checkpoint {path}")
+        return bool(self.anchors) or len(self.findings) > before
+
+    def _anchor(self, kind: AnchorKind, name: str, checkpoint: Checkpoint, who: str) -> None:
+        if self.keys is not None:
+            if not signature_is_good(checkpoint.note, self.keys.origin, self.keys.public):
+                self.find("BAD_SIGNATURE", f"{who} does not carry a good signature of this journal's key")
+            elif checkpoint.origin != self.keys.origin:
+                self.find("WRONG_ORIGIN", f"{who} is that of {checkpoint.origin}")
+        self.anchors[name] = Anchor(kind=kind, name=name, size=checkpoint.size, agrees=False)
+        self.notes.setdefault(checkpoint.size, []).append((who, checkpoint))
+
+    def _missing(self) -> None:
+        size = max((anchor.size for anchor in self.anchors.values()), default=0)
+        if size:
+            self.find("ROLLED_BACK", f"the file is gone; {size} records were pinned", 0, size - 1)
         else:
             self.find("UNREADABLE", "there is no such file")
 
-    def _check_file(self, connection: sqlite3.Connection) -> None:
-        for (line,) in connection.execute("PRAGMA integrity_check(20)").fetchall():
-            if line != "ok":
-                self.find("DAMAGED", f"the database file is damaged: {line}")
+    # -- the database -----------------------------------------------------------------------------------------------
 
     def _read_head(self, connection: sqlite3.Connection) -> tuple[tuple[Any, ...] | None, int]:
         """The head, and the position where the check ends; both as of one moment, with the checkpoints."""
         connection.execute("BEGIN")
-        head = connection.execute("SELECT origin, size, tip, frontier, last_at, min_pos FROM head").fetchone()
+        head = connection.execute(READ_HEAD).fetchone()
         stored = connection.execute("SELECT size, note FROM checkpoint ORDER BY size").fetchall()
-        last = connection.execute("SELECT max(pos) FROM event").fetchone()[0]
+        low, high = connection.execute("SELECT min(pos), max(pos) FROM event").fetchone()
+        segments = connection.execute(READ_SEGMENTS).fetchall()
         connection.execute("COMMIT")
         for size, note in stored:
             self._read_checkpoint(size, note)
-        return head, -1 if last is None else last
+        if head is not None and head[5]:
+            self._begin_behind(head[5], segments)
+            if low is not None and low < self.first:
+                self.find("HEAD_MISMATCH", f"records from {low} on are here, and were archived by its own account", low)
+        elif segments:
+            self.find("HEAD_MISMATCH", "records were archived, and by its own account none were")
+        end = self.first if high is None else high + 1
+        sizes = {size for size, _ in stored}
+        for size in range(self.first // KEPT_EVERY * KEPT_EVERY + KEPT_EVERY, end + 1, KEPT_EVERY):
+            if size not in sizes:
+                self.find("UNSIGNED", f"the checkpoint over {size} records is missing", size - 1)
+        return head, end
 
-    def _read_checkpoint(self, size: int, note: str) -> None:
+    def _begin_behind(self, first: int, segments: list[tuple[Any, ...]]) -> None:
+        """Take up the tree behind what was archived; the newest segment has its frontier."""
+        self.first = self.size = first
+        for low, last, _, note, file, digest in segments:
+            self.segments.append(archive.look_at(self.path, low, last, file, digest))
+            self._read_archived(last + 1, note)
+        try:
+            self.frontier = Frontier(first, next((s[2] for s in segments if s[1] + 1 == first), b""))
+            self._compare_roots(first)
+        except ValueError:
+            self.find("BAD_CUT", f"records 0 to {first - 1} are missing, and were not archived", 0, first - 1)
+            self.frontier = None
+
+    def _read_archived(self, end: int, note: str) -> None:
+        """The checkpoint that an archive ends with: over at least its records."""
+        checkpoint = self._read_checkpoint(None, note)
+        if checkpoint is not None and checkpoint.size < end:
+            self.find("BAD_CUT", f"the checkpoint of an archive covers {checkpoint.size} of {end} records", end - 1)
+
+    def _read_checkpoint(self, size: int | None, note: str) -> Checkpoint | None:
+        """Note what the journal's own checkpoint says; None where it does not count."""
         try:
             checkpoint = parse(note)
         except ValueError as error:
             self.find("BAD_SIGNATURE", f"the checkpoint at {size} is no signed note: {error}")
-            return
-        if checkpoint.size != size:
+            return None
+        if size is not None and checkpoint.size != size:
             self.find("COLUMN_MISMATCH", f"the checkpoint stored at {size} is over {checkpoint.size} records")
         if self.keys is not None:
             if checkpoint.origin != self.keys.origin:
-                self.find("WRONG_ORIGIN", f"the checkpoint at {size} is that of {checkpoint.origin}")
+                self.find("WRONG_ORIGIN", f"the checkpoint at {checkpoint.size} is that of {checkpoint.origin}")
             elif not signature_is_good(note, self.keys.origin, self.keys.public):
-                self.find("BAD_SIGNATURE", f"the checkpoint at {size} was not signed by this journal's key")
-                return
+                self.find("BAD_SIGNATURE", f"the checkpoint at {checkpoint.size} was not signed by this journal's key")
+                return None
             self.signed += 1
-        self.notes.setdefault(checkpoint.size, []).append(("the signed checkpoint", checkpoint))
+        self.notes.setdefault(checkpoint.size, []).append((OWN, checkpoint))
+        return checkpoint
 
-    def _check_records(self, connection: sqlite3.Connection, end: int) -> None:
-        after, expected = -1, 0
+    def _check_records(self, end: int) -> None:
         self._compare_roots(0)
-        while page := self._read_page(connection, after, end):
-            for row in page:
-                if row[0] != expected:
-                    self.find("GAP", f"records {expected} to {row[0] - 1} are missing", expected, row[0] - 1)
-                    self.frontier = None
-                self._check_record(row, after_gap=row[0] != expected)
-                expected = row[0] + 1
-            after = page[-1][0]
+        with Work(self.path, self.timeout, self.projections, end - self.first) as work:
+            for part in work.ranges(self.first, end):
+                self._add(part)
+            self.find_all(work.rest())
         self.root = self.frontier.root().hex() if self.frontier else ""
 
-    def _read_page(self, connection: sqlite3.Connection, after: int, end: int) -> list[tuple[Any, ...]]:
-        try:
-            return connection.execute(READ_RECORDS, (after, end, PAGE)).fetchall()
-        except sqlite3.OperationalError:
-            # A column that is not UTF-8 any more must not hide the records around it.
-            connection.text_factory = lambda data: data.decode(errors="surrogateescape")
-            return connection.execute(READ_RECORDS, (after, end, PAGE)).fetchall()
-
-    def _check_record(self, row: tuple[Any, ...], *, after_gap: bool) -> None:
-        pos, data, leaf = row[:3]
-        self.size += 1
-        if sha256(b"\x00" + data).digest() != leaf:
-            self.find("EDITED", f"record {pos} was edited: its hash is no longer the one that was kept", pos)
-        try:
-            parsed = record.parse_open(data)
-            if not canonical.writes(parsed, data):
-                self.find("NOT_CANONICAL", f"record {pos} is not in canonical form", pos)
-            if not after_gap and parsed.prev != self.tip.hex():
-                self.find("CHAIN_BREAK", f"record {pos} does not follow the one before it", pos)
-            if (parsed.pos, *record.columns(parsed)) != (pos, *row[3:]):
-                self.find("COLUMN_MISMATCH", f"record {pos} says something else than the columns made from it", pos)
-        except (ValueError, RecursionError) as error:
-            self.find("EDITED", f"record {pos} is no record: {error}", pos)
-        # What was kept as the leaf goes on counting, so that one edited record is one finding.
-        self.tip = leaf if isinstance(leaf, bytes) else b""
-        if self.frontier is not None:
-            self.frontier.append(self.tip)
-            self._compare_roots(self.frontier.size)
+    def _add(self, part: Range) -> None:
+        """Bind a range to what came before it."""
+        if part.prev and self.records and part.prev != self.tip.hex() and self.size == part.first:
+            self.find("CHAIN_BREAK", f"record {part.first} does not follow the one before it", part.first)
+        self.find_all(part.findings)
+        self.archives.update(part.archives)
+        self.records += part.count
+        if part.count:
+            self.tip = part.tip
+        self.size = part.end
+        if not part.whole:
+            self.frontier = None
+        if self.frontier is None:
+            return
+        leaves = part.leaves
+        append, notes = self.frontier.append, self.notes
+        for size, at in enumerate(range(0, len(leaves), HASH_SIZE), self.frontier.size + 1):
+            append(leaves[at : at + HASH_SIZE])
+            if size in notes:
+                self._compare_roots(size)
 
     def _compare_roots(self, size: int) -> None:
         if self.frontier is None or size not in self.notes:
             return
         root = self.frontier.root()
-        for witness, checkpoint in self.notes.pop(size):
+        for who, checkpoint in self.notes.pop(size):
             if checkpoint.root == root:
                 self.agreed = size
-                if witness == "the pin":
-                    self.anchored = size
+                if who == OWN:
+                    self.covered = size
+                self._agree(checkpoint)
             else:
                 span = f"records {self.agreed} to {size - 1}"
-                message = f"{span} are not the ones that {witness} at {size} was made over"
-                self.find("ROOT_MISMATCH", message, self.agreed, size - 1)
+                self.find(
+                    "ROOT_MISMATCH",
+                    f"{span} are not the ones that {who} at {size} was made over",
+                    self.agreed,
+                    size - 1,
+                )
+
+    def _agree(self, checkpoint: Checkpoint) -> None:
+        for name, anchor in self.anchors.items():
+            if anchor.size == checkpoint.size and not anchor.agrees:
+                self.anchors[name] = msgspec.structs.replace(anchor, agrees=True)
 
     def _check_streams(self, connection: sqlite3.Connection) -> None:
         query = (
             "SELECT stream, count(*), min(ver), max(ver) FROM event GROUP BY stream "
-            "HAVING min(ver) <> 1 OR max(ver) <> count(*) LIMIT 20"
-        )
-        for stream, count, low, high in connection.execute(query).fetchall():
+            "HAVING max(ver) - min(ver) + 1 <> count(*) OR (min(ver) <> 1 AND ? = 0) LIMIT 20"
+        )  # behind a cut a stream may begin anywhere
+        for stream, count, low, high in connection.execute(query, (self.first,)).fetchall():
             self.find("STREAM_GAP", f"the stream {stream} has {count} records with versions {low} to {high}")
 
-    def _check_ends(self, head: tuple[Any, ...] | None, pinned: Checkpoint | None) -> None:
-        """What says how long the journal is must agree: head, newest checkpoint, pin."""
+    def _check_segments(self) -> None:
+        """The newest archive is recorded here, with a digest of those before it."""
+        known = [(segment.first, segment.last, bytes.fromhex(segment.sha256)) for segment in self.segments]
+        for newest in self.segments[-1:]:
+            recorded = (newest.first, newest.last, newest.sha256, archive.digest_of_list(known[:-1]))
+            if recorded not in self.archives:
+                self.find(
+                    "BAD_CUT", f"records 0 to {newest.last} were taken out, and no record says so", 0, newest.last
+                )
+        for segment in self.segments:
+            if not segment.present and os.path.exists(segment.file):
+                changed = f"the archive {segment.file} is not the one that was written"
+                self.find("ARCHIVE_MISMATCH", changed, segment.first, segment.last)
+
+    def _check_ends(self, head: tuple[Any, ...] | None, *, pinned: bool) -> None:
+        """What says how long the journal is must agree: head, newest checkpoint, pins."""
         for size, notes in sorted(self.notes.items()):
-            for witness, _ in notes:
-                if size > self.size and witness == "the pin":
-                    lost = f"{size} records were pinned, and {self.size} are here: it was replaced by an older state"
-                    self.find("ROLLED_BACK", lost, self.size, size - 1)
-                elif size > self.size:
+            for who, _ in notes:
+                if size > self.size and who == OWN:
                     lost = f"a signed checkpoint covers {size} records, and {self.size} are here"
                     self.find("TRUNCATED", lost, self.size, size - 1)
+                elif size > self.size:
+                    lost = f"{who} covers {size} records, and {self.size} are here: it was replaced by an older state"
+                    self.find("ROLLED_BACK", lost, self.size, size - 1)
         if head is None:
             if self.size:
                 self.find("HEAD_MISMATCH", "the row that says where the journal ends is missing")
@@ -248,9 +338,14 @@ class _Check:
             self.find("WRONG_ORIGIN", f"the file says that it is {origin}")
         if size > self.size:
             self.find("TRUNCATED", f"it ends at {size} by its own account; {self.size} records are here", self.size)
-        elif size < self.size or tip != self.tip or (self.frontier and frontier != self.frontier.pack()):
+        elif size < self.size or (self.records and tip != self.tip) or self._frontier_differs(frontier):
             self.find("HEAD_MISMATCH", "where the journal ends, and its records, do not agree")
-        if self.size and self.frontier and self.agreed < self.size and not self.findings:
-            self.find("UNSIGNED", f"no checkpoint covers the records from {self.agreed} on", self.agreed, self.size - 1)
-        if self.size and pinned is None and not any(finding.code == "BAD_PIN" for finding in self.findings):
+        if self.frontier and self.covered < self.size and not self.findings:
+            self.find(
+                "UNSIGNED", f"no checkpoint covers the records from {self.covered} on", self.covered, self.size - 1
+            )
+        if self.size and not pinned:
             self.find("NO_PIN", "nothing is pinned outside the database, so an older copy of it would look the same")
+
+    def _frontier_differs(self, packed: bytes) -> bool:
+        return self.frontier is not None and packed != self.frontier.pack()

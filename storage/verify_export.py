@@ -282,6 +282,8 @@ class Export:
         self.count = self.size = self.anchored = 0
         self.root = b""
         """Root and size are those of the checkpoint that the export ends with."""
+        self.end_root = b""
+        """The root over the records up to the last one in the export."""
 
     @property
     def complete(self) -> bool:
@@ -441,6 +443,7 @@ class Export:
 
     def _check_range(self, trailer: Json, roots: dict[int, bytes]) -> None:
         end = max(roots)
+        self.end_root = roots[end]
         proof = [bytes.fromhex(node) for node in trailer.get("consistency", [])]
         if not goes_on(end, roots[end], self.size, self.root, proof):
             first = self.header["first"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import msgspec
 
-from rig.contract.base import Command, Effect, Reply
+from rig.contract.base import Reply
 
 Verdict = Literal["verified", "tampered", "unverifiable"]
+AnchorKind = Literal["pin", "witness", "kept"]
 Outcome = Literal["success", "failure", "denied", "error", "unknown"]
 
 
@@ -23,6 +24,31 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     last: int = -1
 
 
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkpoint from outside the database that a journal was compared with."""
+
+    kind: AnchorKind
+    """``pin``: beside the database, on this machine. ``witness``: a platform countersigned it. ``kept``: somebody kept
+    it, and gave it with --pin."""
+    name: str
+    """Where it is: a path; or who countersigned."""
+    size: int
+    """So many records it covers."""
+    agrees: bool
+    """Whether the records are those that it was made over; false where that cannot be compared."""
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that were archived to a file and taken out of the journal."""
+
+    first: int
+    last: int
+    file: str
+    sha256: str
+    present: bool = False
+    """Whether the file is there and is the one that was written."""
+
+
 class Verification(Reply, frozen=True, kw_only=True):
     """What checking a journal from end to end has shown."""
 
@@ -30,13 +56,23 @@ class Verification(Reply, frozen=True, kw_only=True):
     path: str
     origin: str = ""
     size: int = 0
-    """Records in the file."""
+    """Records that the journal has, archived ones included; in an export, those that its checkpoint covers."""
     root: str = ""
     """Merkle root over them (RFC 6962), hexadecimal."""
     checkpoints: int = 0
     """Signed checkpoints that were checked."""
     anchored: int = 0
-    """So many records are covered by the checkpoint that is kept outside the database."""
+    """So many records are covered by a checkpoint that is kept outside the database, or that was given with --pin."""
+    anchors: list[Anchor] = []
+    """The checkpoints that it was compared with."""
+    first: int = 0
+    """Position of the first record: those before it were archived, or an export begins there."""
+    records: int = 0
+    """Records that were checked."""
+    complete: bool = True
+    """False for an export of picked records: each one is proven, and that none was left out is not."""
+    segments: list[Segment] = []
+    """What was archived."""
     key_id: str = ""
     findings: list[Finding] = []
 
@@ -58,6 +94,8 @@ class JournalReport(Reply, frozen=True, kw_only=True):
     pinned: int = 0
     """The size that it pins."""
     pin_error: str = ""
+    first: int = 0
+    """Position of the first record in the file; those before it were archived."""
     witnessed: int = 0
     """The size that a platform has countersigned last."""
     witness: str = ""
@@ -76,18 +114,3 @@ class JournalReport(Reply, frozen=True, kw_only=True):
     file_system: str = ""
     first_at: str = ""
     last_at: str = ""
-
-
-class VerifyJournal(Command, frozen=True, kw_only=True, tag="journal.verify"):
-    """Check the whole journal: every record, the chain, the tree, the signatures, the pin."""
-
-    effect: ClassVar[Effect] = "query"
-    kind: ClassVar[str] = "journal-verification"
-    reply: ClassVar[type[Reply]] = Verification
-
-
-class JournalInfo(Command, frozen=True, kw_only=True, tag="journal.info"):
-    """Show where the journal is, how long it is, and what signs and pins it."""
-
-    kind: ClassVar[str] = "journal"
-    reply: ClassVar[type[Reply]] = JournalReport

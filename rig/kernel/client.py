@@ -13,6 +13,7 @@ from rig.contract.deploy import PlannedFile
 from rig.contract.project import AppConfig, ProjectFile
 from rig.contract.releases import SourceInfo
 from rig.kernel.context import Context
+from rig.kernel.evidence import Evidence
 from rig.kernel.logins import Contexts, Logins, Settings
 from rig.kernel.ports import NodeProcess, Platform, Progress, Replica, Texts
 
@@ -106,6 +107,11 @@ class ClientPorts(Protocol):
 
     @property
     def texts(self) -> Texts: ...
+
+    @property
+    def evidence(self) -> Evidence:
+        """The journal of this machine, to be checked, exported, replayed, archived; and exports of others."""
+        ...
 
     def ask_sql(self, sql: str, *, observed: bool) -> list[dict[str, Any]]:
         """Ask the tables of the local record, or those of the replica, in SQL. Raises `RigError` ``usage``."""

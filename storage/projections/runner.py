@@ -13,12 +13,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from rig.kernel.ports import Recorded
-from storage import record
 from storage.database import connect, transaction
+from storage.migrate import statements
 from storage.projections.base import Projection
-
-PAGE = 2000
-"""Records that are read in one go, between which the read lock is let go."""
+from storage.projections.folding import PAGE, fold_range
 
 
 class State:
@@ -49,10 +47,10 @@ def fold(connection: sqlite3.Connection, projections: Sequence[Projection], size
         if state is None or state.version != projection.version:
             continue
         if state.pos < size:
-            _catch_up(connection, projection, state.pos, size)
+            fold_range(connection, connection, "event", projection, state.pos, size)
         for recorded in new:
             projection.apply(connection, recorded)
-        _store(connection, projection, size + len(new))
+        store(connection, projection, size + len(new))
 
 
 def lagging(connection: sqlite3.Connection, projections: Sequence[Projection]) -> bool:
@@ -77,76 +75,93 @@ def bring_up(connection: sqlite3.Connection, path: str, projections: Sequence[Pr
         fold(connection, projections, _size(connection), ())
 
 
-def _rebuild(connection: sqlite3.Connection, path: str, projection: Projection) -> None:
+def _rebuild(connection: sqlite3.Connection, path: str, projection: Projection, *, again: bool = False) -> None:
+    """Make the tables anew, unless somebody did so meanwhile; ``again``: in any case."""
     from storage.files import lock
-    from storage.migrate import statements
 
     # A fixed name under a lock: nobody does the same work twice, and what a killed process left behind is removed.
     shadow_path = f"{path}.shadow"
     with lock(f"{path}.shadow.lock"):
         state = states(connection).get(projection.name)
-        if state is not None and state.version >= projection.version:
+        if state is not None and state.version >= projection.version and not again:
             return
-        folded = 0
-        if _size(connection) > PAGE:
+        first, size = _span(connection)
+        folded = first
+        if size - first > PAGE:
             folded = _fill_shadow(connection, shadow_path, projection)
             connection.execute("ATTACH DATABASE ? AS shadow", (shadow_path,))
         try:
             with transaction(connection):
-                for table in projection.tables:
-                    connection.execute(f'DROP TABLE IF EXISTS main."{table}"')
-                for statement in statements(projection.ddl):
-                    connection.execute(statement)
-                if folded:
-                    for table in projection.tables:
-                        copy = f'INSERT INTO main."{table}" SELECT * FROM shadow."{table}"'  # noqa: S608 - constants
-                        connection.execute(copy)
-                _catch_up(connection, projection, folded, _size(connection))
-                _store(connection, projection, _size(connection))
+                _take_over(connection, projection, copy=folded > first)
+                first, size = _span(connection)
+                fold_range(connection, connection, "event", projection, max(folded, first), size)
+                store(connection, projection, size)
         finally:
-            if folded:
+            if folded > first:
                 connection.execute("DETACH DATABASE shadow")
             _remove(shadow_path)
 
 
+def _take_over(connection: sqlite3.Connection, projection: Projection, *, copy: bool) -> None:
+    """Put the tables of the shadow, or empty ones, in the place of those that are there."""
+    drop(connection, projection)
+    making = list(statements(projection.ddl))
+    for statement in filter(_makes_table, making):
+        connection.execute(statement)
+    if copy:
+        for table in projection.tables:
+            connection.execute(f'INSERT INTO main."{table}" SELECT * FROM shadow."{table}"')  # noqa: S608 - constants
+    # An index that is made over all rows at once is a matter of sorting.
+    for statement in making:
+        if not _makes_table(statement):
+            connection.execute(statement)
+
+
+def _makes_table(statement: str) -> bool:
+    return statement.lstrip().upper().startswith("CREATE TABLE")
+
+
+def drop(connection: sqlite3.Connection, projection: Projection) -> None:
+    """Remove the tables of a projection, and the note that they are there."""
+    for table in projection.tables:
+        connection.execute(f'DROP TABLE IF EXISTS main."{table}"')
+    connection.execute("DELETE FROM projection WHERE name = ?", (projection.name,))
+
+
+def rebuild(connection: sqlite3.Connection, path: str, projections: Sequence[Projection]) -> None:
+    """Make the tables of these projections anew, whatever they are now."""
+    for projection in projections:
+        _rebuild(connection, path, projection, again=True)
+
+
 def _fill_shadow(connection: sqlite3.Connection, shadow_path: str, projection: Projection) -> int:
     """Fold what is there now into a database of its own; gives the number of records."""
-    from storage.migrate import statements
-
     _remove(shadow_path)
-    size = _size(connection)
+    first, size = _span(connection)
     shadow = connect(shadow_path)
     try:
         shadow.execute("PRAGMA synchronous=OFF")
         shadow.execute("BEGIN")
         for statement in statements(projection.ddl):
             shadow.execute(statement)
-        _apply_range(shadow, connection, projection, 0, size)
+        fold_range(shadow, connection, "event", projection, first, size)
         shadow.execute("COMMIT")
     finally:
         shadow.close()
     return size
 
 
-def _catch_up(connection: sqlite3.Connection, projection: Projection, start: int, end: int) -> None:
-    _apply_range(connection, connection, projection, start, end)
-
-
-def _apply_range(
-    target: sqlite3.Connection, source: sqlite3.Connection, projection: Projection, start: int, end: int
-) -> None:
-    query = "SELECT rec FROM event WHERE pos >= ? AND pos < ? ORDER BY pos"
-    for first in range(start, end, PAGE):
-        for (rec,) in source.execute(query, (first, min(first + PAGE, end))).fetchall():
-            projection.apply(target, record.recorded(rec))
+def _span(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The first record that is there, and the number behind the last one."""
+    found = connection.execute("SELECT min_pos, size FROM head").fetchone()
+    return (int(found[0]), int(found[1])) if found else (0, 0)
 
 
 def _size(connection: sqlite3.Connection) -> int:
-    found = connection.execute("SELECT size FROM head").fetchone()
-    return int(found[0]) if found else 0
+    return _span(connection)[1]
 
 
-def _store(connection: sqlite3.Connection, projection: Projection, pos: int) -> None:
+def store(connection: sqlite3.Connection, projection: Projection, pos: int) -> None:
     connection.execute(
         "INSERT INTO projection(name, code_version, pos) VALUES (?, ?, ?) "
         "ON CONFLICT(name) DO UPDATE SET code_version = excluded.code_version, pos = excluded.pos",

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from events.command import CommandCompleted, CommandReceived
+from rig.contract.audit import Verification
 from rig.kernel.ports import Draft, Stamp
 from storage.journal import Journal
+from storage.pin import Pin
 from storage.projections.audit import AuditProjection
 from storage.projections.base import Projection
+from storage.verify import verify
 
 START = 1_780_000_000_000_000_000
 
@@ -55,20 +58,32 @@ def fill(folder: Path, count: int) -> None:
 
 
 def tamper(folder: Path, *statements: str | tuple[str, tuple[Any, ...]]) -> None:
-    """Change the file as somebody would who can write it: without the triggers."""
+    """Change the file as somebody would who can write it: past the triggers, which are put back as they were."""
     with closing(sqlite3.connect(folder / "journal.sqlite", isolation_level=None)) as connection:
-        for (trigger,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for trigger, _ in triggers:
             connection.execute(f'DROP TRIGGER "{trigger}"')
         for statement in statements:
             sql, parameters = statement if isinstance(statement, tuple) else (statement, ())
             connection.execute(sql, parameters)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        for trigger, sql in triggers:
+            if trigger.partition("_")[0] in tables:
+                connection.execute(sql)
 
 
-def findings(folder: Path) -> tuple[str, list[str]]:
+def verification(folder: Path, *kept: Path) -> Verification:
+    """What checking the journal has shown."""
+    return verify(
+        str(folder / "journal.sqlite"),
+        str(folder / "journal.key"),
+        Pin(str(folder / "pins"), "client"),
+        projections=(AuditProjection(),),
+        kept=[str(checkpoint) for checkpoint in kept],
+    )
+
+
+def findings(folder: Path, *kept: Path) -> tuple[str, list[str]]:
     """Verdict and codes of `verify`."""
-    from storage.pin import Pin
-    from storage.verify import verify
-
-    path = folder / "journal.sqlite"
-    report = verify(str(path), str(folder / "journal.key"), Pin(str(folder / "pins"), "client"))
+    report = verification(folder, *kept)
     return report.verdict, [finding.code for finding in report.findings]

@@ -31,10 +31,9 @@ SOME = Selection(positions=[0, 4, 5, 12], filter={"actor": "user:ana"})
 
 def export_to(folder: Path, chosen: Selection | None = None) -> Path:
     """An export of the journal in ``folder``, beside it."""
-    source = open_source(str(folder / "journal.sqlite"))
     path = folder / "export.jsonl"
-    with path.open("wb") as out, closing(source.connection):
-        export(source, out, chosen or Selection(), verifier=trusted(folder), exported_at="2026-11-20T09:00:00Z")
+    with path.open("wb") as out, closing(open_source(str(folder / "journal.sqlite"))) as source:
+        export(source, out.write, chosen or Selection(), verifier=trusted(folder), exported_at="2026-11-20T09:00:00Z")
     return path
 
 

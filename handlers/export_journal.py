@@ -1,0 +1,31 @@
+"""`rig journal export`: the record, as a file that can be checked without it."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from rig.contract.evidence import Exported, ExportJournal
+from rig.kernel.client import ClientContext
+from rig.kernel.errors import RigError
+from rig.kernel.times import instant
+
+
+def handle(command: ExportJournal, ctx: ClientContext) -> Exported:
+    """Write the whole journal, or the range that holds all records of a time."""
+    now = ctx.stamp.at
+    if command.with_verifier and not command.file:
+        raise RigError("usage", "The verifier is put beside a file, and none is named.", "Name one: `--file`.")
+    with ctx.ports.writing(command.file) as write:
+        exported = ctx.ports.evidence.export(
+            write,
+            since=instant(command.since, now, "--since") if command.since else None,
+            until=instant(command.until, now, "--until") if command.until else None,
+            at=now,
+        )
+    if not command.file:
+        return exported
+    folder = os.path.dirname(os.path.abspath(command.file))
+    verifier = ctx.ports.evidence.put_verifier(folder) if command.with_verifier else ""
+    return msgspec.structs.replace(exported, file=os.path.abspath(command.file), verifier=verifier)

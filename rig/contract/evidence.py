@@ -1,0 +1,215 @@
+"""The journal as evidence: checking it, taking exports of it, and what can be done with an export."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from rig.contract.audit import JournalReport, Verification
+from rig.contract.base import Command, Effect, Reply, arg, opt
+from rig.contract.times import Time
+
+FilePath = Annotated[str, Meta(max_length=4096)]
+Key = Annotated[
+    str,
+    Meta(max_length=4096),
+    opt("The public key that you trust, as `rig journal info` prints it, or a file that holds it.", metavar="KEY"),
+]
+Pin = Annotated[
+    str, Meta(max_length=4096), opt("A checkpoint that you have kept, to compare with: a file.", metavar="FILE")
+]
+ProjectionName = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$(?!\n)")]
+
+
+class VerifyJournal(Command, frozen=True, kw_only=True, tag="journal.verify"):
+    """Check the whole journal: every record, the chain, the tree, the signatures, the pins, what queries read.
+
+    With EXPORT that file is checked instead. It needs no journal, but a key that you trust; this machine's own is taken
+    for an export of its own journal.
+    """
+
+    effect: ClassVar[Effect] = "query"
+    kind: ClassVar[str] = "journal-verification"
+    reply: ClassVar[type[Reply]] = Verification
+
+    export: Annotated[FilePath, arg("An export, to be checked instead of the journal.", metavar="[EXPORT]")] = ""
+    key: Key = ""
+    pin: Pin = ""
+
+
+class JournalInfo(Command, frozen=True, kw_only=True, tag="journal.info"):
+    """Show where the journal is, how long it is, and what signs and pins it."""
+
+    kind: ClassVar[str] = "journal"
+    reply: ClassVar[type[Reply]] = JournalReport
+
+    pin_out: Annotated[
+        FilePath, opt("Write the newest checkpoint to this file, to be kept elsewhere.", metavar="FILE")
+    ] = ""
+
+
+class Exported(Reply, frozen=True, kw_only=True):
+    """What an export holds."""
+
+    file: str = ""
+    """Its path; empty for standard output."""
+    verifier: str = ""
+    """Path of the program that was put beside it, which checks it without rig."""
+    key: str = ""
+    """The public key that it can be checked with. Whoever checks it should have it from elsewhere."""
+    origin: str
+    first: int
+    end: int
+    """The records from `first` to `end - 1`, or picked ones among them."""
+    records: int
+    complete: bool
+    size: int
+    """So many records are covered by its checkpoint."""
+    root: str
+    checkpoint: str
+    sha256: str
+    """Of all lines but the last one, which holds it."""
+
+
+class ExportJournal(Command, frozen=True, kw_only=True, tag="journal.export"):
+    """Write the journal, or a range of it, as a file that can be checked without it.
+
+    Records come as they are, one a line, between a header and a trailer with the signed checkpoint.
+    """
+
+    kind: ClassVar[str] = "journal-export"
+    reply: ClassVar[type[Reply]] = Exported
+
+    file: Annotated[FilePath, opt("Write it here instead of to standard output.", metavar="FILE")] = ""
+    since: Annotated[Time, opt("From this time on: 2026-11-01, 2026-11-01T12:00:00Z, or 7d.", metavar="TIME")] = ""
+    until: Annotated[Time, opt("Before this time.", metavar="TIME")] = ""
+    format: Annotated[Literal["jsonl"], opt("jsonl: one record a line, with header and trailer.")] = "jsonl"
+    with_verifier: Annotated[bool, opt("Put the program that checks it beside it.", "--with-verifier")] = False
+
+
+class Imported(Reply, frozen=True, kw_only=True):
+    """An export as a database that can be asked."""
+
+    file: str
+    origin: str
+    records: int
+    first: int
+    end: int
+    complete: bool
+    root: str
+
+
+class ImportJournal(Command, frozen=True, kw_only=True, tag="journal.import"):
+    """Make a read-only database of an export, for `rig audit --from`. It is checked first.
+
+    It has nothing to do with the journal of this machine, and changes nothing there.
+    """
+
+    effect: ClassVar[Effect] = "local"
+    kind: ClassVar[str] = "journal-import"
+    reply: ClassVar[type[Reply]] = Imported
+
+    export: Annotated[FilePath, Meta(min_length=1), arg("The export.", metavar="EXPORT")]
+    to: Annotated[FilePath, opt("The new database; EXPORT.sqlite without.", metavar="FILE")] = ""
+    key: Key = ""
+    pin: Pin = ""
+
+
+class Folded(msgspec.Struct, frozen=True, kw_only=True):
+    """The tables of one projection."""
+
+    name: str
+    version: int
+    """Of the code that folds it."""
+    rows: int
+    digest: str
+    """SHA-256 over its rows: the same records and the same code give the same digest on any machine."""
+
+
+class Replayed(Reply, frozen=True, kw_only=True):
+    """What the records come to when they are folded anew."""
+
+    origin: str
+    first: int
+    """Position of the first record; those before it are in an archive."""
+    records: int
+    """Records that were folded."""
+    size: int
+    """So many records the verified checkpoint covers."""
+    root: str
+    digest: str
+    """SHA-256 over the digests of all projections."""
+    projections: list[Folded] = []
+
+
+class ReplayJournal(Command, frozen=True, kw_only=True, tag="journal.replay"):
+    """Fold the records of an export, or of this journal, anew, and print a digest of what they come to.
+
+    They are verified first. Nothing but the folding runs: no handler, no program, no network, no file is written.
+    """
+
+    kind: ClassVar[str] = "journal-replay"
+    reply: ClassVar[type[Reply]] = Replayed
+
+    export: Annotated[FilePath, arg("The export; `.` is the journal of this machine.", metavar="[EXPORT]")] = "."
+    until: Annotated[
+        Annotated[str, Meta(max_length=40)],
+        opt("Stop before this position, or before the first record of this time.", metavar="POS|TIME"),
+    ] = ""
+    projection: Annotated[list[ProjectionName], opt("Only this one; may be given again.", metavar="NAME")] = []
+    expect: Annotated[
+        Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")],
+        opt("Fail unless the digest is this one.", metavar="DIGEST"),
+    ] = ""
+    key: Key = ""
+    pin: Pin = ""
+
+
+class Rebuilt(Reply, frozen=True, kw_only=True):
+    """The projections, made anew."""
+
+    records: int
+    projections: list[Folded] = []
+    differed: list[str] = []
+    """Those whose tables were not what the records come to."""
+
+
+class RebuildProjections(Command, frozen=True, kw_only=True, tag="journal.rebuild"):
+    """Make the tables that queries read anew from the records. Others may read and write meanwhile."""
+
+    effect: ClassVar[Effect] = "local"
+    kind: ClassVar[str] = "journal-rebuild"
+    reply: ClassVar[type[Reply]] = Rebuilt
+
+    projection: Annotated[list[ProjectionName], opt("Only this one; may be given again.", metavar="NAME")] = []
+
+
+class Archived(Reply, frozen=True, kw_only=True):
+    """What was archived."""
+
+    file: str = ""
+    """Empty where there was nothing to archive."""
+    first: int = 0
+    records: int = 0
+    left: int = 0
+    """Records that stay in the journal."""
+    sha256: str = ""
+    """Of the whole file."""
+    held_back: str = ""
+    """Why no more was archived, where something stood in the way."""
+
+
+class ArchiveJournal(Command, frozen=True, kw_only=True, tag="journal.archive"):
+    """Move the older records to a file, which is an export, and take them out of the journal.
+
+    The file is written, synced and checked before anything is taken out; the journal keeps what binds it to the file.
+    """
+
+    effect: ClassVar[Effect] = "local"
+    kind: ClassVar[str] = "journal-archive"
+    reply: ClassVar[type[Reply]] = Archived
+
+    before: Annotated[Time, Meta(min_length=1), opt("Records from before this time.", metavar="TIME")]
+    to: Annotated[FilePath, opt("The file; `archive/` beside the journal without.", metavar="FILE")] = ""

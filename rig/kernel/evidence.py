@@ -1,0 +1,99 @@
+"""The journal as evidence: the port, and the error for what does not verify. `storage.evidence` is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from rig.kernel.errors import RigError
+
+if TYPE_CHECKING:
+    from rig.contract.audit import Verification
+    from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
+    from rig.kernel.ports import Stamp
+
+
+class Evidence(Protocol):
+    """Checks, exports, replays and archives the journal of this machine, and reads the exports of others.
+
+    ``key`` is a verifier key or the path of a file that holds one; empty stands for this journal's own. ``pin`` is the
+    path of a checkpoint that somebody kept, or empty.
+    """
+
+    def verify(self, pin: str) -> Verification:
+        """Check the journal. Reports what is wrong; never raises."""
+        ...
+
+    def verify_export(self, export: str, key: str, pin: str) -> Verification:
+        """Check an export. Reports what is wrong; never raises."""
+        ...
+
+    def keep_checkpoint(self, path: str) -> None:
+        """Write the newest checkpoint to a file. Raises `RigError`."""
+        ...
+
+    def export(
+        self,
+        write: Callable[[str], Any],
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        positions: Sequence[int] | None = None,
+        chosen_by: dict[str, str] | None = None,
+        at: int,
+    ) -> Exported:
+        """Write an export, text by text.
+
+        ``since`` and ``until`` are nanoseconds since the epoch. With ``positions``, in rising order, only these records
+        are taken, each with its proof, and ``chosen_by`` says in the header what picked them. Raises `RigError`:
+        ``tampered`` where the journal does not verify.
+        """
+        ...
+
+    def put_verifier(self, folder: str) -> str:
+        """Put the program that checks exports without rig into a folder; gives its path. Raises `RigError`."""
+        ...
+
+    def import_export(self, export: str, to: str, key: str, pin: str) -> Imported:
+        """Make a read-only database of an export that verifies. Raises `RigError`."""
+        ...
+
+    def replay(
+        self, export: str, key: str, pin: str, *, until_pos: int | None, until: int | None, names: Sequence[str]
+    ) -> Replayed:
+        """Fold the records of an export (``.``: of the journal) where nothing else can run. Raises `RigError`."""
+        ...
+
+    def rebuild(self, names: Sequence[str]) -> Rebuilt:
+        """Make projections anew, all without ``names``. Raises `RigError`."""
+        ...
+
+    def archive(self, before: int, file: str, stamp: Stamp) -> Archived:
+        """Move the records from before a time to a file. Raises `RigError`."""
+        ...
+
+
+def require_verified(report: Verification) -> None:
+    """Raise `RigError` ``tampered`` or ``unverifiable``, with the whole report as its details, unless it verifies."""
+    if report.verdict == "verified":
+        return
+    first = report.findings[0]
+    others = f" ({len(report.findings) - 1} more findings)" if len(report.findings) > 1 else ""
+    if report.verdict == "tampered":
+        message = f"{report.path} does not verify: {first.code}, {first.message}{others}."
+        hint = "Keep the file, and the `pins` folder if it is a journal, as they are; compare them with earlier copies."
+    else:
+        message = f"It cannot be told whether {report.path} is whole: {first.code}, {first.message}{others}."
+        hint = MISSING.get(first.code, "Put back what is missing; `rig journal info` says where it belongs.")
+    raise RigError(report.verdict, message, hint, verification=msgspec.to_builtins(report))
+
+
+MISSING = {
+    "NO_KEY": "Name the public key that you trust: `--key`. Whoever made the export prints it with `rig journal info`.",
+    "NO_PIN": "Compare it with a checkpoint that you have kept: `--pin FILE`.",
+    "BAD_PIN": "Name a checkpoint of this journal: `rig journal info --pin-out FILE` writes one.",
+    "PIN_AHEAD": "Ask for an export that was made after the checkpoint was kept.",
+    "PROJECTION_UNKNOWN": "Check it with the newest rig that has used this journal.",
+}

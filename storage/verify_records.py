@@ -1,0 +1,114 @@
+"""Checks a range of records, each by itself and against the one before it. Runs in several processes at once.
+
+What binds the ranges together, the chain from one to the next and the tree over all, is left to `storage.verify`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from storage import record
+from storage.database import connect
+
+PAGE = 4096
+"""Records that are read in one go, between which the read lock is let go."""
+READ = f"""
+SELECT pos, CAST(rec AS BLOB), leaf, {record.COLUMNS} FROM event
+WHERE pos >= ? AND pos < ? ORDER BY pos"""  # noqa: S608 - constants
+"""`rec` as bytes: what was edited need not be UTF-8 any more."""
+
+Found = tuple[str, str, int, int]
+"""A finding: its code, a sentence, and the first and last position that it is about."""
+_encoder = msgspec.json.Encoder(order="deterministic")
+"""The fields of a record stand in their order; the maps in it are sorted. So this writes the canonical form."""
+
+
+class Range(msgspec.Struct):
+    """What is known of the records from ``first`` on."""
+
+    first: int
+    end: int
+    """Behind the last record that is there."""
+    count: int = 0
+    prev: str = ""
+    """What the first record names as the leaf before it."""
+    tip: bytes = b""
+    """The leaf of the last one."""
+    leaves: bytes = b""
+    """All leaves, one after the other; what was kept as a leaf counts, so that one edited record is one finding."""
+    whole: bool = True
+    """Whether no position is missing."""
+    archives: list[tuple[int, int, str, str]] = []
+    """What the records say was archived: first, last and digest, and the digest over the archives before."""
+    findings: list[Found] = []
+
+
+class Reader:
+    """One connection, for many ranges. ``Reader.range`` never raises for what is wrong with the records."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._connection = connect(path, read_only=True, timeout=timeout)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def range(self, first: int, end: int) -> Range:
+        """Check the records from ``first`` to ``end - 1``. Raises `sqlite3.Error` where they cannot be read."""
+        result = Range(first, first)
+        rows = self._rows(first, end)
+        leaves, expected = [], first
+        for row in rows:
+            pos, _, leaf = row[:3]
+            if pos != expected:
+                _missing(result, expected, pos - 1)
+            prev = _check(result, row, "" if pos != expected or pos == first else result.tip.hex())
+            if pos == first:
+                result.prev = prev
+            result.tip = leaf if isinstance(leaf, bytes) else b""
+            leaves.append(result.tip)
+            result.end = expected = pos + 1
+        if expected < end:
+            _missing(result, expected, end - 1)
+        result.count = len(rows)
+        result.leaves = b"".join(leaves) if result.whole else b""
+        return result
+
+    def _rows(self, first: int, end: int) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(READ, (first, end)).fetchall()
+        except sqlite3.OperationalError:
+            # A column that is not UTF-8 any more must not hide the records around it.
+            self._connection.text_factory = lambda data: data.decode(errors="surrogateescape")
+            return self._connection.execute(READ, (first, end)).fetchall()
+
+
+def _missing(result: Range, first: int, last: int) -> None:
+    result.whole = False
+    result.findings.append(("GAP", f"records {first} to {last} are missing", first, last))
+
+
+def _check(result: Range, row: tuple[Any, ...], tip: str) -> str:
+    """Check one record; gives what it names as the leaf before it, which has to be ``tip`` where that is given."""
+    pos, data, leaf = row[:3]
+    find = result.findings.append
+    if sha256(b"\x00" + data).digest() != leaf:
+        find(("EDITED", f"record {pos} was edited: its hash is no longer the one that was kept", pos, pos))
+    try:
+        parsed = record.parse_open(data)
+        if _encoder.encode(parsed) != data:
+            find(("NOT_CANONICAL", f"record {pos} is not in canonical form", pos, pos))
+        if tip and parsed.prev != tip:
+            find(("CHAIN_BREAK", f"record {pos} does not follow the one before it", pos, pos))
+        if parsed.pos != pos or row[3:] != record.columns(parsed):
+            find(("COLUMN_MISMATCH", f"record {pos} says something else than the columns made from it", pos, pos))
+        if parsed.type == "journal.archived":
+            body = parsed.body
+            result.archives.append((body.get("first"), body.get("last"), body.get("sha256"), body.get("earlier")))
+    except (ValueError, RecursionError, AttributeError) as error:
+        find(("EDITED", f"record {pos} is no record: {error}", pos, pos))
+        return ""
+    return parsed.prev

@@ -1,0 +1,120 @@
+"""Checks what stands beside the records: the file itself, its schema, the outbox, and the projections.
+
+Queries read the projections, so a record that cannot be changed unseen is worth little where the row that is made from
+it can. They are folded anew and compared.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import msgspec
+
+from events.command import CommandReceived
+from rig.kernel.errors import RigError
+from storage import migrate, record
+from storage.database import connect
+from storage.projections import runner
+from storage.projections.base import Projection
+from storage.projections.shadow import Shadow
+from storage.verify_records import Found
+
+READ_OUTBOX = """
+SELECT o.idem, o.key, o.fingerprint, o.body, o.state, e.rec FROM outbox o
+LEFT JOIN event e ON e.stream = 'command:' || o.idem AND e.ver = 1"""
+STATES = frozenset({"pending", "leased", "delivered", "refused", "unknown", "dead", "expired"})
+
+
+def check_file(path: str, timeout: float) -> list[Found]:
+    """Whether it is a whole SQLite database. Table by table, so that writers get their turn between them."""
+    found: list[Found] = []
+    with closing(connect(path, read_only=True, timeout=timeout)) as connection:
+        tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name"
+        for (table,) in connection.execute(tables).fetchall():
+            quoted = table.replace("'", "''")
+            for (line,) in connection.execute(f"PRAGMA integrity_check('{quoted}')").fetchall():
+                if line != "ok":
+                    found.append(("DAMAGED", f"the database file is damaged: {line}", -1, -1))
+    return found
+
+
+def check_schema(connection: sqlite3.Connection, projections: Sequence[Projection]) -> Iterator[Found]:
+    """Whether tables, indexes and triggers are those that this version of rig makes. None may be there besides."""
+    known = runner.states(connection)
+    ours = [each for each in projections if each.name in known and known[each.name].version == each.version]
+    foreign = tuple(f"{name}_" for name in known if name not in {each.name for each in ours})
+    expected, found = _expected(ours), _schema(connection)
+    for name in sorted(expected.keys() | found.keys()):
+        if name in found and name not in expected and f"{name}_".startswith(foreign):
+            continue  # of a projection that another version of rig keeps
+        if expected.get(name) != found.get(name):
+            change = "is missing" if name not in found else "was changed" if name in expected else "was added"
+            yield "SCHEMA_MISMATCH", f"`{name}` of the schema {change}", -1, -1
+
+
+def _expected(projections: Sequence[Projection]) -> dict[str, str]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate.migrate(connection, ":memory:")
+        for projection in projections:
+            for statement in migrate.statements(projection.ddl):
+                connection.execute(statement)
+        return _schema(connection)
+
+
+def _schema(connection: sqlite3.Connection) -> dict[str, str]:
+    """Name → statement, white space aside. Indexes that SQLite makes by itself have none."""
+    rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+    return {name: " ".join((sql or "").split()) for name, sql in rows.fetchall()}
+
+
+def check_outbox(connection: sqlite3.Connection) -> Iterator[Found]:
+    """Whether what waits to be sent is what was recorded as intended. When it is tried next is nobody's evidence."""
+    for idem, key, fingerprint, body, state, rec in connection.execute(READ_OUTBOX).fetchall():
+        reason = "nothing on the record intended it"
+        if rec is not None:
+            recorded = record.recorded(rec)
+            reason = _outbox_differs(recorded.fact, recorded.target, key, fingerprint, body)
+        if state not in STATES:
+            reason = "its state is none that there is"
+        if reason:
+            yield "OUTBOX_MISMATCH", f"the outbox row {idem} is not as it was recorded: {reason}", -1, -1
+
+
+def _outbox_differs(fact: Any, target: str, key: str, fingerprint: bytes, body: str) -> str:
+    if not isinstance(fact, CommandReceived):
+        return "the record is no intent"
+    if key != target:
+        return "it is about something else"
+    if msgspec.json.decode(body) != {"command": fact.command, **fact.arguments}:
+        return "it would send another command"
+    if fact.fingerprint and fingerprint.hex() != fact.fingerprint:
+        return "its fingerprint is another one"
+    return ""
+
+
+def check_projections(path: str, projections: Sequence[Projection], timeout: float) -> list[Found]:
+    """Whether the tables that queries read are what the records come to."""
+    found: list[Found] = []
+    with closing(connect(path, read_only=True, timeout=timeout)) as connection:
+        known = runner.states(connection)
+    for projection in projections:
+        state = known.get(projection.name)
+        if state is None or state.version < projection.version:
+            continue  # not made yet: it will be, from the records
+        if state.version > projection.version:
+            message = f"the tables of `{projection.name}` were made by a newer rig, which has to check them"
+            found.append(("PROJECTION_UNKNOWN", message, -1, -1))
+            continue
+        try:
+            with closing(Shadow(path, projection, timeout)) as shadow:
+                difference = shadow.difference()
+        except (RigError, sqlite3.Error) as error:
+            found.append(("PROJECTION_UNKNOWN", f"`{projection.name}` cannot be folded anew: {error}", -1, -1))
+            continue
+        if difference:
+            message = f"the tables of `{projection.name}` are not what the records come to: {difference}"
+            found.append(("PROJECTION_MISMATCH", message, -1, -1))
+    return found

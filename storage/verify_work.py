@@ -1,0 +1,101 @@
+"""Divides the work of a check: records by range, the file, the projections. A short journal is checked right here."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from storage import verify_tables
+from storage.projections.base import Projection
+from storage.verify_records import PAGE, Found, Range, Reader
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
+WORTH_PROCESSES = 50_000
+"""Records from which on it pays to start processes."""
+MAX_PROCESSES = 8
+
+_reader: Reader | None = None
+"""Of a process of the pool."""
+
+
+class Work:
+    """A context manager: on leaving, all processes have ended. ``Work.ranges`` and ``Work.rest`` are used up once."""
+
+    def __init__(self, path: str, timeout: float, projections: Sequence[Projection], records: int) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._projections = projections
+        self._pool: ProcessPoolExecutor | None = None
+        self._beside: list[Future[list[Found]]] = []
+        processes = min(os.cpu_count() or 1, MAX_PROCESSES)
+        if records >= WORTH_PROCESSES and processes > 1:
+            self._pool = _start(path, timeout, processes)
+
+    def __enter__(self) -> Work:
+        if self._pool is not None:
+            self._beside = [
+                self._pool.submit(verify_tables.check_projections, self._path, self._projections, self._timeout),
+                self._pool.submit(verify_tables.check_file, self._path, self._timeout),
+            ]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def ranges(self, first: int, end: int) -> Iterator[Range]:
+        """The records, range by range, in order."""
+        starts = range(first, end, PAGE)
+        ends = [min(start + PAGE, end) for start in starts]
+        if self._pool is not None:
+            yield from self._pool.map(_check_range, starts, ends)
+            return
+        reader = Reader(self._path, self._timeout)
+        try:
+            yield from map(reader.range, starts, ends)
+        finally:
+            reader.close()
+
+    def rest(self) -> Iterator[Found]:
+        """What was found beside the records."""
+        if self._pool is not None:
+            for done in self._beside:
+                yield from done.result()
+            return
+        yield from verify_tables.check_file(self._path, self._timeout)
+        yield from verify_tables.check_projections(self._path, self._projections, self._timeout)
+
+
+def _start(path: str, timeout: float, processes: int) -> ProcessPoolExecutor:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # Spawned, not forked: a forked process would share this one's open database, and its locks with it.
+    return ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=_open_reader, initargs=(path, timeout)
+    )
+
+
+def _open_reader(path: str, timeout: float) -> None:
+    import gc
+
+    global _reader  # noqa: PLW0603 - one for each process of the pool
+    gc.disable()  # nothing here is a cycle, and there are millions of objects to look at
+    _reader = Reader(path, timeout)
+
+
+def _check_range(first: int, end: int) -> Range:
+    assert _reader is not None
+    try:
+        return _reader.range(first, end)
+    except sqlite3.Error as error:
+        # Errors of SQLite lose their names on the way between processes; a finding does not.
+        return Range(
+            first, end, whole=False, findings=[("DAMAGED", f"records from {first} on: {error}", first, end - 1)]
+        )
