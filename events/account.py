@@ -35,9 +35,19 @@ class AccountJoined(Fact, frozen=True, kw_only=True):
 
 
 class RoleGranted(Fact, frozen=True, kw_only=True):
-    """A role in one network was given without an invitation, as to the maker of a network."""
+    """A role in one network was given without an invitation, as to its maker, in place of the one that was there."""
 
     type: ClassVar[str] = "role.granted"
+
+    name: str
+    network: str
+    role: str
+
+
+class RoleRevoked(Fact, frozen=True, kw_only=True):
+    """A role was taken away, or an invitation to it that was not taken up."""
+
+    type: ClassVar[str] = "role.revoked"
 
     name: str
     network: str
@@ -115,6 +125,9 @@ def evolve(state: AccountState, fact: Fact, happened: Happened) -> AccountState:
             return msgspec.structs.replace(state, invited=False, joined=True, roles=roles)
         case RoleGranted():
             return msgspec.structs.replace(state, roles={**state.roles, fact.network: fact.role})
+        case RoleRevoked():
+            roles = {network: role for network, role in state.roles.items() if network != fact.network}
+            return msgspec.structs.replace(state, roles=roles)
         case AuthSucceeded():
             return msgspec.structs.replace(state, sessions=state.sessions | {fact.session})
         case TokenRevoked():

@@ -1,4 +1,4 @@
-"""`rig create network|app|token`."""
+"""`rig create network|app|member|token`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from rig.cli.humanize import moment
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import App, CreateApp
+from rig.contract.members import CreateMember, Member
 from rig.contract.networks import CreateNetwork, Network
 from rig.contract.tokens import CreateToken, NewToken
 
@@ -20,15 +21,25 @@ def show_app(app: App, out: Output) -> None:
     out.hint(f"Next: rig deploy --app {app.name}")
 
 
+def show_member(member: Member, out: Output) -> None:
+    out.line(f"{member.name} is {member.role} of {whole(member.network)} now.")
+
+
+def whole(network: str) -> str:
+    """The network, or all of them, in the words of people."""
+    return "the whole platform" if network == "*" else f"network {network}"
+
+
 def show_token(token: NewToken, out: Output) -> None:
     # The token alone goes to standard output, so that it can be piped to where a CI keeps its secrets.
-    where = "the whole platform" if token.network == "*" else f"network {token.network}"
-    out.note(f"Token {token.name}: {token.role} of {where}, until {moment(token.expires_at)}. It is shown this once:")
+    may = f"{token.role} of {whole(token.network)}"
+    out.note(f"Token {token.name}: {may}, until {moment(token.expires_at)}. It is shown this once:")
     out.line(token.token)
 
 
 VERBS = {
     "network": Verb(command=CreateNetwork, render=show_network),
     "app": Verb(command=CreateApp, render=show_app),
+    "member": Verb(command=CreateMember, render=show_member),
     "token": Verb(command=CreateToken, render=show_token),
 }

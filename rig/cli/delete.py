@@ -1,10 +1,12 @@
-"""`rig delete network|app|token`."""
+"""`rig delete network|app|member|token`."""
 
 from __future__ import annotations
 
+from rig.cli.create import whole
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import App, DeleteApp
+from rig.contract.members import DeleteMember, Member
 from rig.contract.networks import DeleteNetwork, Network
 from rig.contract.tokens import DeleteToken, Token
 
@@ -17,6 +19,10 @@ def show_app(app: App, out: Output) -> None:
     out.line(f"Deleted app {app.name}. Its history stays in the journal.")
 
 
+def show_member(member: Member, out: Output) -> None:
+    out.line(f"{member.name} is no longer {member.role} of {whole(member.network)}.")
+
+
 def show_token(token: Token, out: Output) -> None:
     out.line(f"Deleted token {token.name}. It is good for nothing any more.")
 
@@ -27,6 +33,11 @@ VERBS = {
     ),
     "app": Verb(
         command=DeleteApp, render=show_app, question=lambda command: f"Delete app {command.app} and stop its processes?"
+    ),
+    "member": Verb(
+        command=DeleteMember,
+        render=show_member,
+        question=lambda command: f"Take the role of {command.name} in {whole(command.network)} away?",
     ),
     "token": Verb(
         command=DeleteToken, render=show_token, question=lambda command: f"Delete token {command.name} for good?"

@@ -1,4 +1,4 @@
-"""`rig list apps|networks|tokens`."""
+"""`rig list apps|networks|members|tokens`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from rig.cli.humanize import moment
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import AppPage, ListApps
+from rig.contract.members import ListMembers, MemberPage
 from rig.contract.networks import ListNetworks, NetworkPage
 from rig.contract.tokens import ListTokens, TokenPage
 
@@ -19,6 +20,15 @@ def show_apps(page: AppPage, out: Output) -> None:
 def show_networks(page: NetworkPage, out: Output) -> None:
     rows = [(network.name, network.apps, network.role, network.domain) for network in page.networks]
     out.table(("NETWORK", "APPS", "ROLE", "DOMAIN"), rows, empty="No networks yet. Make one: rig create network NAME")
+    more(page.next, out)
+
+
+def show_members(page: MemberPage, out: Output) -> None:
+    rows = [
+        (member.name, member.role, "all networks" if member.network == "*" else member.network, member.state)
+        for member in page.members
+    ]
+    out.table(("NAME", "ROLE", "IN", "STATE"), rows)
     more(page.next, out)
 
 
@@ -41,5 +51,6 @@ def more(following: str, out: Output) -> None:
 VERBS = {
     "apps": Verb(command=ListApps, render=show_apps, rows=lambda page: page.apps),
     "networks": Verb(command=ListNetworks, render=show_networks, rows=lambda page: page.networks),
+    "members": Verb(command=ListMembers, render=show_members, rows=lambda page: page.members),
     "tokens": Verb(command=ListTokens, render=show_tokens, rows=lambda page: page.tokens),
 }

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from rig.contract import accounts, apps, collect, intents, networks, releases, replica, tokens
+from rig.contract import accounts, apps, collect, intents, members, networks, releases, replica, tokens
 from rig.contract.base import Command
 
 API_VERSIONS = ("v1",)
@@ -61,6 +61,10 @@ ROUTES: tuple[Route, ...] = (
     _route("GET /v1/networks", networks.ListNetworks, "anyone", "platform"),
     _route("GET /v1/networks/{name}", networks.ShowNetwork, "read", "network"),
     _route("DELETE /v1/networks/{name}", networks.DeleteNetwork, "own", "network"),
+    _route("POST /v1/networks/{network}/members", members.CreateMember, "own", "network", 201),
+    _route("GET /v1/networks/{network}/members", members.ListMembers, "read", "network"),
+    _route("PATCH /v1/networks/{network}/members/{name}", members.UpdateMember, "own", "network"),
+    _route("DELETE /v1/networks/{network}/members/{name}", members.DeleteMember, "own", "network"),
     _route("POST /v1/apps", apps.CreateApp, "deploy", "app", 201),
     _route("GET /v1/apps", apps.ListApps, "anyone", "platform"),
     _route(f"GET {_APP}", apps.ShowApp, "read", "app"),

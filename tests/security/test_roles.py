@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from rig.contract import accounts, apps, collect, intents, networks, releases, replica, tokens
+from rig.contract import accounts, apps, collect, intents, members, networks, releases, replica, tokens
 from rig.contract.api import GRANTS, ROUTES, Route
 from rig.contract.base import Command, tag_of
 from rig.contract.bundles import Ask, Commit, bundle_path
@@ -38,6 +38,10 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     apps.UpdateApp: lambda network, app: apps.UpdateApp(app=f"{network}/{app}", scale={"web": 2}),
     apps.DeleteApp: lambda network, app: apps.DeleteApp(app=f"{network}/{app}"),
     apps.ShowAppStatus: lambda network, app: apps.ShowAppStatus(app=f"{network}/{app}"),
+    members.CreateMember: lambda network, app: members.CreateMember(network=network, name="nobody"),
+    members.ListMembers: lambda network, app: members.ListMembers(network=network),
+    members.UpdateMember: lambda network, app: members.UpdateMember(network=network, name="nobody", role="owner"),
+    members.DeleteMember: lambda network, app: members.DeleteMember(network=network, name="nobody"),
     tokens.CreateToken: lambda network, app: tokens.CreateToken(name=f"by-{app}", network=network, role="owner"),
     tokens.ListTokens: lambda network, app: tokens.ListTokens(),
     tokens.DeleteToken: lambda network, app: tokens.DeleteToken(name="not-there"),

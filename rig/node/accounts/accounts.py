@@ -21,6 +21,7 @@ from rig.kernel.ports import Clock
 from rig.node.accounts import codes, throttle
 from rig.node.accounts.bootstrap import bootstrap_secret
 from rig.node.accounts.devices import INTERVAL_SECONDS, LIFE_SECONDS, Asker, Devices, PollState
+from rig.node.accounts.members import Members
 from rig.node.accounts.passphrases import Scrypt
 from rig.node.accounts.people import Invited, People
 from rig.node.accounts.principal import Principal
@@ -62,6 +63,7 @@ class Accounts:
         self._sessions = Sessions(store)
         self._devices = Devices(store)
         self.tokens = ServiceTokens(store)
+        self.members = Members(store)
         self.url = url
         self.owner = owner
         self._people.ensure_owner(owner, self._clock.now())

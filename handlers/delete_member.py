@@ -1,0 +1,20 @@
+"""Take somebody's role in a network away."""
+
+from __future__ import annotations
+
+from events.account import RoleRevoked
+from events.base import Fact
+from rig.contract.members import DeleteMember, Member
+from rig.kernel.client import ClientContext, send
+
+
+def decide(member: Member) -> list[Fact]:
+    """What is on the record once the platform has agreed."""
+    return [RoleRevoked(name=member.name, network=member.network, role=member.role)]
+
+
+def handle(command: DeleteMember, ctx: ClientContext) -> Member:
+    member = send(ctx, command, Member)
+    for fact in decide(member):
+        ctx.emit(f"account:{member.name}", fact, target=member.name)
+    return member

@@ -1,0 +1,78 @@
+"""Members: which role people have in a network."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from rig.contract.accounts import AccountName, Role
+from rig.contract.base import Command, Effect, Page, Reply, arg, opt
+from rig.contract.networks import After, Limit
+
+NetworkOrAll = Annotated[
+    str,
+    Meta(pattern=r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$(?!\n)"),
+    arg("The network; * for the whole platform.", metavar="NETWORK"),
+]
+
+
+class Member(Reply, frozen=True, kw_only=True):
+    """What somebody may do in a network."""
+
+    name: str
+    network: str
+    """Where the role was given: in this network, or in all of them (``*``)."""
+    role: Role
+    state: Literal["member", "invited"] = "member"
+    """``invited``: the invitation was not taken up yet."""
+
+
+class MemberPage(Page, frozen=True, kw_only=True):
+    members: list[Member] = []
+
+
+class CreateMember(Command, frozen=True, kw_only=True, tag="member.create"):
+    """Give somebody who has an account a role in a network. Others are invited: `rig node invite`."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "member"
+    reply: ClassVar[type[Reply]] = Member
+
+    network: NetworkOrAll
+    name: AccountName
+    role: Annotated[Role, opt("What they may do.", "--role")] = "deployer"
+
+
+class ListMembers(Command, frozen=True, kw_only=True, tag="member.list"):
+    """List who may do what in a network."""
+
+    kind: ClassVar[str] = "members"
+    reply: ClassVar[type[Reply]] = MemberPage
+
+    network: NetworkOrAll
+    limit: Limit = 100
+    after: After = ""
+
+
+class UpdateMember(Command, frozen=True, kw_only=True, tag="member.update"):
+    """Change the role of a member. It holds from their next request on."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "member"
+    reply: ClassVar[type[Reply]] = Member
+
+    network: NetworkOrAll
+    name: AccountName
+    role: Annotated[Role, opt("What they may do from now on.", "--role")]
+
+
+class DeleteMember(Command, frozen=True, kw_only=True, tag="member.delete"):
+    """Take somebody's role in a network away, or an invitation that was not taken up. It ends at once."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "member"
+    reply: ClassVar[type[Reply]] = Member
+
+    network: NetworkOrAll
+    name: AccountName

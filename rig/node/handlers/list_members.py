@@ -1,0 +1,19 @@
+"""List who may do what in a network."""
+
+from __future__ import annotations
+
+from rig.contract.members import ListMembers, MemberPage
+from rig.node.paging import page_of
+from rig.node.ports import NodeContext
+
+
+def handle(command: ListMembers, ctx: NodeContext) -> MemberPage:
+    """Those with a role in the network, and those with one in all of them: each has a row of their own."""
+    members = ctx.ports.accounts.members
+    found = members.everywhere()
+    if command.network != "*":
+        ctx.ports.world.network(command.network)
+        found = [*found, *members.of(command.network)]
+    rows = {f"{member.name} {member.network}": member for member in found}
+    keys, following = page_of(sorted(rows), command.after, command.limit)
+    return MemberPage(members=[rows[key] for key in keys], next=following)
