@@ -86,6 +86,7 @@ class Rig:
         self.browser_works = True
         self.performed: list[Command] = []
         self.warnings: list[str] = []
+        self.replica = None
         self._assemble()
 
     def _assemble(self) -> None:

@@ -122,9 +122,17 @@ def test_what_is_hidden_looks_like_what_is_missing(world: World, route: Route, r
     hidden = world.send(role, SAMPLES[route.command](HIDDEN, "site"))
     missing = world.send(role, SAMPLES[route.command](MISSING, "site"))
     assert hidden.status == missing.status
-    assert hidden.text.replace(HIDDEN, MISSING) == missing.text
+    assert said_by_others(hidden, role).replace(HIDDEN, MISSING) == said_by_others(missing, role)
     assert route.scope == "platform" or hidden.status == 404
-    assert route.permission != "anyone" or HIDDEN not in hidden.text
+    assert route.permission != "anyone" or HIDDEN not in said_by_others(hidden, role)
+
+
+def said_by_others(answer: Answer, role: str) -> str:
+    """An answer without the records of what the asker tried: a name that they typed tells them nothing."""
+    if "records" not in answer.json:
+        return answer.text
+    records = [json.loads(record["rec"]) for record in answer.json["records"] if record.get("rec")]
+    return json.dumps([record for record in records if record["actor"] != f"user:the-{role}"])
 
 
 @pytest.mark.parametrize("role", ROLES)
