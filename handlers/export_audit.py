@@ -53,7 +53,8 @@ def handle(command: ExportAudit, ctx: ClientContext) -> AuditExport:
     total = sum(next(record.rows("SELECT count(*) AS n FROM audit"))["n"] for _, record in sources)
     entries, known, record = Counted(command, ctx, sources), state_of(replica), name_of(local, replica)
     with suppress(ReaderGone), ctx.ports.writing(command.file) as write:
-        for part in document(command, iter(entries), facts(command, record, known, ctx.stamp.at)):
+        version = ctx.stamp.client.partition("/")[2]
+        for part in document(command, iter(entries), facts(command, record, known, ctx.stamp.at), version):
             write(part)
     return AuditExport(
         format=command.format,
@@ -65,7 +66,7 @@ def handle(command: ExportAudit, ctx: ClientContext) -> AuditExport:
     )
 
 
-def document(command: ExportAudit, entries: Iterator[AuditEntry], said: list[str]) -> Iterator[str]:
+def document(command: ExportAudit, entries: Iterator[AuditEntry], said: list[str], version: str) -> Iterator[str]:
     """The export in its format, part by part."""
     match command.format:
         case "html":
@@ -76,7 +77,7 @@ def document(command: ExportAudit, entries: Iterator[AuditEntry], said: list[str
                 yield ",".join(cell(getattr(one, name)) for name in FIELDS) + "\n"
         case "ocsf":
             for one in entries:
-                yield msgspec.json.encode(event(one)).decode() + "\n"
+                yield msgspec.json.encode(event(one, version)).decode() + "\n"
         case "jsonl":
             for one in entries:
                 yield msgspec.json.encode(one).decode() + "\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from rig import __version__
 from rig.contract.review import AuditEntry
 
 VERSION = "1.3.0"
@@ -47,8 +46,8 @@ _USER_TYPES = {"user": 1, "system": 3, "token": 99, "os": 1}
 """Of an actor, by what stands before its colon: User, System, Other."""
 
 
-def event(entry: AuditEntry) -> dict[str, Any]:
-    """One entry as an OCSF event."""
+def event(entry: AuditEntry, version: str) -> dict[str, Any]:
+    """One entry as an OCSF event; ``version`` is that of the program which writes it."""
     kind, _, name = entry.actor.partition(":")
     user = {"name": name or entry.actor, "uid": entry.actor, "type_id": _USER_TYPES.get(kind, 99)}
     moment = datetime.fromisoformat(entry.at)
@@ -61,7 +60,7 @@ def event(entry: AuditEntry) -> dict[str, Any]:
         "src_endpoint": {"hostname": entry.src} if entry.src else {"name": "unknown"},
         "metadata": {
             "version": VERSION,
-            "product": {"name": "rig", "vendor_name": "rig", "version": __version__},
+            "product": {"name": "rig", "vendor_name": "rig", "version": version},
             "uid": entry.id,
             "log_name": entry.source,
             "original_time": entry.at,

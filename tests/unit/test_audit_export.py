@@ -73,7 +73,7 @@ ACTIONS = [
 @pytest.mark.parametrize("outcome", ["success", "failure", "denied", "error", "unknown"])
 @pytest.mark.parametrize("src", ["", "laptop"])
 def test_an_event_has_what_its_class_requires(action: str, outcome: Any, src: str) -> None:
-    told = event(msgspec.structs.replace(ENTRY, action=action, outcome=outcome, src=src))
+    told = event(msgspec.structs.replace(ENTRY, action=action, outcome=outcome, src=src), "0.1.0")
     kind = told["class_uid"]
     assert kind == (3002 if action in AUTHENTICATION else 6003)
     assert told["category_uid"] == kind // 1000
@@ -98,7 +98,7 @@ def test_an_event_has_what_its_class_requires(action: str, outcome: Any, src: st
     [("app.create", 1), ("deploy", 1), ("audit.list", 2), ("app.scaled", 3), ("app.deleted", 4), ("anything", 99)],
 )
 def test_what_was_done_is_a_create_read_update_or_delete(action: str, activity: int) -> None:
-    assert event(msgspec.structs.replace(ENTRY, action=action))["activity_id"] == activity
+    assert event(msgspec.structs.replace(ENTRY, action=action), "0.1.0")["activity_id"] == activity
 
 
 # -- CSV, JSON Lines --------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from events.witness import JournalRegistered, WitnessState
 from rig.contract.accounts import RegisterJournal
 from rig.contract.project import AppConfig, ProcessConfig
 from rig.contract.releases import SourceInfo, StartRelease
+from rig.kernel.apps import app_status, counts_of
 from rig.kernel.errors import RigError
 from rig.node.handlers import (
     create_app,
@@ -27,7 +28,6 @@ from rig.node.handlers import (
 )
 from rig.node.handlers.show_release import find_release
 from rig.node.paging import page_of
-from rig.kernel.apps import app_status, counts_of
 from tests.unit.given import APP, BUNDLE, CREATED, app, network, served, started
 
 NETWORK = NetworkCreated(name="demo")

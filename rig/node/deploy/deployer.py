@@ -36,6 +36,7 @@ from rig.contract.apps import Instance as InstanceReply
 from rig.contract.names import split_app
 from rig.contract.project import DeployConfig
 from rig.contract.releases import Phase
+from rig.kernel.apps import counts_of
 from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
@@ -59,7 +60,6 @@ from rig.node.runtime.removal import remove_tree
 from rig.node.supervisor.instance import Instance
 from rig.node.supervisor.model import InstanceSpec
 from rig.node.supervisor.supervisor import Supervisor
-from rig.kernel.apps import counts_of
 from rig.node.world import World
 
 log = logging.getLogger("rig.node.deploy")

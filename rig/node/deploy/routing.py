@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from rig.contract.names import split_app
+from rig.kernel.apps import app_status
 from rig.node.edge.caddy import Edge
 from rig.node.edge.slots import Idle, Route
 from rig.node.supervisor.supervisor import Supervisor
-from rig.kernel.apps import app_status
 from rig.node.world import World
 
 

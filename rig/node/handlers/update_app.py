@@ -5,9 +5,9 @@ from __future__ import annotations
 from events.app import AppScaled, evolve
 from events.base import Fact
 from rig.contract.apps import App, UpdateApp
+from rig.kernel.apps import counts_of
 from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext, happening
-from rig.kernel.apps import counts_of
 from rig.node.views import app_view
 
 
