@@ -105,7 +105,7 @@ def test_what_was_done_is_a_create_read_update_or_delete(action: str, activity: 
 
 
 def written(format: Any, *entries: AuditEntry) -> str:
-    return "".join(document(ExportAudit(format=format), iter(entries), ["It is what it is."]))
+    return "".join(document(ExportAudit(format=format), iter(entries), ["It is what it is."], "0.1.0"))
 
 
 def test_csv_is_read_back_as_it_was() -> None:
