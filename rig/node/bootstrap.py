@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import logging
+import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Literal
@@ -196,9 +197,7 @@ async def _build(
 
     public_url = f"https://{api_host}" if api_host else api_url
     proof = edge_proof(bootstrap_secret(paths.bootstrap_secret))
-    accounts = Accounts.open(
-        paths, owner=account_name(getpass.getuser()), url=lambda: public_url, record=record_account
-    )
+    accounts = Accounts.open(paths, owner=account_name(user_name()), url=lambda: public_url, record=record_account)
     stack.callback(accounts.close)
     stores = Stores(paths)
     stack.callback(stores.close)
@@ -253,3 +252,11 @@ async def _build(
 
 async def _json(document: object) -> web.Response:
     return web.json_response(document)
+
+
+def user_name() -> str:
+    """Name of the user that the node runs as; its number where it has none, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
