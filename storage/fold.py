@@ -16,8 +16,8 @@ from rig.contract.evidence import Folded
 from rig.kernel.errors import RigError
 from storage import record
 from storage.merkle import Frontier, leaf_hash
-from storage.migrate import statements
 from storage.projections.base import Projection
+from storage.projections.folding import make_tables
 from storage.verify_export import MAX_LINE, Export
 
 
@@ -32,8 +32,7 @@ def fold(
     with sqlite3.connect(":memory:", isolation_level=None) as connection:
         connection.set_authorizer(_refuse_files)
         for projection in projections:
-            for statement in statements(projection.ddl):
-                connection.execute(statement)
+            make_tables(connection, projection)
         folded, stopped = 0, False
         for data in _records(export):
             recorded = record.recorded(data)

@@ -6,6 +6,8 @@ A command's intent and its end are one row. An intent without its end reads ``un
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 from events.command import CommandCompleted, CommandReceived
 from rig.kernel.ports import Recorded
@@ -59,30 +61,58 @@ CREATE INDEX audit_privileged ON audit(at) WHERE privileged = 1;
 """
 
     def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
-        fact = recorded.fact
-        action, context, env, code, reason, ended_at = fact.type, "", "", "", "", None
-        if isinstance(fact, CommandReceived | CommandCompleted):
-            action, context, env = fact.command, fact.context, environment(fact)
-        if isinstance(fact, CommandCompleted):
-            code, reason, ended_at = fact.code, fact.message, recorded.at
-            # A retried intent has several beginnings; the end belongs to the last one.
-            ended = connection.execute(
-                "UPDATE audit SET ended_at = ?, outcome = ?, code = ?, reason = ? WHERE pos = "
-                "(SELECT max(pos) FROM audit WHERE stream = ? AND outcome = 'unknown' AND action = ?)",
-                (ended_at, recorded.outcome, code, reason, recorded.stream, action),
-            )
-            if ended.rowcount:
-                return
-        connection.execute(
-            # What follows from a command was done for the environment that the command named.
-            "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            " coalesce(nullif(?, ''), (SELECT env FROM audit WHERE corr = ? AND env <> '' LIMIT 1), ''), ?)",
-            (
-                recorded.pos, recorded.at, ended_at, recorded.id, recorded.stream, recorded.actor, action,
-                recorded.target, recorded.outcome, code, reason, recorded.src, recorded.session, recorded.corr, context,
-                env, recorded.corr, privileged(action),
-            ),
-        )  # fmt: skip
+        self.apply_all(connection, (recorded,))
+
+    def apply_all(self, connection: sqlite3.Connection, records: Sequence[Recorded]) -> None:
+        """Fold several records: an intent and its end that come together are one row from the start."""
+        rows: dict[int, list[Any]] = {}
+        unknown: dict[tuple[str, str], list[int]] = {}
+        """Stream and action → the rows among these that have no end yet."""
+        for recorded in records:
+            row = _row(recorded)
+            key = recorded.stream, row[_ACTION]
+            if isinstance(recorded.fact, CommandCompleted):
+                ended = row[_ENDED_AT], row[_OUTCOME], row[_CODE], row[_REASON]
+                # A retried intent has several beginnings; the end belongs to the last one.
+                if begun := unknown.get(key):
+                    pos = begun[-1] if row[_OUTCOME] == "unknown" else begun.pop()
+                    rows[pos][_ENDED_AT], rows[pos][_OUTCOME], rows[pos][_CODE], rows[pos][_REASON] = ended
+                    continue
+                if connection.execute(END, (*ended, *key)).rowcount:
+                    continue
+            rows[recorded.pos] = row
+            if row[_OUTCOME] == "unknown":
+                unknown.setdefault(key, []).append(recorded.pos)
+        connection.executemany(INSERT, rows.values())
+
+
+_ENDED_AT, _ACTION, _OUTCOME, _CODE, _REASON = 2, 6, 8, 9, 10
+"""Where they stand in a row."""
+
+END = (
+    "UPDATE audit SET ended_at = ?, outcome = ?, code = ?, reason = ? WHERE pos = "
+    "(SELECT max(pos) FROM audit WHERE stream = ? AND outcome = 'unknown' AND action = ?)"
+)
+INSERT = (
+    # What follows from a command was done for the environment that the command named.
+    "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+    " coalesce(nullif(?, ''), (SELECT env FROM audit WHERE corr = ? AND env <> '' LIMIT 1), ''), ?)"
+)
+
+
+def _row(recorded: Recorded) -> list[Any]:
+    """The parameters of :data:`INSERT` for one record."""
+    fact = recorded.fact
+    action, context, env, code, reason, ended_at = fact.type, "", "", "", "", None
+    if isinstance(fact, CommandReceived | CommandCompleted):
+        action, context, env = fact.command, fact.context, environment(fact)
+    if isinstance(fact, CommandCompleted):
+        code, reason, ended_at = fact.code, fact.message, recorded.at
+    return [
+        recorded.pos, recorded.at, ended_at, recorded.id, recorded.stream, recorded.actor, action,
+        recorded.target, recorded.outcome, code, reason, recorded.src, recorded.session, recorded.corr, context,
+        env, recorded.corr, privileged(action),
+    ]  # fmt: skip
 
 
 def environment(fact: CommandReceived | CommandCompleted) -> str:

@@ -8,7 +8,8 @@ records whenever its ``version`` is raised (see `storage.projections.runner`).
 from __future__ import annotations
 
 import sqlite3
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from rig.kernel.ports import Recorded
 
@@ -39,3 +40,18 @@ class Projection(Protocol):
     def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
         """Fold one record in. Records come in the order of their positions, each once. Depends on nothing but them."""
         ...
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """A projection that folds many records at once, and comes to the same as one by one."""
+
+    def apply_all(self, connection: sqlite3.Connection, records: Sequence[Recorded]) -> None: ...
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A projection that looks at some types of facts only; the others are not even decoded for it."""
+
+    @property
+    def types(self) -> tuple[str, ...]: ...

@@ -19,6 +19,7 @@ class ConfigurationProjection:
 
     name = "configuration"
     version = 1
+    types = (AppDeleted.type, AppScaled.type, DeployFailed.type, DeployStarted.type, DeploySucceeded.type)
     tables = ("configuration", "configuration_pending")
     ddl = """
 CREATE TABLE configuration(

@@ -13,6 +13,7 @@ class ReleasesProjection:
 
     name = "releases"
     version = 1
+    types = (DeployStarted.type, DeployBuilt.type, DeploySucceeded.type, DeployFailed.type)
     tables = ("releases",)
     ddl = """
 CREATE TABLE releases(

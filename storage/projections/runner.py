@@ -16,7 +16,7 @@ from rig.kernel.ports import Recorded
 from storage.database import connect, transaction
 from storage.migrate import statements
 from storage.projections.base import Projection
-from storage.projections.folding import PAGE, fold_range
+from storage.projections.folding import PAGE, apply_all, fold_range, make_tables
 
 
 class State:
@@ -48,8 +48,7 @@ def fold(connection: sqlite3.Connection, projections: Sequence[Projection], size
             continue
         if state.pos < size:
             fold_range(connection, connection, "event", projection, state.pos, size)
-        for recorded in new:
-            projection.apply(connection, recorded)
+        apply_all(connection, projection, new)
         store(connection, projection, size + len(new))
 
 
@@ -142,8 +141,7 @@ def _fill_shadow(connection: sqlite3.Connection, shadow_path: str, projection: P
     try:
         shadow.execute("PRAGMA synchronous=OFF")
         shadow.execute("BEGIN")
-        for statement in statements(projection.ddl):
-            shadow.execute(statement)
+        make_tables(shadow, projection)
         fold_range(shadow, connection, "event", projection, first, size)
         shadow.execute("COMMIT")
     finally:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from storage.migrate import statements
 from storage.projections.base import Projection
-from storage.projections.folding import fold_range
+from storage.projections.folding import fold_range, make_tables
 
 ATTEMPTS = 5
 
@@ -26,8 +25,7 @@ class Shadow:
             self.connection.execute("PRAGMA synchronous=OFF")
             self.connection.execute("PRAGMA journal_mode=OFF")
             self.connection.execute("ATTACH DATABASE ? AS journal", (path,))
-            for statement in statements(projection.ddl):
-                self.connection.execute(statement)
+            make_tables(self.connection, projection)
             _, self.first, self.pos = self._head()
             self._fold(self.first, self.pos)
         except BaseException:
