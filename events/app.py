@@ -31,6 +31,48 @@ class AppScaled(Fact, frozen=True, kw_only=True):
     scale: dict[str, int]
 
 
+class AppStopped(Fact, frozen=True, kw_only=True):
+    """Nothing of the app is to run, until it is started or deployed."""
+
+    type: ClassVar[str] = "app.stopped"
+
+    name: str
+
+
+class AppStarted(Fact, frozen=True, kw_only=True):
+    """What was stopped, or given up as crashed, is to run again."""
+
+    type: ClassVar[str] = "app.started"
+
+    name: str
+
+
+class AppRestartRequested(Fact, frozen=True, kw_only=True):
+    """The instances of the app are to be replaced by new ones of the same release."""
+
+    type: ClassVar[str] = "app.restart_requested"
+
+    name: str
+
+
+class AppRestarted(Fact, frozen=True, kw_only=True):
+    """New instances of the release get the requests."""
+
+    type: ClassVar[str] = "app.restarted"
+
+    name: str
+
+
+class AppRestartFailed(Fact, frozen=True, kw_only=True):
+    """The new instances were given up; the old ones go on."""
+
+    type: ClassVar[str] = "app.restart_failed"
+
+    name: str
+    code: str
+    reason: str
+
+
 class AppCrashed(Fact, frozen=True, kw_only=True):
     """An instance ended too often in too short a time and is not started again."""
 
@@ -154,6 +196,9 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     last: int = 0
     """The highest number given so far."""
     releases: dict[int, ReleaseState] = {}
+    stopped: bool = False
+    """Whether somebody stopped it; its scale is kept for when it is started."""
+    restarting: bool = False
     crashed: dict[str, str] = {}
     """Reason by instance, of those that are not started again."""
 
@@ -175,6 +220,16 @@ def evolve(state: AppState, fact: Fact, happened: Happened) -> AppState:
             return AppState(name=fact.name, last=state.last)
         case AppScaled():
             return change(state, scale={**state.scale, **fact.scale}, updated_at=happened.at, crashed={})
+        case AppStopped():
+            return change(state, stopped=True, restarting=False, updated_at=happened.at, crashed={})
+        case AppStarted():
+            return change(state, stopped=False, updated_at=happened.at, crashed={})
+        case AppRestartRequested():
+            return change(state, restarting=True, updated_at=happened.at)
+        case AppRestarted():
+            return change(state, restarting=False, crashed={})
+        case AppRestartFailed():
+            return change(state, restarting=False)
         case AppCrashed():
             if fact.version != state.current:
                 return state  # of a release that was replaced in the same moment
@@ -188,7 +243,8 @@ def evolve(state: AppState, fact: Fact, happened: Happened) -> AppState:
             return _with_release(state, fact.version, build=fact.build, rebuilt=fact.rebuilt, processes=fact.processes)
         case DeploySucceeded():
             done = _with_release(state, fact.version, outcome="succeeded", finished_at=happened.at)
-            return change(done, current=fact.version, pending=0, updated_at=happened.at, crashed={})
+            served = change(done, current=fact.version, pending=0, updated_at=happened.at, crashed={})
+            return change(served, stopped=False, restarting=False)
         case DeployFailed():
             failed = _with_release(state, fact.version, outcome="failed", finished_at=happened.at, failure=fact)
             return change(failed, pending=0)

@@ -143,3 +143,33 @@ class DeleteApp(Command, frozen=True, kw_only=True, tag="app.delete"):
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
+
+
+class StartApp(Command, frozen=True, kw_only=True, tag="app.start"):
+    """Start an app that was stopped, or what of it was given up as crashed."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "app"
+    reply: ClassVar[type[Reply]] = App
+
+    app: AppName
+
+
+class StopApp(Command, frozen=True, kw_only=True, tag="app.stop"):
+    """Stop an app: its processes end, its address says so. Its scale and releases stay; a deployment starts it, too."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "app"
+    reply: ClassVar[type[Reply]] = App
+
+    app: AppName
+
+
+class RestartApp(Command, frozen=True, kw_only=True, tag="app.restart"):
+    """Replace the processes of an app by new ones, without a gap: the old ones serve until the new ones are healthy."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "app"
+    reply: ClassVar[type[Reply]] = App
+
+    app: AppName

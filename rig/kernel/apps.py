@@ -19,6 +19,8 @@ def app_status(state: AppState) -> str:
     """One word for how the app is doing."""
     if not state.current:
         return "deploying" if state.pending else "empty"
+    if state.stopped:
+        return "stopped"
     web = {name: reason for name, reason in state.crashed.items() if name.startswith("web.")}
     counts = counts_of(state, state.current)
     if "web" in counts and len(web) >= counts["web"] > 0:
@@ -34,6 +36,12 @@ def counts_of(state: AppState, version: int) -> dict[str, int]:
     # As it was recorded: an app whose configuration a newer rig wrote is counted, if not started.
     given = release.started.config.get("processes", {})
     return {process: state.scale.get(process, given.get(process, {}).get("count", 1)) for process in release.processes}
+
+
+def wanted_now(state: AppState) -> dict[str, int]:
+    """How many instances of each process type are to run now: none of an app that was stopped."""
+    counts = counts_of(state, state.current)
+    return dict.fromkeys(counts, 0) if state.stopped else counts
 
 
 def app_of(state: AppState, *, url: str, hostname: str, at: str = "") -> App:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -23,7 +23,11 @@ from events.app import (
     AppCrashed,
     AppCreated,
     AppDeleted,
+    AppRestarted,
+    AppRestartRequested,
     AppScaled,
+    AppStarted,
+    AppStopped,
     DeployBuilt,
     DeployFailed,
     DeployRolledBack,
@@ -36,15 +40,16 @@ from rig.contract.apps import Instance as InstanceReply
 from rig.contract.names import split_app
 from rig.contract.project import DeployConfig
 from rig.contract.releases import Phase
-from rig.kernel.apps import counts_of
+from rig.kernel.apps import counts_of, wanted_now
 from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
 from rig.node.builder.launch import process_commands
 from rig.node.builder.model import Build, load_build
-from rig.node.bundles.store import Store
 from rig.node.deploy.check import check
+from rig.node.deploy.ports import Record, Stores
+from rig.node.deploy.restart import restart
 from rig.node.deploy.routing import Routing
 from rig.node.deploy.steps import (
     Job,
@@ -66,26 +71,6 @@ log = logging.getLogger("rig.node.deploy")
 
 RECORD_PAUSE = 2.0
 """Seconds between two tries to put the end of a release on the record."""
-
-
-class Record(Protocol):
-    """Puts facts about an app on the node's record, under the actor and correlation of what they follow from."""
-
-    async def __call__(self, app: str, facts: list[Fact], *, outcome: str, cause: Recorded | None) -> None: ...
-
-
-class Stores(Protocol):
-    """The bundles of each network."""
-
-    def __call__(self, network: str) -> Store: ...
-
-    def remove(self, network: str) -> None:
-        """Forget all bundles of a network."""
-        ...
-
-    def clear_removed(self) -> None:
-        """Free the disk of what was removed."""
-        ...
 
 
 class Deployer:
@@ -155,9 +140,11 @@ class Deployer:
         failpoint("node.ended")
         await asyncio.to_thread(self._remove_leftovers)
         for app in self._world.existing_apps():
-            pending = self._world.app(app).pending
-            if pending:
-                self._spawn(self._make(app, pending, self._world.begun[app], resumed=True))
+            state = self._world.app(app)
+            if state.pending:
+                self._spawn(self._make(app, state.pending, self._world.begun[app], resumed=True))
+            if state.restarting:
+                self._spawn(self._restart(app, None))
 
     async def close(self) -> None:
         """Stop working. Releases that are being made are taken up again by the next node."""
@@ -177,7 +164,9 @@ class Deployer:
                 self._spawn(self._make(name, version, record))
             case AppCreated() | AppCrashed():
                 self._spawn(self._routing.refresh())
-            case AppScaled():
+            case AppRestartRequested():
+                self._spawn(self._restart(name, record))
+            case AppScaled() | AppStarted() | AppStopped():
                 self._spawn(self._scale(name))
             case AppDeleted():
                 self._spawn(self._take_down(name))
@@ -198,8 +187,7 @@ class Deployer:
 
     def _tell(self, app: str) -> None:
         """Wake those who wait for news of the app."""
-        news = self._news.pop(app, None)
-        if news is not None:
+        if news := self._news.pop(app, None):
             news.set()
 
     def _enter(self, app: str, phase: Phase) -> None:
@@ -336,7 +324,7 @@ class Deployer:
         build = await asyncio.to_thread(load_build, job.paths)
         if build is None:
             raise RigError("failed", f"The build of v{state.current} is no longer there.", "Deploy it again.")
-        return job, instance_specs(job, build, self._driver, counts_of(state, state.current))
+        return job, instance_specs(job, build, self._driver, wanted_now(state))
 
     async def _scale(self, app: str) -> None:
         async with self.lock(app):
@@ -361,6 +349,20 @@ class Deployer:
                 log.warning("%s is scaled, and not all of it is ready: %s", app, error.message)
             await self._routing.switch(app, ports_of(self._supervisor.committed(app)))
         self._tell(app)
+
+    async def _restart(self, app: str, cause: Recorded | None) -> None:
+        async with self.lock(app):
+            # It may have been deleted, stopped or deployed while this waited for its turn.
+            serving = await self._serving(app) if self._world.apps[app].restarting else None
+            if serving is None:
+                return
+            job, specs = serving
+            old = self._supervisor.committed(app)
+            fact = await restart(app, specs, job.config.health, self._supervisor, self._routing)
+            done = isinstance(fact, AppRestarted)
+            if done:
+                self._retire(old, job)
+            await self._record(app, [fact], outcome="success" if done else "failure", cause=cause)
 
     async def _take_down(self, app: str) -> None:
         async with self.lock(app):

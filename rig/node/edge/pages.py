@@ -9,7 +9,7 @@ RETRY_AFTER = "5"
 
 _IDLE = {
     "empty": "{app} has no release yet.\n\nDeploy one: rig deploy --app {app}\n",
-    "stopped": "{app} is stopped.\n\nStart it: rig update app {app} --scale web=1\n",
+    "stopped": "{app} is stopped.\n\nStart it: rig start {app}\n",
     "crashed": "{app} does not run: its processes keep ending.\n\nSee how they end: rig status app {app}\n",
 }
 

@@ -1,0 +1,29 @@
+"""What a deployer needs of the rest of the node."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from events.base import Fact
+from rig.kernel.ports import Recorded
+from rig.node.bundles.store import Store
+
+
+class Record(Protocol):
+    """Puts facts about an app on the node's record, under the actor and correlation of what they follow from."""
+
+    async def __call__(self, app: str, facts: list[Fact], *, outcome: str, cause: Recorded | None) -> None: ...
+
+
+class Stores(Protocol):
+    """The bundles of each network."""
+
+    def __call__(self, network: str) -> Store: ...
+
+    def remove(self, network: str) -> None:
+        """Forget all bundles of a network."""
+        ...
+
+    def clear_removed(self) -> None:
+        """Free the disk of what was removed."""
+        ...

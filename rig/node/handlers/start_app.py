@@ -1,0 +1,28 @@
+"""Start an app that was stopped."""
+
+from __future__ import annotations
+
+from events.app import AppStarted, AppState, evolve
+from events.base import Fact
+from rig.contract.apps import App, StartApp
+from rig.kernel.errors import RigError
+from rig.node.ports import NodeContext, happening
+from rig.node.views import app_view
+
+
+def decide(state: AppState) -> list[Fact]:
+    """The facts of starting; none where all of it runs. Raises `RigError` ``conflict`` where there is nothing yet."""
+    if not state.current:
+        raise RigError(
+            "conflict", f"`{state.name}` has no release yet.", f"Deploy it first: `rig deploy --app {state.name}`."
+        )
+    return [AppStarted(name=state.name)] if state.stopped or state.crashed else []
+
+
+def handle(command: StartApp, ctx: NodeContext) -> App:
+    world, stream = ctx.ports.world, f"app:{command.app}"
+    state = world.app(command.app)
+    for fact in decide(state):
+        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
+        state = evolve(state, fact, happening(ctx))
+    return app_view(state, ctx.ports)

@@ -1,0 +1,34 @@
+"""Stop an app."""
+
+from __future__ import annotations
+
+from events.app import AppState, AppStopped, evolve
+from events.base import Fact
+from rig.contract.apps import App, StopApp
+from rig.kernel.errors import RigError
+from rig.node.ports import NodeContext, happening
+from rig.node.views import app_view
+
+
+def decide(state: AppState) -> list[Fact]:
+    """The facts of stopping; none where it is stopped already. Raises `RigError` ``conflict`` or ``locked``."""
+    if state.pending:
+        raise RigError(
+            "locked",
+            f"v{state.pending} of `{state.name}` is being made, and would start it again.",
+            f"Try again when it is over: `rig history {state.name}`.",
+        )
+    if not state.current:
+        raise RigError(
+            "conflict", f"`{state.name}` has no release yet.", f"Deploy it first: `rig deploy --app {state.name}`."
+        )
+    return [] if state.stopped else [AppStopped(name=state.name)]
+
+
+def handle(command: StopApp, ctx: NodeContext) -> App:
+    world, stream = ctx.ports.world, f"app:{command.app}"
+    state = world.app(command.app)
+    for fact in decide(state):
+        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
+        state = evolve(state, fact, happening(ctx))
+    return app_view(state, ctx.ports)

@@ -1,0 +1,122 @@
+"""Apps that are stopped, started and restarted: what runs, what the edge serves, what is on the record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from events.app import AppRestartRequested, AppScaled, AppStarted, AppStopped
+from tests.node.deploying import APP, OTHER, Deploying, deploying
+from tests.support import until
+
+
+def on_a_node(base: Path, scenario: Callable[[Deploying], Awaitable[None]]) -> None:
+    """Play a scenario on a node whose app `demo/hello` serves its first release."""
+
+    async def play() -> None:
+        async with deploying(base) as node:
+            await node.found()
+            await node.deploy()
+            await scenario(node)
+
+    asyncio.run(play())
+
+
+async def serves(node: Deploying, count: int) -> None:
+    async def so() -> bool:
+        return len(node.ports) == count
+
+    await until(so, f"{count} instances get requests")
+
+
+async def recorded(node: Deploying, kind: str) -> None:
+    async def so() -> bool:
+        return node.facts()[-1] == kind
+
+    await until(so, f"{kind} is on the record")
+
+
+def test_a_stopped_app_keeps_its_scale(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.say(AppScaled(name=APP, scale={"web": 2}))
+        await serves(node, 2)
+        await node.say(AppStopped(name=APP))
+        await node.runs_as()
+        (route,) = node.edge.routes
+        assert (route.ports, route.idle) == ((), "stopped")
+        await node.say(AppScaled(name=APP, scale={"web": 3}), AppStarted(name=APP))
+        await node.runs_as(("web.1", 1), ("web.2", 1), ("web.3", 1))
+        await serves(node, 3)
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_what_is_stopped_stays_so_when_the_node_comes_back(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with deploying(tmp_path) as node:
+            await node.found()
+            await node.deploy()
+            await node.say(AppStopped(name=APP))
+            await node.runs_as()
+        async with deploying(tmp_path) as node:
+            assert node.running() == []
+            await node.say(AppStarted(name=APP))
+            await node.runs_as(("web.1", 1))
+
+    asyncio.run(play())
+
+
+def test_a_deployment_starts_what_was_stopped(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.say(AppStopped(name=APP))
+        await node.runs_as()
+        await node.deploy(OTHER)
+        assert not node.app.stopped
+        await node.runs_as(("web.1", 2))
+        await serves(node, 1)
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_restart_leaves_no_gap(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        (before,) = node.ports
+        node.edge.idle.clear()
+        await node.say(AppRestartRequested(name=APP))
+        await recorded(node, "app.restarted")
+        (after,) = node.ports
+        assert after != before
+        assert node.running() == [("web.1", 1), ("web.1", 1)], "what has requests in flight ends after them"
+        node.edge.idle.set()
+        await node.runs_as(("web.1", 1))
+        assert (node.ports, node.app.restarting) == ((after,), False)
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_restart_that_does_not_get_healthy_leaves_the_old_instances_serving(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        before = node.ports
+        node.runs.answers = b"HTTP/1.1 500 Never\r\nContent-Length: 0\r\n\r\n"
+        await node.say(AppRestartRequested(name=APP))
+        await recorded(node, "app.restart_failed")
+        await node.runs_as(("web.1", 1))
+        assert (node.ports, node.app.restarting) == (before, False)
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_restart_that_was_cut_off_is_made_by_the_next_node(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with deploying(tmp_path) as node:
+            await node.found()
+            await node.deploy()
+            await node.deployer.close()
+            await node.say(AppRestartRequested(name=APP))
+            assert node.app.restarting
+        async with deploying(tmp_path) as node:
+            await recorded(node, "app.restarted")
+            await node.runs_as(("web.1", 1))
+
+    asyncio.run(play())
