@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -276,9 +277,9 @@ def test_a_new_journal_does_not_take_over_the_pin_of_a_lost_one(tmp_path: Path) 
 
 def test_an_interrupt_leaves_nothing_half_done(tmp_path: Path) -> None:
     class Interrupted(AuditProjection):
-        def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
-            super().apply(connection, recorded)
-            if recorded.target == "interrupted":
+        def apply_all(self, connection: sqlite3.Connection, records: Sequence[Recorded]) -> None:
+            super().apply_all(connection, records)
+            if any(recorded.target == "interrupted" for recorded in records):
                 raise KeyboardInterrupt
 
     with open_journal(tmp_path, Interrupted()) as journal:
