@@ -17,7 +17,7 @@ import msgspec
 from handlers.audit_query import Clause, Question, equal
 from rig.contract.review import AuditEntry, Source
 from rig.kernel.ids import rfc3339
-from rig.kernel.ports import Journal, Replica, Texts
+from rig.kernel.ports import Record, Texts
 
 RARE = 2_000
 """So many rows can be fetched and sorted in the time that an answer may take."""
@@ -29,7 +29,6 @@ DISTINCT = 64
 """So many values that begin alike can be asked for one by one."""
 
 Row = dict[str, Any]
-Record = Journal | Replica
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from handlers.audit_query import question
-from handlers.list_audit import name_of, records
-from handlers.observe import state_of
+from handlers.list_audit import known_of, name_of, records
 from rig.contract.review import AuditStats, AuditSummary, StatsRow
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
@@ -27,10 +26,10 @@ EXPRESSIONS = {
 def handle(command: AuditStats, ctx: ClientContext) -> AuditSummary:
     if command.text:
         raise RigError("usage", "Words are not counted.", "`rig audit --text WORDS` shows how many entries hold them.")
-    local, replica = records(command, ctx)
+    sources = records(command, command.from_file, ctx)
     asked = question(command, ctx.stamp.at)
     by = list(dict.fromkeys(command.by.split(",")))
-    if local and replica and "source" not in by:
+    if len(sources) > 1 and "source" not in by:
         by.insert(0, "source")  # what both have would be counted twice, unseen
     keys = [key for key in by if key != "source"]
     columns = "".join(f"{EXPRESSIONS[key]} AS {key}_, " for key in keys)
@@ -38,9 +37,7 @@ def handle(command: AuditStats, ctx: ClientContext) -> AuditSummary:
     sql = f"SELECT {columns}outcome, count(*) AS n FROM audit WHERE {asked.where} GROUP BY {groups}, outcome"  # noqa: S608 - ours
     rows: dict[tuple[str, ...], dict[str, int]] = {}
     total = 0
-    for record, source in ((local, "local"), (replica, "observed")):
-        if record is None:
-            continue
+    for source, record in sources:
         total += next(record.rows("SELECT count(*) AS n FROM audit"))["n"]
         for row in record.rows(sql, asked.parameters):
             group = tuple(source if key == "source" else shown(key, row[f"{key}_"]) for key in by)
@@ -54,11 +51,11 @@ def handle(command: AuditStats, ctx: ClientContext) -> AuditSummary:
     listed.sort(key=lambda row: (-row.count, *row.keys.values()))
     return AuditSummary(
         by=by,
-        record=name_of(local, replica),
+        record=name_of(sources),
         rows=listed,
         matched=matched,
         excluded=total - matched,
-        replica=state_of(replica),
+        replica=known_of(sources, ctx),
     )
 
 

@@ -11,12 +11,11 @@ from handlers.audit_answer import entry, everything
 from handlers.audit_query import question
 from handlers.export_html import page
 from handlers.export_ocsf import event
-from handlers.list_audit import name_of, records
-from handlers.observe import state_of
-from rig.contract.review import AuditEntry, AuditExport, ExportAudit, Replicated, Source
+from handlers.list_audit import Sources, known_of, name_of, records
+from rig.contract.review import AuditEntry, AuditExport, ExportAudit, Replicated
 from rig.kernel.client import ClientContext, ReaderGone
+from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
-from rig.kernel.ports import Journal, Replica
 
 FIELDS = AuditEntry.__struct_fields__
 UNPROVEN = (
@@ -28,9 +27,7 @@ UNPROVEN = (
 class Counted:
     """Entries of one or two records, counted on their way."""
 
-    def __init__(
-        self, command: ExportAudit, ctx: ClientContext, sources: list[tuple[Source, Journal | Replica]]
-    ) -> None:
+    def __init__(self, command: ExportAudit, ctx: ClientContext, sources: Sources) -> None:
         self.number = 0
         self._asked = question(command, ctx.stamp.at)
         self._texts = ctx.ports.texts
@@ -44,14 +41,11 @@ class Counted:
 
 
 def handle(command: ExportAudit, ctx: ClientContext) -> AuditExport:
-    local, replica = records(command, ctx)
-    sources: list[tuple[Source, Journal | Replica]] = []
-    if local is not None:
-        sources.append(("local", local))
-    if replica is not None:
-        sources.append(("observed", replica))
+    if command.format == "jsonl":
+        return with_proofs(command, ctx)
+    sources = records(command, command.from_file, ctx)
     total = sum(next(record.rows("SELECT count(*) AS n FROM audit"))["n"] for _, record in sources)
-    entries, known, record = Counted(command, ctx, sources), state_of(replica), name_of(local, replica)
+    entries, known, record = Counted(command, ctx, sources), known_of(sources, ctx), name_of(sources)
     with suppress(ReaderGone), ctx.ports.writing(command.file) as write:
         version = ctx.stamp.client.partition("/")[2]
         for part in document(command, iter(entries), facts(command, record, known, ctx.stamp.at), version):
@@ -78,16 +72,43 @@ def document(command: ExportAudit, entries: Iterator[AuditEntry], said: list[str
         case "ocsf":
             for one in entries:
                 yield msgspec.json.encode(event(one, version)).decode() + "\n"
-        case "jsonl":
-            for one in entries:
-                yield msgspec.json.encode(one).decode() + "\n"
+
+
+def with_proofs(command: ExportAudit, ctx: ClientContext) -> AuditExport:
+    """The records behind the entries, each with the proof that it stands in the journal of this machine.
+
+    Raises `RigError` ``usage`` for other records: nothing here can prove more of them than their own exports do.
+    """
+    if command.from_file or command.source == "observed":
+        raise RigError(
+            "usage",
+            "Proofs can be given of the record of this machine only.",
+            "Take html, csv or ocsf; whoever keeps the other record can export it with `rig journal export`.",
+        )
+    asked, journal = question(command, ctx.stamp.at), ctx.journal
+    total = next(journal.rows("SELECT count(*) AS n FROM audit"))["n"]
+    rows = list(everything(journal, asked, ctx.ports.texts))
+    streams = msgspec.json.encode([row["stream"] for row in rows if row["stream"].startswith("command:")]).decode()
+    # A command is one entry, and its beginning and end are two records.
+    ends = journal.rows(
+        "SELECT pos FROM event WHERE type LIKE 'command.%' AND stream IN (SELECT value FROM json_each(?))", (streams,)
+    )
+    positions = sorted({row["pos"] for row in rows} | {row["pos"] for row in ends})
+    with suppress(ReaderGone), ctx.ports.writing(command.file) as write:
+        ctx.ports.evidence.export(write, positions=positions, chosen_by=filters(command), at=ctx.stamp.at)
+    return AuditExport(format="jsonl", file=command.file, entries=len(rows), excluded=total - len(rows))
+
+
+def filters(command: ExportAudit) -> dict[str, str]:
+    """The filters that were given."""
+    given = msgspec.structs.asdict(command)
+    return {name: str(value) for name, value in given.items() if value and name not in {"format", "file"}}
 
 
 def facts(command: ExportAudit, record: str, known: Replicated | None, now: int) -> list[str]:
     """What a reader has to know of an export: from what it was taken, by which filters, and what is not in it."""
-    names = msgspec.structs.asdict(command)
-    filters = [f"{name} {value}" for name, value in names.items() if value and name not in {"format", "file"}]
-    said = [f"Taken {rfc3339(now)} from the record: {record}.", f"Filters: {', '.join(filters) or 'none'}."]
+    chosen = ", ".join(f"{name} {value}" for name, value in filters(command).items())
+    said = [f"Taken {rfc3339(now)} from the record: {record}.", f"Filters: {chosen or 'none'}."]
     if known is not None:
         said.append(
             f"Of the platform's record {known.origin} this is as of {known.synced_at}: {known.size} records,"

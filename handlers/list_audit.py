@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from handlers.audit_answer import Answer, answer, entry
-from handlers.audit_query import Question, question
+from handlers.audit_answer import answer, entry
+from handlers.audit_query import question
 from handlers.observe import observed, state_of, sync
-from rig.contract.review import AuditEntry, AuditFilter, AuditLog, ListAudit
+from rig.contract.review import AuditEntry, AuditFilter, AuditLog, ListAudit, Replicated, Source
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
-from rig.kernel.ports import Journal, Replica
+from rig.kernel.ports import Record
+
+Sources = list[tuple[Source, Record]]
+"""Whose record, and the record."""
 
 
 def handle(command: ListAudit, ctx: ClientContext) -> AuditLog:
@@ -20,63 +23,71 @@ def handle(command: ListAudit, ctx: ClientContext) -> AuditLog:
                 "login_required", "There is no platform whose record could be fetched.", "Log in: `rig login URL`."
             )
         sync(ctx, ctx.ports.replica)
-    local, replica = records(command, ctx, fetch=not command.sync)
+    sources = records(command, command.from_file, ctx, fetch=not command.sync)
     if command.sql:
-        rows = ctx.ports.ask_sql(command.sql, observed=local is None)
-        return AuditLog(record="local" if local else "observed", matched=len(rows), rows=rows)
+        source, _ = sources[0]
+        rows = ctx.ports.ask_sql(command.sql, source, command.from_file)
+        return AuditLog(record=source, matched=len(rows), rows=rows)
     asked = question(command, ctx.stamp.at, command.after_pos)
-    if asked.forward and local and replica:
-        replica = None  # positions are those of one record, and without a word that is the local one
-    found = [(answer(one, asked, command.limit + 1, ctx.ports.texts), one is local) for one in (local, replica) if one]
-    entries = merged([entry(row, "local" if own else "observed") for each, own in found for row in each.rows], asked)
+    if asked.forward:
+        sources = sources[:1]  # positions are those of one record, and without a word that is the local one
+    found = [(source, answer(record, asked, command.limit + 1, ctx.ports.texts)) for source, record in sources]
+    entries = [entry(row, source) for source, each in found for row in each.rows]
+    if len(sources) > 1:
+        entries = merged(entries, dict(sources)["observed"])
     return AuditLog(
-        record=name_of(local, replica),
+        record=name_of(sources),
         more=len(entries) > command.limit,
-        matched=sum(each.matched for each, _ in found),
-        exact=all(each.exact for each, _ in found),
-        excluded=sum(excluded(each) for each, _ in found),
-        replica=state_of(replica),
+        matched=sum(each.matched for _, each in found),
+        exact=all(each.exact for _, each in found),
+        excluded=sum(each.total - each.matched for _, each in found),
+        replica=known_of(sources, ctx),
         entries=entries[: command.limit],
     )
 
 
-def records(asked: AuditFilter, ctx: ClientContext, *, fetch: bool = True) -> tuple[Journal | None, Replica | None]:
-    """The records that are asked: the local one, and the platform's as far as it is known."""
-    local = ctx.journal if asked.source != "observed" else None
+def records(asked: AuditFilter, from_file: str, ctx: ClientContext, *, fetch: bool = True) -> Sources:
+    """The records that are asked: the local one, and the platform's as far as it is known; or one imported."""
+    if from_file:
+        return [("export", ctx.ports.imported(from_file))]
+    sources: Sources = [] if asked.source == "observed" else [("local", ctx.journal)]
     replica = observed(ctx, fetch=fetch) if asked.source != "local" else None
-    if local is None and replica is None:
+    if replica is not None:
+        sources.append(("observed", replica))
+    if not sources:
         raise RigError(
             "not_found",
             "Nothing is known here of a platform's record yet.",
             "`rig audit --sync` fetches what you may see.",
         )
-    return local, replica
+    return sources
 
 
-def name_of(local: Journal | None, replica: Replica | None) -> str:
-    return "+".join(name for name, there in (("local", local), ("observed", replica)) if there is not None)
+def name_of(sources: Sources) -> str:
+    """``local+observed``."""
+    return "+".join(source for source, _ in sources)
 
 
-def excluded(found: Answer) -> int:
-    """Entries that do not match."""
-    return found.total - found.matched
+def known_of(sources: Sources, ctx: ClientContext) -> Replicated | None:
+    """How far the replica goes, where it was asked."""
+    return state_of(ctx.ports.replica) if any(source == "observed" for source, _ in sources) else None
 
 
-def merged(entries: list[AuditEntry], asked: Question) -> list[AuditEntry]:
-    """Both records as one list. What both of them have, told by its correlation, is one entry."""
-    observed_ones: dict[tuple[str, str, str], list[AuditEntry]] = {}
-    for one in entries:
-        if one.source == "observed" and one.corr:
-            observed_ones.setdefault((one.corr, one.action, one.target), []).append(one)
+def merged(entries: list[AuditEntry], replica: Record) -> list[AuditEntry]:
+    """Entries of both records as one list, newest first. What both of them have, told by its correlation, is one."""
+    correlations = sorted({one.corr for one in entries if one.source == "local" and one.corr})
+    sql = "SELECT corr, action, target, pos, id FROM audit WHERE corr IN (SELECT value FROM json_each(?)) ORDER BY pos"
+    others: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    for row in replica.rows(sql, (msgspec.json.encode(correlations).decode(),)):
+        others.setdefault((row["corr"], row["action"], row["target"]), []).append((row["pos"], row["id"]))
     twins: set[str] = set()
     listed = []
-    for one in entries:
-        same = observed_ones.get((one.corr, one.action, one.target), []) if one.source == "local" else []
-        twin = same.pop(0) if same else None
-        if twin is not None:
-            twins.add(twin.id)
-            listed.append(msgspec.structs.replace(one, source="both", observed_pos=twin.pos))
+    for one in sorted(entries, key=lambda one: one.pos):
+        same = others.get((one.corr, one.action, one.target)) if one.source == "local" else None
+        if same:
+            pos, identity = same.pop(0)
+            twins.add(identity)
+            listed.append(msgspec.structs.replace(one, source="both", observed_pos=pos))
         else:
             listed.append(one)
-    kept = [one for one in listed if one.id not in twins]
-    return kept if asked.forward else sorted(kept, key=lambda one: (one.at, one.pos), reverse=True)
+    return sorted((one for one in listed if one.id not in twins), key=lambda one: (one.at, one.pos), reverse=True)

@@ -6,7 +6,7 @@ from rig.contract.replica import ListRecords, RecordPage
 from rig.contract.review import Replicated
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
-from rig.kernel.ports import Journal, Replica
+from rig.kernel.ports import Record, Replica
 
 ON_THE_WAY = 4
 """Pages that a command fetches which was asked for something else."""
@@ -62,7 +62,7 @@ def state_of(replica: Replica | None) -> Replicated | None:
     return replica.state() if replica is not None else None
 
 
-def history(ctx: ClientContext, *, fetch: bool = True) -> tuple[Journal | Replica, str]:
+def history(ctx: ClientContext, *, fetch: bool = True) -> tuple[Record, str]:
     """The record from which the past is told, and its name: the platform's where there is a replica, else this one."""
     replica = observed(ctx, fetch=fetch)
     if replica is not None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from handlers.observe import observed
-from rig.contract.review import AuditRecord, ShowAudit, Source, TreeEntry
+from handlers.list_audit import Sources, records
+from handlers.observe import state_of
+from rig.contract.review import AuditFilter, AuditRecord, ShowAudit, Source, TreeEntry
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
-from rig.kernel.ports import Journal, Replica
 
 LAST = "g"
 """Behind every hexadecimal digit."""
@@ -34,10 +34,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def handle(command: ShowAudit, ctx: ClientContext) -> AuditRecord:
-    replica = observed(ctx, fetch=False)
-    sources: list[tuple[Source, Journal | Replica]] = [("local", ctx.journal)]
-    if replica is not None:
-        sources.append(("observed", replica))
+    sources = records(AuditFilter(), command.from_file, ctx, fetch=False)
     found = find(command.id, sources)
     fields = found.fields
     related = [
@@ -49,7 +46,7 @@ def handle(command: ShowAudit, ctx: ClientContext) -> AuditRecord:
         )
         if fields["corr"]
     ]
-    signed, anchored = vouched(found, ctx, replica)
+    signed, anchored = vouched(found, ctx)
     return AuditRecord(
         source=found.source,
         pos=found.pos,
@@ -63,13 +60,13 @@ def handle(command: ShowAudit, ctx: ClientContext) -> AuditRecord:
     )
 
 
-def find(wanted: str, sources: list[tuple[Source, Journal | Replica]]) -> Found:
+def find(wanted: str, sources: Sources) -> Found:
     """The one record of this id, of an id that begins so, or of this number. Raises `RigError`."""
     parameters: list[int | str]
     number = wanted.removeprefix("n")
     if number.isdecimal() and (number == "0" or number[0] != "0") and len(number) < 10:
         where, parameters = "pos = ?", [int(number)]
-        sources = [each for each in sources if each[0] == ("observed" if wanted[0] == "n" else "local")]
+        sources = [each for each in sources if (each[0] == "observed") == (wanted[0] == "n")]
     else:
         where, parameters = "id >= ? AND id < ?", [wanted, wanted + LAST]
     sql = f"SELECT pos, leaf, rec FROM event WHERE {where} AND rec IS NOT NULL LIMIT 2"  # noqa: S608 - ours
@@ -84,12 +81,14 @@ def find(wanted: str, sources: list[tuple[Source, Journal | Replica]]) -> Found:
     return Found(source, row["pos"], row["leaf"], row["rec"])
 
 
-def vouched(found: Found, ctx: ClientContext, replica: Replica | None) -> tuple[int, str]:
+def vouched(found: Found, ctx: ClientContext) -> tuple[int, str]:
     """The size of the signed checkpoint that covers a record, and what outside of its database holds it in place."""
     if found.source == "observed":
-        state = replica.state() if replica else None
+        state = state_of(ctx.ports.replica)
         # Each page was checked against the platform's signature before it was kept.
         return (state.size, "platform's signature, replica") if state else (0, "")
+    if found.source == "export":
+        return 0, "what `rig journal verify` says of the export"
     report = ctx.journal.info()
     anchors = [name for name, size in (("pin", report.pinned), ("platform", report.witnessed)) if size > found.pos]
     return report.size, ", ".join(anchors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from rig.kernel.bus import Bus
 from rig.kernel.client import ClientPorts, Sources, Terminal
 from rig.kernel.errors import RigError
 from rig.kernel.ids import uuid7
-from rig.kernel.ports import Clock, NodeProcess, Platform, Progress, Stamp
+from rig.kernel.ports import Clock, NodeProcess, Platform, Progress, Record, Stamp
 
 if TYPE_CHECKING:
     from rig.clients.http import HttpTransport
@@ -68,6 +68,7 @@ class Client:
         self._reconciled = False
         self._depth = 0
         self.show = show
+        self._closing = ExitStack()
 
     def __enter__(self) -> Client:
         return self
@@ -77,6 +78,7 @@ class Client:
             self.journal.close()
         if self.__dict__.get("replica") is not None:
             self.__dict__["replica"].close()
+        self._closing.close()
 
     # -- dispatch ---------------------------------------------------------------------------------------------------
 
@@ -214,15 +216,25 @@ class Client:
 
         return TextIndex(os.path.join(self.home.cache, "words"), self._progress)
 
-    def ask_sql(self, sql: str, *, observed: bool) -> list[dict[str, Any]]:
-        """Ask the tables of the local record, or those of the replica, in SQL."""
+    def imported(self, path: str) -> Record:
+        """What `rig journal import` made of an export; closed with the client."""
+        from storage.imports import ImportedJournal
+
+        if not os.path.exists(path):
+            raise RigError("not_found", f"There is no file {path}.", "Make it: `rig journal import EXPORT`.")
+        return self._closing.enter_context(ImportedJournal(path))
+
+    def ask_sql(self, sql: str, source: str, path: str = "") -> list[dict[str, Any]]:
+        """Ask the tables of a record in SQL."""
         from storage.sql import ask
 
-        record = self.replica if observed else self.journal
-        if record is None:
-            return []
-        next(record.rows("SELECT 1"), None)  # which brings the tables up to date
-        return ask(self.replica.path if observed and self.replica else self._journal_path, sql)
+        if source == "local":
+            path = self._journal_path
+            next(self.journal.rows("SELECT 1"), None)  # which brings the tables up to date
+        elif source == "observed" and self.replica is not None:
+            path = self.replica.path
+            self.replica.state()
+        return ask(path, sql)
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Callable[[str], Any]]:

@@ -15,7 +15,7 @@ import msgspec
 
 from rig.kernel.errors import RigError
 from rig.kernel.files import private_folder
-from rig.kernel.ports import Journal, Progress, Replica
+from rig.kernel.ports import Progress, Record
 from storage.database import connect, transaction
 from storage.files import create_private
 
@@ -39,7 +39,7 @@ class TextIndex:
         self._folder = folder
         self._progress = progress
 
-    def find(self, record: Journal | Replica, words: str, below: int, limit: int) -> tuple[list[int], int]:
+    def find(self, record: Record, words: str, below: int, limit: int) -> tuple[list[int], int]:
         """See `rig.kernel.ports.Texts.find`. Raises `RigError` ``unavailable`` where this SQLite cannot do it."""
         query = match_of(words)
         if not query:
@@ -63,10 +63,9 @@ class TextIndex:
                 "Leave --text out, or use --sql.",
             ) from error
 
-    def _current(self, record: Journal | Replica) -> sqlite3.Connection:
+    def _current(self, record: Record) -> sqlite3.Connection:
         """The index of a record, up to date."""
-        head = next(record.rows("SELECT origin, size FROM head"), None)
-        origin, size = (head["origin"], head["size"]) if head else ("none", 0)
+        origin, size = _extent(record)
         private_folder(self._folder)
         path = os.path.join(self._folder, f"{origin.replace('/', '-')}.words.sqlite")
         create_private(path)
@@ -96,7 +95,7 @@ class TextIndex:
         connection.execute(f"PRAGMA user_version={VERSION:d}")
         return 0
 
-    def _take_in(self, connection: sqlite3.Connection, record: Journal | Replica, begin: int, size: int) -> None:
+    def _take_in(self, connection: sqlite3.Connection, record: Record, begin: int, size: int) -> None:
         if size - begin > NOTICEABLE:
             self._progress.step(f"Taking in the words of {size - begin} records; this is done once")
         starts: dict[str, int] = {}
@@ -118,6 +117,16 @@ class TextIndex:
         connection.execute("UPDATE progress SET pos = ?", (size,))
 
 
+def _extent(record: Record) -> tuple[str, int]:
+    """A name for a record, and how far it goes. An export has no head: its name is the id of its first record."""
+    head = next(record.rows("SELECT origin, size FROM head"), None)
+    if head is not None:
+        return head["origin"], head["size"]
+    first = next(record.rows("SELECT id FROM event ORDER BY pos LIMIT 1"), {"id": "none"})["id"]
+    top = next(record.rows("SELECT coalesce(max(pos), -1) AS top FROM event"), {"top": -1})["top"]
+    return f"export-{first}-{top}", top + 1
+
+
 def match_of(words: str) -> str:
     """The FTS5 query for all of the words, or words that begin so."""
     kept = "".join(c if c.isalnum() else " " for c in words).split()
@@ -137,7 +146,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _start(record: Journal | Replica, stream: str, before: int) -> int | None:
+def _start(record: Record, stream: str, before: int) -> int | None:
     sql = "SELECT max(pos) AS pos FROM event WHERE stream = ? AND pos < ? AND type = 'command.received'"
     found: int | None = next(record.rows(sql, (stream, before)))["pos"]
     return found

@@ -69,7 +69,9 @@ def note_counts(shown: int, log: AuditLog, out: Output) -> None:
 
 def note_record(record: str, replica: Replicated | None, out: Output) -> None:
     """Whose record that is, and what of it is not here."""
-    if record == "local":
+    if record == "export":
+        out.note("This is what stood in the export that was imported.")
+    elif record == "local":
         out.note("This is the local record: what was done with rig on this machine.")
     elif replica is not None:
         as_of = f"as of {moment(replica.synced_at)}: {count(replica.size, 'record')}"

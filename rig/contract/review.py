@@ -11,10 +11,18 @@ from rig.contract.audit import Outcome
 from rig.contract.base import Command, Reply, arg, opt
 from rig.contract.times import Time
 
-Source = Literal["local", "observed", "both"]
-"""Whose record says so: ``local`` is this machine's own, ``observed`` the platform's, of which a replica is kept."""
+Source = Literal["local", "observed", "both", "export"]
+"""Whose record says so: ``local`` is this machine's own, ``observed`` the platform's, of which a replica is kept;
+``export`` one that was imported."""
 
 _Text = Meta(max_length=200)
+
+
+FromFile = Annotated[
+    str,
+    Meta(max_length=4096),
+    opt("Ask the database that `rig journal import` made of an export, and nothing else.", "--from", metavar="FILE"),
+]
 
 
 class AuditFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -96,14 +104,16 @@ class AuditLog(Reply, frozen=True, kw_only=True):
     """Entries, newest first; with ``--after-pos`` in the order of their positions."""
 
     record: str
-    """``local`` is what was done with rig on this machine; ``local+observed`` has what is known of the platform too."""
+    """``local`` is what was done with rig on this machine; ``local+observed`` has what is known of the platform too;
+    ``export`` is one that was imported."""
     more: bool = False
     """Whether more entries match, beyond the limit."""
     matched: int = 0
+    """Entries that match, counted in each record."""
     exact: bool = True
     """False where more may match than were counted."""
     excluded: int = 0
-    """Entries that do not match."""
+    """Entries that do not match; where not all were counted, that were not found to match."""
     replica: Replicated | None = None
     entries: list[AuditEntry] = []
     rows: list[dict[str, Any]] = []
@@ -125,6 +135,7 @@ class ListAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.list
         Meta(ge=-1),
         opt("Only records behind this position of one record, the oldest of them first.", metavar="POS"),
     ] = -1
+    from_file: FromFile = ""
     sync: Annotated[bool, opt("Fetch all that is new of the platform's record, or fail.", "--sync")] = False
     sql: Annotated[
         str,
@@ -180,6 +191,7 @@ class ShowAudit(Command, frozen=True, kw_only=True, tag="audit.show"):
         Meta(pattern=r"^[0-9a-fn-]{1,36}$(?!\n)"),
         arg("An id or how it begins, or a number of `rig audit`: 12, n12 of the platform's record.", metavar="ID"),
     ]
+    from_file: FromFile = ""
 
 
 class StatsRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +232,7 @@ class AuditStats(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.sta
             metavar="NAMES",
         ),
     ] = "actor,action"
+    from_file: FromFile = ""
 
 
 class Streamed(Reply, frozen=True, kw_only=True):
@@ -255,9 +268,10 @@ class AuditExport(Reply, frozen=True, kw_only=True):
 
 
 class ExportAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.export"):
-    """Write entries for somebody else: one page to read (html), a spreadsheet (csv), a SIEM (ocsf), a program (jsonl).
+    """Write entries for somebody else: one page to read (html), for a spreadsheet (csv), or for a SIEM (ocsf).
 
-    It goes to standard output, or to --file. `rig journal export` has the records themselves, with their proofs.
+    jsonl has the records behind them, each with the proof that it stands in the journal of this machine: `rig journal
+    verify FILE` checks it. It goes to standard output, or to --file.
     """
 
     kind: ClassVar[str] = "audit-export"
@@ -265,3 +279,4 @@ class ExportAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.ex
 
     format: Annotated[ExportFormat, opt("html, csv, ocsf or jsonl.", metavar="FORMAT")] = "jsonl"
     file: Annotated[str, Meta(max_length=4096), opt("Write there.", metavar="FILE")] = ""
+    from_file: FromFile = ""

@@ -15,7 +15,7 @@ from rig.contract.releases import SourceInfo
 from rig.kernel.context import Context
 from rig.kernel.evidence import Evidence
 from rig.kernel.logins import Contexts, Logins, Settings
-from rig.kernel.ports import NodeProcess, Platform, Progress, Replica, Texts
+from rig.kernel.ports import NodeProcess, Platform, Progress, Record, Replica, Texts
 
 R = TypeVar("R", bound=Reply)
 
@@ -113,8 +113,15 @@ class ClientPorts(Protocol):
         """The journal of this machine, to be checked, exported, replayed, archived; and exports of others."""
         ...
 
-    def ask_sql(self, sql: str, *, observed: bool) -> list[dict[str, Any]]:
-        """Ask the tables of the local record, or those of the replica, in SQL. Raises `RigError` ``usage``."""
+    def imported(self, path: str) -> Record:
+        """What `rig journal import` made of an export. Raises `RigError` ``invalid_data``."""
+        ...
+
+    def ask_sql(self, sql: str, source: str, path: str = "") -> list[dict[str, Any]]:
+        """Ask the tables of a record in SQL: ``local``, ``observed``, or ``export`` for the one imported to ``path``.
+
+        Raises `RigError` ``usage``.
+        """
         ...
 
     @property

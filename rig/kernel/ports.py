@@ -149,6 +149,14 @@ class Journal(Protocol):
         ...
 
 
+class Record(Protocol):
+    """What can be asked of a journal, of a replica, and of an export that was imported."""
+
+    def stream(self, name: str, after: int = 0) -> list[Recorded]: ...
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> Iterator[dict[str, Any]]: ...
+
+
 class Replica(Protocol):
     """What is known of a platform's journal. See `storage.replica`."""
 
@@ -182,7 +190,7 @@ class Replica(Protocol):
 class Texts(Protocol):
     """Finds words in journals."""
 
-    def find(self, record: Journal | Replica, words: str, below: int, limit: int) -> tuple[list[int], int]:
+    def find(self, record: Record, words: str, below: int, limit: int) -> tuple[list[int], int]:
         """Positions of audit rows that hold all the words, found below a position, the newest first; and where the
         next ones are to be looked for: 0 where there are none."""
         ...

@@ -41,7 +41,8 @@ def test_every_format_tells_the_same(fresh: Shell) -> None:
     assert [line["type"] for line in streamed] == ["version", "item", "item", "result"]
     assert [line["data"] for line in streamed[1:-1]] == streamed[-1]["data"]["entries"] == entries
     rows = list(csv.DictReader(io.StringIO(fresh(*listed, "-o", "csv").stdout)))
-    assert rows == [{name: str(value) for name, value in entry.items()} for entry in entries]
+    plain = [{name: json.dumps(value) for name, value in entry.items()} for entry in entries]
+    assert rows == [{name: text.removeprefix('"').removesuffix('"') for name, text in row.items()} for row in plain]
     assert all(entry["action"] in fresh(*listed).stdout for entry in entries)
 
 

@@ -121,6 +121,11 @@ def test_an_export_is_a_file_of_its_own(user: User, kind: str) -> None:
     assert reply["entries"] > 10
     assert file.stat().st_mode & 0o077 == 0
     assert "demo/shop" in file.read_text()
+    if kind == "jsonl":  # which has proofs, and what it proves of itself can be asked
+        assert user.ok("journal", "verify", str(file), "-o", "json").data["complete"] is False
+        database = user.ok("journal", "import", str(file), "-o", "json").data["file"]
+        log = user.ok("audit", "--from", database, "--target", "demo/shop", "-o", "json").data
+        assert (log["record"], len(log["entries"]) > 5) == ("export", True)
     assert "demo/shop" not in user.ok("audit", "export", "--format", kind, "--until", "1d").stdout
 
 

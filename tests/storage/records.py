@@ -12,6 +12,7 @@ from rig.contract.replica import PAGE, RecordPage, WireRecord
 from rig.kernel.context import Context
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Stamp
+from storage.imports import ImportedJournal
 from storage.journal import Journal
 from storage.projections.audit import AuditProjection
 from storage.projections.configuration import ConfigurationProjection
@@ -102,6 +103,12 @@ class Ports:
         self.shown: list[Any] = []
         self.show = self.shown.append
         self.performed: list[Command] = []
+
+    def imported(self, path: str) -> Any:
+        return ImportedJournal(path)
+
+    def ask_sql(self, sql: str, source: str, path: str = "") -> list[dict[str, Any]]:
+        return [{"sql": sql, "source": source, "path": path}]
 
     def perform(self, command: Command) -> None:
         self.performed.append(command)

@@ -121,11 +121,6 @@ def test_a_spreadsheet_runs_nothing() -> None:
     assert dict(zip(FIELDS, row, strict=True))["reason"] == "'=cmd|' /C calc'!A0"
 
 
-def test_json_lines_are_the_entries() -> None:
-    lines = written("jsonl", ENTRY, OTHER).splitlines()
-    assert [msgspec.json.decode(line, type=AuditEntry) for line in lines] == [ENTRY, OTHER]
-
-
 # -- HTML -------------------------------------------------------------------------------------------------------------
 
 
