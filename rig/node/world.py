@@ -45,11 +45,13 @@ class World:
         # It tries every instance anew, also those that the node before had given up.
         self.apps = {name: msgspec.structs.replace(state, crashed={}) for name, state in self.apps.items()}
 
-    def apply(self, record: Recorded) -> None:
-        """Fold one new record and tell the listeners."""
-        self._fold(record)
-        for listener in self.listeners:
-            listener(record)
+    def apply(self, records: Sequence[Recorded]) -> None:
+        """Fold what was appended together, then tell the listeners: none of them sees a part of it."""
+        for record in records:
+            self._fold(record)
+        for record in records:
+            for listener in self.listeners:
+                listener(record)
 
     def _fold(self, record: Recorded) -> None:
         kind, _, name = record.stream.partition(":")
@@ -133,8 +135,7 @@ class FoldingJournal:
     ) -> list[Recorded]:
         """As `Journal.append`; then folds."""
         records = self._journal.append(drafts, stamp, expect=expect, idem=idem, outbox=outbox, settle=settle)
-        for record in records:
-            self._world.apply(record)
+        self._world.apply(records)
         return records
 
     def __getattr__(self, name: str) -> Any:
