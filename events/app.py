@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from events import config
 from events.base import Fact, Happened
+from events.config import ConfigState, SecretsChanged, Supplied, VarsChanged
 
 
 class AppCreated(Fact, frozen=True, kw_only=True):
@@ -103,13 +105,22 @@ class DeployStarted(Fact, frozen=True, kw_only=True):
     rollback_of: int = 0
     force: bool = False
     isolation: str = ""
+    supplied: Supplied = Supplied()
+    """The variables and secrets that it has besides those of `rig.toml`."""
 
 
 def settings_of(started: DeployStarted) -> dict[str, str]:
-    """What a release was configured with, flat: ``env.GREETING``, ``processes.web.command`` … Values are text."""
+    """What a release was configured with, flat: ``env.GREETING``, ``processes.web.command`` … Values are text, those of
+    secrets their digests."""
     found: dict[str, str] = {}
-    _flatten("", started.config, found)
-    return dict(sorted(found.items()))
+    _flatten("", {table: value for table, value in started.config.items() if table != "env"}, found)
+    won: dict[str, tuple[str, str]] = {}
+    given = started.supplied
+    for layer in ("network", "rig.toml", "app"):  # as `rig.node.variables.resolve` has it: a later one wins
+        own = started.config.get("env", {}) if layer == "rig.toml" else given.vars.get(layer, {})
+        won |= {name: (f"env.{name}", value) for name, value in own.items()}
+        won |= {name: (f"secret.{name}", ref.digest) for name, ref in given.secrets.get(layer, {}).items()}
+    return dict(sorted({**found, **dict(won.values())}.items()))
 
 
 def _flatten(prefix: str, value: Any, found: dict[str, str]) -> None:
@@ -201,6 +212,8 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     restarting: bool = False
     crashed: dict[str, str] = {}
     """Reason by instance, of those that are not started again."""
+    config: ConfigState = ConfigState()
+    """Its own variables and secrets: what the next release takes."""
 
 
 def evolve(state: AppState, fact: Fact, happened: Happened) -> AppState:
@@ -230,6 +243,8 @@ def evolve(state: AppState, fact: Fact, happened: Happened) -> AppState:
             return change(state, restarting=False, crashed={})
         case AppRestartFailed():
             return change(state, restarting=False)
+        case VarsChanged() | SecretsChanged():
+            return change(state, config=config.evolve(state.config, fact, happened), updated_at=happened.at)
         case AppCrashed():
             if fact.version != state.current:
                 return state  # of a release that was replaced in the same moment

@@ -24,7 +24,9 @@ MODULES: dict[str, str] = {
     "network": "events.network",
     "node": "events.node",
     "role": "events.account",
+    "secret": "events.config",
     "token": "events.account",
+    "var": "events.config",
     "witness": "events.witness",
 }
 """What stands before the first dot of a fact's ``type`` → the module that defines it."""

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import msgspec
 
+from events import config
 from events.base import Fact, Happened
+from events.config import ConfigState, SecretsChanged, VarsChanged
 
 
 class NetworkCreated(Fact, frozen=True, kw_only=True):
@@ -28,6 +30,8 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     exists: bool = False
     created_at: int = 0
     created_by: str = ""
+    config: ConfigState = ConfigState()
+    """The variables and secrets that its apps inherit."""
 
 
 def evolve(state: NetworkState, fact: Fact, happened: Happened) -> NetworkState:
@@ -37,4 +41,6 @@ def evolve(state: NetworkState, fact: Fact, happened: Happened) -> NetworkState:
             return NetworkState(name=fact.name, exists=True, created_at=happened.at, created_by=happened.actor)
         case NetworkDeleted():
             return NetworkState(name=fact.name)
+        case VarsChanged() | SecretsChanged():
+            return msgspec.structs.replace(state, config=config.evolve(state.config, fact, happened))
     return state

@@ -42,6 +42,7 @@ def begun(release: Release) -> list[Fact]:
             previous=release.previous,
             rollback_of=release.rollback_of,
             isolation=release.isolation,
+            supplied=release.supplied,
         )
     ]
 

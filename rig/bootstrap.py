@@ -17,7 +17,7 @@ from rig.clients.settings import FileSettings
 from rig.contract.base import Command, Reply
 from rig.contract.project import AppConfig, ProjectFile
 from rig.kernel.bus import Bus
-from rig.kernel.client import ClientPorts, Sources, Terminal
+from rig.kernel.client import ClientPorts, Inputs, Sources, Terminal
 from rig.kernel.errors import RigError
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, NodeProcess, Platform, Progress, Record, Stamp
@@ -298,6 +298,12 @@ class Client:
         from rig.clients.sources import FolderSources
 
         return FolderSources(os.path.join(self.home.cache, "sources"), lambda: self.transport)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        from rig.clients.inputs import Inputs as TypedAndRead
+
+        return TypedAndRead(self.terminal)
 
     @cached_property
     def node_process(self) -> NodeProcess:

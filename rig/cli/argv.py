@@ -84,9 +84,15 @@ def read(fields: Mapping[str, Field], argv: Sequence[str]) -> dict[str, Any] | N
             text = value if joined else rest.pop()
             values[option.name] = [*values.get(option.name, ()), text] if option.many else text
     places = [(name, field) for name, field in fields.items() if field.option.positional]
-    if len(words) > len(places) or any(field.many for _, field in places):
+    if any(field.many for _, field in places[:-1]):
         return None
     if any(not field.optional for _, field in places[len(words) :]):
+        return None
+    if places and places[-1][1].many:
+        name, _ = places.pop()
+        words, several = words[: len(places)], words[len(places) :]
+        values |= {name: several} if several else {}
+    if len(words) > len(places):
         return None
     return values | {name: word for (name, _), word in zip(places, words, strict=False)}
 

@@ -1,14 +1,17 @@
-"""`rig create network|app|member|token`."""
+"""`rig create network|app|member|token|var|secret`."""
 
 from __future__ import annotations
 
 from rig.cli.humanize import moment
 from rig.cli.output import Output
+from rig.cli.variables import show_change
 from rig.cli.verb import Verb
 from rig.contract.apps import App, CreateApp
 from rig.contract.members import CreateMember, Member
 from rig.contract.networks import CreateNetwork, Network
+from rig.contract.secrets import CreateSecret
 from rig.contract.tokens import CreateToken, NewToken
+from rig.contract.variables import CreateVars
 
 
 def show_network(network: Network, out: Output) -> None:
@@ -42,4 +45,6 @@ VERBS = {
     "app": Verb(command=CreateApp, render=show_app),
     "member": Verb(command=CreateMember, render=show_member),
     "token": Verb(command=CreateToken, render=show_token),
+    "var": Verb(command=CreateVars, render=show_change),
+    "secret": Verb(command=CreateSecret, render=show_change),
 }

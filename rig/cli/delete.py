@@ -1,14 +1,17 @@
-"""`rig delete network|app|member|token`."""
+"""`rig delete network|app|member|token|var|secret`."""
 
 from __future__ import annotations
 
 from rig.cli.create import whole
 from rig.cli.output import Output
+from rig.cli.variables import show_change
 from rig.cli.verb import Verb
 from rig.contract.apps import App, DeleteApp
 from rig.contract.members import DeleteMember, Member
 from rig.contract.networks import DeleteNetwork, Network
+from rig.contract.secrets import DeleteSecret
 from rig.contract.tokens import DeleteToken, Token
+from rig.contract.variables import DeleteVars
 
 
 def show_network(network: Network, out: Output) -> None:
@@ -42,4 +45,6 @@ VERBS = {
     "token": Verb(
         command=DeleteToken, render=show_token, question=lambda command: f"Delete token {command.name} for good?"
     ),
+    "var": Verb(command=DeleteVars, render=show_change),
+    "secret": Verb(command=DeleteSecret, render=show_change),
 }

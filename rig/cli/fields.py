@@ -88,6 +88,8 @@ def convert(struct: type[Any], values: dict[str, Any], prog: str) -> Any:
 def _refusal(field: Field, given: Any, reason: str) -> RigError:
     """What is wrong with a value, in the words of the command line and not of Python."""
     shown = ", ".join(given) if isinstance(given, list) else given
+    if isinstance(given, str) and "=" in given:
+        shown = given.partition("=")[0] + "=…"  # what stands behind it may be a secret
     choices = [choice for choice in _choices(field.base) if choice]
     rule = field.help
     if choices:

@@ -1,14 +1,17 @@
-"""`rig list apps|networks|members|tokens`."""
+"""`rig list apps|networks|members|tokens|vars|secrets`."""
 
 from __future__ import annotations
 
 from rig.cli.humanize import moment
 from rig.cli.output import Output
+from rig.cli.variables import show_secrets, show_vars
 from rig.cli.verb import Verb
 from rig.contract.apps import AppPage, ListApps
 from rig.contract.members import ListMembers, MemberPage
 from rig.contract.networks import ListNetworks, NetworkPage
+from rig.contract.secrets import ListSecrets
 from rig.contract.tokens import ListTokens, TokenPage
+from rig.contract.variables import ListVars
 
 
 def show_apps(page: AppPage, out: Output) -> None:
@@ -53,4 +56,6 @@ VERBS = {
     "networks": Verb(command=ListNetworks, render=show_networks, rows=lambda page: page.networks),
     "members": Verb(command=ListMembers, render=show_members, rows=lambda page: page.members),
     "tokens": Verb(command=ListTokens, render=show_tokens, rows=lambda page: page.tokens),
+    "vars": Verb(command=ListVars, render=show_vars, rows=lambda page: page.vars),
+    "secrets": Verb(command=ListSecrets, render=show_secrets, rows=lambda page: page.secrets),
 }

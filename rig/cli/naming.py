@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from rig.cli.fields import fields_of
+from rig.cli.fields import Field, fields_of
 from rig.contract.base import Command
 from rig.contract.names import LABEL_RULE, label_problem, split_app, suggest_label
 from rig.kernel.errors import RigError
@@ -23,11 +23,31 @@ def resolve_names(command: type[Command], given: dict[str, Any], client: Client)
     app = fields.get("app")
     if app is None or app.option.completes != "apps":
         return given
+    if app.option.positional:
+        given = _without_app(given, fields)
+    if given.get("network"):
+        return given
     named = given.get("app") or ""
     if app.option.positional and "version" in fields and re.fullmatch(r"v[0-9]+", named) and not given.get("version"):
         # `rig rollback v1` in a project's folder: the one word is the version.
         given, named = {**given, "version": named}, ""
     return {**given, "app": whole_name(named, client, given.get("path") or ".", given.get("env") or "")}
+
+
+def _without_app(given: dict[str, Any], fields: dict[str, Field]) -> dict[str, Any]:
+    """`rig create var A=1`, `rig delete secret --network demo KEY`: the first word is not the app.
+
+    It is none where a network is named instead, where it is an assignment, or where what follows the app is missing.
+    """
+    following = next((name for name in ("values", "names", "name") if name in fields), "")
+    word = given.get("app", "")
+    if not word or not following:
+        return given
+    rest = given.get(following)
+    if not (given.get("network") or "=" in word or (following != "values" and not rest)):
+        return given
+    taken = [word, *(rest or [])] if fields[following].many else word
+    return {name: value for name, value in given.items() if name != "app"} | {following: taken}
 
 
 def whole_name(named: str, client: Client, folder: str, environment: str) -> str:

@@ -9,7 +9,19 @@ from typing import Literal
 
 import msgspec
 
-from rig.contract import accounts, apps, collect, intents, members, networks, releases, replica, tokens
+from rig.contract import (
+    accounts,
+    apps,
+    collect,
+    intents,
+    members,
+    networks,
+    releases,
+    replica,
+    secrets,
+    tokens,
+    variables,
+)
 from rig.contract.base import Command
 
 API_VERSIONS = ("v1",)
@@ -65,6 +77,9 @@ ROUTES: tuple[Route, ...] = (
     _route("GET /v1/networks/{network}/members", members.ListMembers, "read", "network"),
     _route("PATCH /v1/networks/{network}/members/{name}", members.UpdateMember, "own", "network"),
     _route("DELETE /v1/networks/{network}/members/{name}", members.DeleteMember, "own", "network"),
+    _route("GET /v1/networks/{name}/variables", variables.ListNetworkVars, "read", "network"),
+    _route("PATCH /v1/networks/{name}/variables", variables.ChangeNetworkVariables, "deploy", "network"),
+    _route("GET /v1/networks/{name}/secrets", secrets.ListNetworkSecrets, "read", "network"),
     _route("POST /v1/apps", apps.CreateApp, "deploy", "app", 201),
     _route("GET /v1/apps", apps.ListApps, "anyone", "platform"),
     _route(f"GET {_APP}", apps.ShowApp, "read", "app"),
@@ -74,6 +89,9 @@ ROUTES: tuple[Route, ...] = (
     _route(f"POST {_APP}/stop", apps.StopApp, "operate", "app"),
     _route(f"POST {_APP}/restart", apps.RestartApp, "operate", "app", 202),
     _route(f"GET {_APP}/status", apps.ShowAppStatus, "read", "app"),
+    _route(f"GET {_APP}/variables", variables.ListVars, "read", "app"),
+    _route(f"PATCH {_APP}/variables", variables.ChangeVariables, "deploy", "app"),
+    _route(f"GET {_APP}/secrets", secrets.ListSecrets, "read", "app"),
     _route(f"POST {_APP}/releases", releases.StartRelease, "deploy", "app", 202),
     _route(f"GET {_APP}/releases", releases.ListReleases, "read", "app"),
     _route(f"GET {_APP}/releases/{{version}}", releases.ShowRelease, "read", "app"),

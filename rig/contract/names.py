@@ -31,6 +31,7 @@ Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="a SHA
 RESERVED_NETWORKS = frozenset({"api", "node", "rig", "localhost"})
 
 _label = re.compile(LABEL_PATTERN)
+_variable = re.compile(VARIABLE_PATTERN)
 
 
 def label_problem(name: str) -> str:
@@ -54,6 +55,27 @@ def suggest_label(name: str) -> str:
     near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     near = near.lstrip("0123456789-")[:63].rstrip("-")
     return near if _label.match(near) else ""
+
+
+def variable_problem(name: str) -> str:
+    """Why ``name`` cannot be the name of a variable, as the end of a sentence; empty when it can."""
+    if _variable.match(name):
+        return ""
+    if not name:
+        return "it is empty"
+    if len(name) > 256:
+        return f"it has {len(name)} characters, and 256 is the limit"
+    if name[0] in "0123456789":
+        return "it begins with a digit"
+    bad = sorted({c for c in name if not re.match(r"[A-Za-z0-9_]", c)})
+    return "it holds " + " and ".join(repr(c) for c in bad)
+
+
+def suggest_variable(name: str) -> str:
+    """The nearest name of a variable to ``name``, or an empty string where nothing is left of it."""
+    near = re.sub(r"[^A-Za-z0-9_]+", "_", name)[:255]
+    near = f"_{near}" if near[:1].isdigit() else near
+    return near if near.strip("_") else ""
 
 
 def split_app(ref: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from events.config import Supplied
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
 from rig.contract.names import Digest
@@ -31,7 +32,7 @@ class SourceInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Release(Reply, frozen=True, kw_only=True):
-    """One release ``vN`` of an app: bundle + build + variables + process configuration."""
+    """One release ``vN`` of an app: bundle + build + variables + secrets + process configuration."""
 
     app: str
     version: int
@@ -52,6 +53,8 @@ class Release(Reply, frozen=True, kw_only=True):
     """Whether this release ran a build, or took one that was there."""
     source: SourceInfo = SourceInfo()
     config: AppConfig = AppConfig()
+    supplied: Supplied = Supplied()
+    """Variables and secrets that it has besides those of rig.toml; not told in lists."""
     processes: dict[str, str] = {}
     """Command line of each process type."""
     changed: list[str] = []

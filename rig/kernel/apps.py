@@ -92,6 +92,7 @@ def release_of(
         rebuilt=release.rebuilt,
         source=msgspec.convert(started.source, SourceInfo),
         config=_shown_config(started),
+        supplied=started.supplied,
         processes=release.processes,
         changed=started.changed,
         rollback_of=started.rollback_of,

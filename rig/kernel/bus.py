@@ -81,7 +81,7 @@ class Bus(Generic[P]):
     def dispatch(self, command: Command, stamp: Stamp) -> tuple[Reply, list[str]]:
         """Run one command to its reply and the warnings that go with it. Raises `RigError`, and nothing else."""
         context = Context(stamp, self.journal, self.ports, self.progress)
-        dispatch = Dispatch(command, context, f"command:{stamp.id}", fingerprint(command))
+        dispatch = Dispatch(command, context, f"command:{stamp.id}", self._fingerprint(command))
         proceed: Next[P] = self._handle
         for middleware in reversed(MIDDLEWARE):
             proceed = _bind(middleware, self, proceed)
@@ -90,6 +90,11 @@ class Bus(Generic[P]):
         except RigError as error:
             error.warnings = [*context.warnings, *error.warnings]
             raise
+
+    def _fingerprint(self, command: Command) -> str:
+        """A plain hash of a short secret can be guessed, so where there is one the hash is keyed."""
+        plain = fingerprint(command)
+        return self.journal.digest_secret(plain) if holds_secret(command) else plain
 
     def _handle(self, dispatch: Dispatch[P]) -> Reply:
         """The innermost step: policy, then the handler."""
@@ -277,6 +282,12 @@ def public_arguments(command: Command) -> dict[str, Any]:
         if field.encode_name in fields and option_of(_annotation(type(command), field.name)).secret:
             fields.pop(field.encode_name)
     return fields
+
+
+def holds_secret(command: Command) -> bool:
+    """Whether a field that was given is marked secret."""
+    given = public_arguments(command)
+    return any(name not in given for name in msgspec.to_builtins(command) if name != "type")
 
 
 def _annotation(command: type[Command], name: str) -> Any:

@@ -67,6 +67,18 @@ class Sources(Protocol):
         ...
 
 
+class Inputs(Protocol):
+    """What the user hands over besides the command line."""
+
+    def file(self, path: str) -> bytes:
+        """The content of a file; ``-`` is standard input. Raises `RigError` ``usage`` or ``too_large``."""
+        ...
+
+    def secret(self, prompt: str) -> bytes:
+        """A value that is typed and not shown, or sent by standard input. Raises `RigError` ``input_required``."""
+        ...
+
+
 class ClientPorts(Protocol):
     """The ports of a handler on the client. Each adapter is built when it is first asked for."""
 
@@ -81,6 +93,9 @@ class ClientPorts(Protocol):
 
     @property
     def sources(self) -> Sources: ...
+
+    @property
+    def inputs(self) -> Inputs: ...
 
     @property
     def has_platform(self) -> bool:

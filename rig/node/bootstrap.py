@@ -49,6 +49,9 @@ from rig.node.policy import Policy
 from rig.node.runtime.driver import IsolationName
 from rig.node.runtime.isolation import choose, probe
 from rig.node.runtime.process import ProcessDriver
+from rig.node.secrets.deleted import forget_leftovers, forgetting
+from rig.node.secrets.keys import NodeKeys
+from rig.node.secrets.vault import Vault
 from rig.node.supervisor.supervisor import Supervisor
 from rig.node.world import FoldingJournal, World
 from storage.journal import Journal
@@ -82,6 +85,7 @@ class Ports:
         build_logs: KeptBuildLogs,
         builds: KeptBuilds,
         garbage: Collector,
+        secrets: Vault,
         routing: Routing,
         witness: Witness,
         isolation: IsolationName,
@@ -95,6 +99,7 @@ class Ports:
         self.builds = builds
         self.garbage = garbage
         self.witness = witness
+        self.secrets = secrets
         self.isolation = isolation
         self.network_domain = routing.network_domain
         self.hostname = routing.hostname
@@ -201,6 +206,10 @@ async def _build(
     stack.callback(accounts.close)
     stores = Stores(paths)
     stack.callback(stores.close)
+    vault = Vault(paths.secrets, NodeKeys(paths.secrets_key))
+    stack.callback(vault.close)
+    forget_leftovers(vault, world)
+    world.listeners.append(forgetting(vault))
     await edge.start()
     api_route = Route(hostname=api_host, app="", ports=(api_port,), proof=proof) if api_host else None
     routing = Routing(edge, world, api_route)
@@ -211,12 +220,23 @@ async def _build(
 
     def ports_for(principal: Principal) -> Ports:
         return Ports(
-            principal, world, accounts, stores, deployer, build_logs, builds, collector, routing, witness, isolation
+            principal,
+            world,
+            accounts,
+            stores,
+            deployer,
+            build_logs,
+            builds,
+            collector,
+            vault,
+            routing,
+            witness,
+            isolation,
         )
 
     node = Node(journal, world, writer, recorder, ports_for, clock, isolation)
     supervisor = Supervisor(driver, paths, on_change=node.on_instance_change)
-    deployer = Deployer(world, paths, driver, supervisor, routing, stores, recorder)
+    deployer = Deployer(world, paths, driver, supervisor, routing, stores, recorder, vault)
     collector = Collector(world, paths, stores, deployer, writer, isolation)
 
     keeping = Keeping()

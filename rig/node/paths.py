@@ -29,6 +29,16 @@ class NodePaths(msgspec.Struct, frozen=True):
         return self.root / "credentials.sqlite"
 
     @property
+    def secrets(self) -> Path:
+        """Values of secrets, encrypted; :attr:`secrets_key` is what they cannot be read without."""
+        return self.root / "secrets.sqlite"
+
+    @property
+    def secrets_key(self) -> Path:
+        """0600: the node's own key."""
+        return self.root / "secrets.key"
+
+    @property
     def bootstrap_secret(self) -> Path:
         """0600: whoever can read it is the owner of the embedded node."""
         return self.root / "bootstrap.secret"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from events.base import Happened
@@ -63,6 +64,22 @@ class Garbage(Protocol):
         ...
 
 
+class Secrets(Protocol):
+    """The values of secrets, encrypted at rest."""
+
+    def keep(self, scope: str, version: int, values: Mapping[str, str]) -> None:
+        """Keep values of the secrets of ``network`` or ``network/app``, all or none."""
+        ...
+
+    def reveal(self, scope: str, name: str, version: int) -> str:
+        """The value of one version of a secret. Raises `RigError` where it cannot be decrypted."""
+        ...
+
+    def forget(self, scope: str) -> None:
+        """Forget all secrets of an app, or of a network with its apps."""
+        ...
+
+
 class NodePorts(Protocol):
     """The ports of a handler on the node."""
 
@@ -86,6 +103,9 @@ class NodePorts(Protocol):
 
     @property
     def builds(self) -> Builds: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
 
     @property
     def garbage(self) -> Garbage: ...

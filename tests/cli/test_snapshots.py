@@ -25,6 +25,7 @@ MAKE = "create network other"
 UNMAKE = "delete network other --yes"
 SERVE = "deploy site --app other/site --create"
 TWICE = f"{SERVE}\ndeploy site --app other/site --force --message Again"
+DROP = f"delete app other/web --yes\n{UNMAKE}"
 UNSERVE = f"delete app other/site --yes\n{UNMAKE}"
 
 # name → (what comes before, the command line, what comes after)
@@ -110,6 +111,24 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "history": ("", "history demo/site", ""),
     "history of an app that was never deployed": ("", "history demo/empty", ""),
     "history of an app that is not there": ("", "history demo/nothing", ""),
+    "create var": (f"{MAKE}\ncreate app other/web", "create var other/web A=1 B=2", DROP),
+    "create var of a network": (MAKE, "create var --network other REGION=eu", "delete network other --yes"),
+    "create var that is reserved": ("", "create var demo/site PORT=80", ""),
+    "create var with a name that is none": ("", "create var demo/site my-name=1", ""),
+    "create var with no value": ("", "create var demo/site A=", ""),
+    "create var of an app that is not there": ("", "create var demo/nothing A=1", ""),
+    "create secret without a value": ("", "create secret demo/empty KEY", ""),
+    "create secret with its value as an argument": ("", "create secret demo/empty KEY=hunter2", ""),
+    "delete var": (f"{MAKE}\ncreate app other/web\ncreate var other/web A=1", "delete var other/web A", DROP),
+    "delete var that is not there": ("", "delete var demo/site A", ""),
+    "delete secret that is not there": ("", "delete secret demo/site KEY", ""),
+    "list vars": (f"{MAKE}\ncreate app other/web\ncreate var other/web A=1", "list vars other/web", DROP),
+    "list vars with origins": (
+        f"{MAKE}\ncreate app other/web\ncreate var --network other A=0\ncreate var other/web A=1",
+        "list vars other/web --origin",
+        DROP,
+    ),
+    "list secrets": ("", "list secrets demo/site", ""),
     "rollback": (TWICE, "rollback other/site", UNSERVE),
     "rollback to a release that is not there": ("", "rollback demo/site v9", ""),
     "rollback of the first release": ("", "rollback demo/site", ""),

@@ -119,6 +119,14 @@ def event_page() -> str:
             parts.append(f"### {name}\n")
             parts.append(f"{structs.summary(fact)} sv {fact.sv}.".strip() + "\n")
             parts.append(_fields(fact))
+    named: list[type[msgspec.Struct]] = []
+    for fact in event_types().values():
+        _collect(fact, named)
+    parts.append("## Types\n")
+    for struct in sorted(set(named) - set(event_types().values()), key=lambda struct: struct.__name__):
+        parts.append(f"### {struct.__name__}\n")
+        parts.append(structs.summary(struct) + "\n")
+        parts.append(_fields(struct))
     return "\n".join(parts)
 
 

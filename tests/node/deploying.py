@@ -30,6 +30,8 @@ from rig.node.edge.slots import Route
 from rig.node.node import Node, Recorder, Writer
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import ExitStatus, Handle, IsolationName, ProcessSpec
+from rig.node.secrets.keys import NodeKeys
+from rig.node.secrets.vault import Vault
 from rig.node.supervisor.policy import Policy
 from rig.node.supervisor.supervisor import Supervisor
 from rig.node.world import FoldingJournal, World
@@ -151,6 +153,7 @@ class Deploying:
         self.runs, self.edge = runs, edge
         self.paths = NodePaths(base)
         self.world = World()
+        self.vault = Vault(self.paths.secrets, NodeKeys(self.paths.secrets_key))
         self.stored = Journal.open(self.paths.journal, origin="node")
         self.world.replay(self.stored)
         self.journal = FoldingJournal(self.stored, self.world)
@@ -162,7 +165,9 @@ class Deploying:
         self.supervisor = Supervisor(runs, self.paths, on_change=self.node.on_instance_change, policy=policy)
         self.stores = Stores(self.paths)
         routing = Routing(cast(Any, edge), self.world)
-        self.deployer = Deployer(self.world, self.paths, runs, self.supervisor, routing, self.stores, self.record)
+        self.deployer = Deployer(
+            self.world, self.paths, runs, self.supervisor, routing, self.stores, self.record, self.vault
+        )
 
     async def start(self) -> None:
         await self.deployer.start()
@@ -174,6 +179,7 @@ class Deploying:
         await self.supervisor.close()
         self.writer.close()
         self.stores.close()
+        self.vault.close()
         self.stored.close()
 
     # -- what is told to it -------------------------------------------------------------------------------------------

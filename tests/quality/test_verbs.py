@@ -37,6 +37,10 @@ TRAVELS_ONLY = {
     "journal.records",  # asked by whatever looks at the platform's record
     "journal.register",  # sent by `rig login`
     "journal.witness",  # sent after each change
+    "secret.list_network",  # sent by `rig list secrets --network`
+    "var.list_network",  # sent by `rig list vars --network`
+    "variables.change",  # sent by `rig create var`, `rig delete secret` and the like
+    "variables.change_network",  # the same with --network
     "release.show",  # asked by `rig deploy` until the release is over
     "release.start",  # sent by `rig deploy`
 }

@@ -9,7 +9,19 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from rig.contract import accounts, apps, collect, intents, members, networks, releases, replica, tokens
+from rig.contract import (
+    accounts,
+    apps,
+    collect,
+    intents,
+    members,
+    networks,
+    releases,
+    replica,
+    secrets,
+    tokens,
+    variables,
+)
 from rig.contract.api import GRANTS, ROUTES, Route
 from rig.contract.base import Command, tag_of
 from rig.contract.bundles import Ask, Commit, bundle_path
@@ -32,6 +44,16 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     networks.ListNetworks: lambda network, app: networks.ListNetworks(),
     networks.ShowNetwork: lambda network, app: networks.ShowNetwork(name=network),
     networks.DeleteNetwork: lambda network, app: networks.DeleteNetwork(name=network),
+    variables.ListNetworkVars: lambda network, app: variables.ListNetworkVars(name=network),
+    variables.ChangeNetworkVariables: lambda network, app: variables.ChangeNetworkVariables(
+        name=network, set_vars={"A": "1"}, set_secrets={"S": "1"}
+    ),
+    variables.ListVars: lambda network, app: variables.ListVars(app=f"{network}/{app}"),
+    variables.ChangeVariables: lambda network, app: variables.ChangeVariables(
+        app=f"{network}/{app}", set_vars={"A": "1"}, set_secrets={"S": "1"}
+    ),
+    secrets.ListNetworkSecrets: lambda network, app: secrets.ListNetworkSecrets(name=network),
+    secrets.ListSecrets: lambda network, app: secrets.ListSecrets(app=f"{network}/{app}"),
     apps.CreateApp: lambda network, app: apps.CreateApp(app=f"{network}/{app}"),
     apps.ListApps: lambda network, app: apps.ListApps(),
     apps.ShowApp: lambda network, app: apps.ShowApp(app=f"{network}/{app}"),

@@ -20,11 +20,16 @@ from rig.contract.base import Command
 from rig.contract.deploy import Deploy
 from rig.contract.releases import Rollback
 from rig.contract.review import ListAudit
+from rig.contract.secrets import CreateSecret
 from rig.contract.settings import SetSetting
+from rig.contract.variables import CreateVars, DeleteVars
 from rig.kernel.errors import RigError
 
 COMMANDS: tuple[type[Command], ...] = (
     CreateApp,
+    CreateSecret,
+    CreateVars,
+    DeleteVars,
     Deploy,
     ListApps,
     ListAudit,

@@ -48,7 +48,7 @@ from rig.kernel.ports import Recorded
 from rig.node.builder.launch import process_commands
 from rig.node.builder.model import Build, load_build
 from rig.node.deploy.check import check
-from rig.node.deploy.ports import Record, Stores
+from rig.node.deploy.ports import Record, Secrets, Stores
 from rig.node.deploy.restart import restart
 from rig.node.deploy.routing import Routing
 from rig.node.deploy.steps import (
@@ -85,6 +85,7 @@ class Deployer:
         routing: Routing,
         stores: Stores,
         record: Record,
+        secrets: Secrets,
     ) -> None:
         self._world = world
         self._paths = paths
@@ -93,6 +94,7 @@ class Deployer:
         self._routing = routing
         self._stores = stores
         self._record = record
+        self._secrets = secrets
         self._phases: dict[str, Phase] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -203,7 +205,7 @@ class Deployer:
             old = self._supervisor.committed(app)
             failpoint("release.heard")
             try:
-                job = job_of(self._paths, app, version, self._world.app(app).releases[version], self._driver)
+                job = self._job(app, version)
                 if resumed:
                     await end_leftovers(job, self._paths, self._driver)
                 build = await self._build(job, cause)
@@ -226,6 +228,10 @@ class Deployer:
             finally:
                 self._phases.pop(app, None)
             self._retire(old, job)
+
+    def _job(self, app: str, version: int) -> Job:
+        release = self._world.app(app).releases[version]
+        return job_of(self._paths, app, version, release, self._driver, self._secrets.reveal)
 
     async def _build(self, job: Job, cause: Recorded) -> Build:
         self._enter(job.app, "building")
@@ -320,7 +326,7 @@ class Deployer:
         state = self._world.app(app)
         if not state.current:
             return None
-        job = job_of(self._paths, app, state.current, state.releases[state.current], self._driver)
+        job = self._job(app, state.current)
         build = await asyncio.to_thread(load_build, job.paths)
         if build is None:
             raise RigError("failed", f"The build of v{state.current} is no longer there.", "Deploy it again.")

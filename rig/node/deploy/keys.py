@@ -10,6 +10,7 @@ from events.app import AppState, DeployStarted
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
 from rig.node.builder.model import BUILDER_VERSION
+from rig.node.variables.resolve import plain
 from rig.node.world import config_of
 
 
@@ -21,7 +22,7 @@ def build_key(started: DeployStarted, config: AppConfig, isolation: str) -> str:
     parts = {
         "bundle": started.bundle,
         "build": config.build,
-        "env": config.env,
+        "env": plain(started),
         "processes": {name: process.command for name, process in config.processes.items()},
         "isolation": isolation,
         "builder": BUILDER_VERSION,

@@ -15,6 +15,14 @@ class Record(Protocol):
     async def __call__(self, app: str, facts: list[Fact], *, outcome: str, cause: Recorded | None) -> None: ...
 
 
+class Secrets(Protocol):
+    """The values of secrets."""
+
+    def reveal(self, scope: str, name: str, version: int) -> str:
+        """The value of one version of a secret. Raises `RigError` where it cannot be decrypted."""
+        ...
+
+
 class Stores(Protocol):
     """The bundles of each network."""
 

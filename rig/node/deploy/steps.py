@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,7 @@ from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver, ProcessSpec
 from rig.node.runtime.removal import remove_tree
 from rig.node.supervisor.model import InstanceSpec
+from rig.node.variables.resolve import environment, plain
 from rig.node.world import config_of
 
 WEB = "web"
@@ -41,35 +43,50 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     release: ReleaseState
     config: AppConfig
     paths: BuildPaths
+    env: dict[str, str]
+    """What its processes get, the values of its secrets among it: never written to disk, never logged."""
+    build_env: dict[str, str]
+    """What its build sees."""
 
-    @property
-    def env(self) -> dict[str, str]:
-        return self.config.env
 
-
-def job_of(paths: NodePaths, app: str, version: int, release: ReleaseState, driver: Driver) -> Job:
-    """What there is to do for a release. Raises `RigError` ``bad_config``."""
+def job_of(
+    paths: NodePaths,
+    app: str,
+    version: int,
+    release: ReleaseState,
+    driver: Driver,
+    reveal: Callable[[str, str, int], str],
+) -> Job:
+    """What there is to do for a release. Raises `RigError` ``bad_config``, or ``failed`` for a secret that is lost."""
     config = config_of(release.started)
     key = release.build or build_key(release.started, config, driver.isolation)
     return Job(
-        app=app, version=version, release=release, config=config, paths=BuildPaths(paths.app(*split_app(app)), key)
+        app=app,
+        version=version,
+        release=release,
+        config=config,
+        paths=BuildPaths(paths.app(*split_app(app)), key),
+        env=environment(release.started, {"network": split_app(app)[0], "app": app}, reveal),
+        build_env=plain(release.started),
     )
 
 
 async def provide_build(job: Job, store: Store, nodepaths: NodePaths, driver: Driver) -> tuple[Build, bool]:
-    """The build of a release, and whether it had to be made. A rollback takes the one that was, or fails."""
+    """The build of a release, and whether it had to be made. An earlier one's has to be there."""
     found = await asyncio.to_thread(load_build, job.paths)
     if found is not None:
         return found, False
-    if job.release.started.rollback_of:
+    if job.release.build or job.release.started.rollback_of:
         raise RigError(
             "build_failed",
-            f"The build of v{job.release.started.rollback_of} is no longer on the node.",
+            f"The build on which v{job.version} stands is no longer on the node.",
             "Deploy that commit again; it is built anew then.",
         )
     await asyncio.to_thread(_fresh_source, store, job.release.started.bundle, job.paths)
     failpoint("source.laid")
-    request = BuildRequest(owner=job.app, paths=job.paths, config=job.config, env=job.env, settings=build_settings())
+    request = BuildRequest(
+        owner=job.app, paths=job.paths, config=job.config, env=job.build_env, settings=build_settings()
+    )
     log = kept_log(nodepaths, job.app, job.version, "build")
     try:
         return await run_build(request, driver), True

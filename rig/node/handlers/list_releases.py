@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from rig.contract.releases import ListReleases, ReleasePage
 from rig.kernel.errors import RigError
+from rig.node.handlers.start_release import NOTHING
 from rig.node.ports import NodeContext
 from rig.node.views import release_view
 
@@ -16,6 +19,6 @@ def handle(command: ListReleases, ctx: NodeContext) -> ReleasePage:
     versions = [version for version in sorted(state.releases, reverse=True) if version < below]
     page = versions[: command.limit]
     return ReleasePage(
-        releases=[release_view(state, v, ctx.ports) for v in page],
+        releases=[msgspec.structs.replace(release_view(state, v, ctx.ports), supplied=NOTHING) for v in page],
         next=str(page[-1]) if len(versions) > len(page) else "",
     )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from events.app import AppState, DeployBuilt, DeployStarted, ReleaseState, evolve
 from events.base import Fact
+from rig.contract.names import split_app
 from rig.contract.releases import Rollback, RollbackReport, version_number
 from rig.kernel.errors import RigError
 from rig.node.handlers.show_release import find_release
 from rig.node.handlers.start_release import changes, require_unlocked
 from rig.node.ports import NodeContext, happening
+from rig.node.variables.change import restore, told
+from rig.node.variables.resolve import differences, stacks_next, stacks_of, winners
 from rig.node.views import release_view
 
 NOT_RESTORED = [
@@ -70,7 +75,7 @@ def _collected(app: str, version: int, release: ReleaseState) -> RigError:
 def decide(
     state: AppState, version: int, message: str, isolation: str, there: Callable[[str], bool] = every
 ) -> list[Fact]:
-    """The facts of rolling back: a new release that stands on the build of the old one."""
+    """The facts of rolling back: a new release with the build, variables and secrets of the old one."""
     require_unlocked(state)
     chosen = choose(state, version, there)
     old = state.releases[chosen]
@@ -82,13 +87,15 @@ def decide(
         config=old.started.config,
         source=old.started.source,
         message=message or f"rollback to v{chosen}",
-        changed=changes(state, old.started.bundle, old.started.config),
+        changed=changes(state, old.started.bundle, old.started.config, old.started.supplied),
         previous=state.current,
         rollback_of=chosen,
         isolation=isolation,
+        supplied=old.started.supplied,
     )
     built = DeployBuilt(app=state.name, version=number, build=old.build, processes=old.processes)
-    return [started, built]
+    # What comes after the rollback goes on from what it restored, too.
+    return [*restore(state.name, state.config, old.started.supplied), started, built]
 
 
 def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:
@@ -106,12 +113,32 @@ def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:
     restored = [
         f"source: bundle {view.bundle[:12]}" + (f", commit {view.source.commit[:12]}" if view.source.commit else ""),
         f"build: {view.build}",
-        f"variables of rig.toml: {', '.join(sorted(view.config.env)) or 'none'}",
+        *restored_variables(state.releases[state.last].started),
         f"processes: {', '.join(sorted(view.processes)) or 'none'}",
     ]
     return RollbackReport(
         release=view,
         restored=restored,
-        not_restored=NOT_RESTORED,
+        not_restored=[*NOT_RESTORED, *_left(command.app, state, ctx)],
         undo=f"rig rollback {command.app} v{before.current}" if before.current else "",
     )
+
+
+def restored_variables(started: DeployStarted) -> list[str]:
+    """What a release has of variables and secrets, to be told."""
+    won = {name: entry for name, entry in winners(stacks_of(started)).items() if entry.origin != "node"}
+    variables = sorted(name for name, entry in won.items() if entry.ref is None)
+    secrets = sorted(name for name, entry in won.items() if entry.ref is not None)
+    return [
+        f"variables: {', '.join(variables) or 'none'}",
+        *([f"secrets: {', '.join(secrets)}"] if secrets else []),
+    ]
+
+
+def _left(app: str, state: AppState, ctx: NodeContext) -> list[str]:
+    """What the network gives otherwise by now: this release has it as it was, and the next one will not."""
+    network = ctx.ports.world.network(split_app(app)[0])
+    restored = state.releases[state.last].started
+    now = msgspec.structs.replace(state, current=state.last)
+    changed = [name.partition(".")[2] for name in differences(stacks_of(restored), stacks_next(network, now))]
+    return [f"for later releases: {told(changed)}, which the network has changed since"] if changed else []

@@ -8,16 +8,22 @@ import msgspec
 
 from events.app import AppCreated, AppState, DeployStarted, evolve
 from events.base import Fact
+from events.config import Supplied
+from events.network import NetworkState
 from rig.contract.names import split_app
 from rig.contract.releases import Release, StartRelease
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.node.handlers.create_network import found
 from rig.node.ports import NodeContext, happening
+from rig.node.variables.resolve import differences, layers, resolve, stacks_of, supply
 from rig.node.views import release_view
 
+NO_NETWORK = NetworkState()
+NOTHING = Supplied()
 
-def decide(state: AppState, command: StartRelease, isolation: str) -> list[Fact]:
+
+def decide(state: AppState, command: StartRelease, isolation: str, network: NetworkState = NO_NETWORK) -> list[Fact]:
     """The facts of beginning a release. Raises `RigError` ``not_found`` or ``locked``."""
     facts: list[Fact] = []
     if not state.exists:
@@ -31,6 +37,7 @@ def decide(state: AppState, command: StartRelease, isolation: str) -> list[Fact]
     require_unlocked(state)
     config: dict[str, Any] = msgspec.to_builtins(command.config)
     source: dict[str, Any] = msgspec.to_builtins(command.source)
+    supplied = supply(network.config, state.config)
     started = DeployStarted(
         app=command.app,
         version=state.last + 1,
@@ -38,10 +45,11 @@ def decide(state: AppState, command: StartRelease, isolation: str) -> list[Fact]
         config=config,
         source=source,
         message=command.message,
-        changed=changes(state, command.bundle, config),
+        changed=changes(state, command.bundle, config, supplied),
         previous=state.current,
         force=command.force,
         isolation=isolation,
+        supplied=supplied,
     )
     return [*facts, started]
 
@@ -64,14 +72,18 @@ def require_unlocked(state: AppState) -> None:
     )
 
 
-def changes(state: AppState, bundle: str, config: dict[str, Any]) -> list[str]:
-    """What differs from the release that serves, as ``source``, ``env.NAME``, ``processes.web``."""
+def changes(state: AppState, bundle: str, config: dict[str, Any], supplied: Supplied = NOTHING) -> list[str]:
+    """What differs from the release that serves, as ``source``, ``env.NAME``, ``secret.NAME``, ``processes.web``."""
     current = state.releases.get(state.current)
     if current is None:
         return ["first release"]
     before = current.started
     changed = ["source"] if before.bundle != bundle else []
-    for table in sorted({*before.config, *config}):
+    for table in sorted({*before.config, *config, "env"}):
+        if table == "env":
+            # What counts is what the processes get, wherever it comes from.
+            changed += differences(stacks_of(before), resolve(layers(supplied, config.get("env", {}))))
+            continue
         old, new = before.config.get(table, {}), config.get(table, {})
         changed += [f"{table}.{key}" for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     return changed
@@ -90,7 +102,8 @@ def handle(command: StartRelease, ctx: NodeContext) -> Release:
             "Deploy again; what is missing is sent then.",
         )
     stream, state = f"app:{command.app}", world.apps.get(command.app, AppState())
-    for fact in decide(state, command, ctx.ports.isolation):
+    inherited = world.networks.get(network, NO_NETWORK)
+    for fact in decide(state, command, ctx.ports.isolation, inherited):
         ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
         state = evolve(state, fact, happening(ctx))
     return release_view(state, state.last, ctx.ports)

@@ -1,0 +1,101 @@
+"""Variables and secrets, of a network for all its apps or of one app: facts in the streams of both.
+
+A change is one fact, with what was before. Of a secret it holds the version and a keyed digest, never the value.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from events.base import Fact, Happened
+
+
+class SecretRef(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a secret: equal digests are equal values, and nothing else can be told from them."""
+
+    version: int
+    digest: str
+
+
+class Supplied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the platform gives a release besides rig.toml, by layer (``network``, ``app``) and name."""
+
+    vars: dict[str, dict[str, str]] = {}
+    secrets: dict[str, dict[str, SecretRef]] = {}
+
+
+class VarsChanged(Fact, frozen=True, kw_only=True):
+    """Variables were set or removed, all at once."""
+
+    type: ClassVar[str] = "var.changed"
+
+    scope: str
+    """``network`` or ``network/app``."""
+    set: dict[str, str] = {}
+    removed: list[str] = []
+    before: dict[str, str] = {}
+    """The values that they had, of those that were there."""
+
+
+class SecretsChanged(Fact, frozen=True, kw_only=True):
+    """Secrets were set or removed, all at once."""
+
+    type: ClassVar[str] = "secret.changed"
+
+    scope: str
+    set: dict[str, SecretRef] = {}
+    removed: list[str] = []
+    before: dict[str, SecretRef] = {}
+
+
+class SecretsRead(Fact, frozen=True, kw_only=True):
+    """Values of secrets were shown to somebody."""
+
+    type: ClassVar[str] = "secret.read"
+
+    scope: str
+    names: list[str]
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """A variable or a secret as it is now: ``ref`` is there for a secret, and ``value`` empty."""
+
+    value: str = ""
+    ref: SecretRef | None = None
+    set_at: int = 0
+    set_by: str = ""
+    revision: int = 0
+    """The change that set it."""
+
+
+class ConfigState(msgspec.Struct, frozen=True, kw_only=True):
+    """The variables and secrets of one network or app."""
+
+    revision: int = 0
+    """How often they were changed. It is the version of a secret's new value, too, so that none is used twice."""
+    settings: dict[str, Setting] = {}
+
+    @property
+    def vars(self) -> dict[str, str]:
+        return {name: setting.value for name, setting in self.settings.items() if setting.ref is None}
+
+    @property
+    def secrets(self) -> dict[str, SecretRef]:
+        return {name: setting.ref for name, setting in self.settings.items() if setting.ref is not None}
+
+
+def evolve(state: ConfigState, fact: Fact, happened: Happened) -> ConfigState:
+    """Fold one fact into the state."""
+    made: dict[str, Setting] = {}
+    stamped = Setting(set_at=happened.at, set_by=happened.actor, revision=state.revision + 1)
+    match fact:
+        case VarsChanged():
+            made = {name: msgspec.structs.replace(stamped, value=value) for name, value in fact.set.items()}
+        case SecretsChanged():
+            made = {name: msgspec.structs.replace(stamped, ref=ref) for name, ref in fact.set.items()}
+        case _:
+            return state
+    kept = {name: setting for name, setting in state.settings.items() if name not in fact.removed}
+    return ConfigState(revision=state.revision + 1, settings=kept | made)

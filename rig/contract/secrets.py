@@ -1,0 +1,98 @@
+"""Secrets: variables whose values are kept encrypted, are on no record, and are not shown."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from rig.contract.apps import AppName
+from rig.contract.base import Command, Effect, Page, Reply, arg, opt
+from rig.contract.names import VARIABLE_PATTERN
+from rig.contract.networks import After, Limit
+from rig.contract.variables import Detach, InNetwork, Origin, Stage, TheNetwork, VariablesChange
+
+SecretName = Annotated[
+    str,
+    Meta(pattern=VARIABLE_PATTERN),
+    arg("Name of the secret: letters, digits and underscores. Its value is no argument.", metavar="NAME"),
+]
+
+
+class Secret(Reply, frozen=True, kw_only=True):
+    """A secret as it is shown: by version and keyed digest. ``value`` is there only where it was asked for."""
+
+    name: str
+    redacted: bool = True
+    digest: str
+    version: int
+    origin: Origin
+    hidden: bool = False
+    """Whether a value of a later layer wins over it."""
+    set_by: str = ""
+    set_at: str = ""
+    deployed: bool = True
+    """Whether the release that serves has it so."""
+    value: str = ""
+
+
+class SecretPage(Page, frozen=True, kw_only=True):
+    secrets: list[Secret] = []
+    revision: int = 0
+
+
+class CreateSecret(Command, frozen=True, kw_only=True, tag="secret.create"):
+    """Set a secret: asked for unseen, read from standard input or from a file, and never given as an argument.
+
+    A deployed app gets one new release, of the same build.
+    """
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "variables-change"
+    reply: ClassVar[type[Reply]] = VariablesChange
+
+    app: AppName = ""
+    name: SecretName = ""
+    network: InNetwork = ""
+    from_file: Annotated[str, opt("The file whose content is the value.", "--from-file", metavar="FILE")] = ""
+    raw: Annotated[bool, opt("Take the value exactly as it is, with a line end behind it.", "--raw")] = False
+    stage: Stage = False
+    detach: Detach = False
+
+
+class DeleteSecret(Command, frozen=True, kw_only=True, tag="secret.delete"):
+    """Remove a secret. Earlier releases keep it, so that they can be rolled back to."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "variables-change"
+    reply: ClassVar[type[Reply]] = VariablesChange
+
+    app: AppName = ""
+    name: SecretName = ""
+    network: InNetwork = ""
+    stage: Stage = False
+    detach: Detach = False
+
+
+class ListSecrets(Command, frozen=True, kw_only=True, tag="secret.list"):
+    """List the secrets of an app, inherited ones among them, or of a network: names and digests."""
+
+    kind: ClassVar[str] = "secrets"
+    reply: ClassVar[type[Reply]] = SecretPage
+
+    app: AppName = ""
+    network: InNetwork = ""
+    origin: Annotated[bool, opt("Show where each comes from, and what is hidden by it.", "--origin")] = False
+    limit: Limit = 1000
+    after: After = ""
+
+
+class ListNetworkSecrets(Command, frozen=True, kw_only=True, tag="secret.list_network"):
+    """List the secrets that the apps of a network inherit."""
+
+    kind: ClassVar[str] = "secrets"
+    reply: ClassVar[type[Reply]] = SecretPage
+
+    name: TheNetwork
+    limit: Limit = 1000
+    after: After = ""

@@ -1,0 +1,53 @@
+"""Set and remove variables and secrets of a network: every deployed app that inherits a change gets a release."""
+
+from __future__ import annotations
+
+from events.network import NetworkState, evolve
+from rig.contract.variables import ChangeNetworkVariables, MadeRelease, VariablesChange
+from rig.node.handlers.change_variables import keep_secrets
+from rig.node.ports import NodeContext, happening
+from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged, told
+
+
+def handle(command: ChangeNetworkVariables, ctx: NodeContext) -> VariablesChange:
+    world, scope = ctx.ports.world, command.name
+    state = world.network(scope)
+    require_unchanged(scope, state.config, command.expect)
+    check(scope, command, state.config)
+    refs = keep_secrets(scope, state.config, command, ctx)
+    stream, version = f"network:{scope}", world.version(f"network:{scope}")
+    facts = decide(scope, state.config, command, refs)
+    for fact in facts:
+        ctx.emit(stream, fact, target=scope, expect=version)
+        state = evolve(state, fact, happening(ctx))
+    releases, later = ([], []) if command.stage else release_apps(state, ctx)
+    if later:
+        ctx.warn(f"A release of {told(later)} is being made; the one after it takes the change.")
+    variables, secrets = diffs(facts)
+    asked = {*command.set_vars, *command.set_secrets}
+    return VariablesChange(
+        target=scope,
+        vars=variables,
+        secrets=secrets,
+        unchanged=sorted(asked - {*variables, *secrets}),
+        releases=releases,
+        staged=command.stage or bool(later),
+        revision=state.config.revision,
+    )
+
+
+def release_apps(network: NetworkState, ctx: NodeContext) -> tuple[list[MadeRelease], list[str]]:
+    """Begin the releases that a network's change asks for; and the apps that are busy with another one."""
+    world = ctx.ports.world
+    releases, later = [], []
+    for name in world.apps_of(network.name):
+        state = world.app(name)
+        facts = release_facts(state, network, ctx.ports.isolation)
+        if facts and state.pending:
+            later.append(name)
+            continue
+        for fact in facts:
+            ctx.emit(f"app:{name}", fact, target=name, expect=world.version(f"app:{name}"))
+        if facts:
+            releases.append(MadeRelease(app=name, version=state.last + 1))
+    return releases, later

@@ -1,0 +1,61 @@
+"""Set and remove variables and secrets of an app, in one change and with one release."""
+
+from __future__ import annotations
+
+from events.app import evolve
+from events.config import ConfigState, SecretRef
+from rig.contract.names import split_app
+from rig.contract.variables import (
+    ChangeNetworkVariables,
+    ChangeVariables,
+    MadeRelease,
+    VariablesChange,
+)
+from rig.node.handlers.start_release import require_unlocked
+from rig.node.ports import NodeContext, happening
+from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged
+
+
+def keep_secrets(
+    scope: str, state: ConfigState, command: ChangeVariables | ChangeNetworkVariables, ctx: NodeContext
+) -> dict[str, SecretRef]:
+    """Encrypt the values of secrets that are new; what is not recorded afterwards is never looked for."""
+    refs, known, new = {}, state.secrets, {}
+    for name, value in command.set_secrets.items():
+        ref = SecretRef(version=state.revision + 1, digest=ctx.journal.digest_secret(value))
+        if name in known and known[name].digest == ref.digest:
+            ref = known[name]
+        else:
+            new[name] = value
+        refs[name] = ref
+    ctx.ports.secrets.keep(scope, state.revision + 1, new)
+    return refs
+
+
+def handle(command: ChangeVariables, ctx: NodeContext) -> VariablesChange:
+    world, scope = ctx.ports.world, command.app
+    state, network = world.app(scope), world.network(split_app(scope)[0])
+    require_unchanged(scope, state.config, command.expect)
+    check(scope, command, state.config)
+    if not command.stage:
+        require_unlocked(state)
+    refs = keep_secrets(scope, state.config, command, ctx)
+    stream, version = f"app:{scope}", world.version(f"app:{scope}")
+    facts = decide(scope, state.config, command, refs)
+    for fact in facts:
+        ctx.emit(stream, fact, target=scope, expect=version)
+        state = evolve(state, fact, happening(ctx))
+    made = [] if command.stage else release_facts(state, network, ctx.ports.isolation)
+    for fact in made:
+        ctx.emit(stream, fact, target=scope, expect=version)
+    variables, secrets = diffs(facts)
+    asked = {*command.set_vars, *command.set_secrets}
+    return VariablesChange(
+        target=scope,
+        vars=variables,
+        secrets=secrets,
+        unchanged=sorted(asked - {*variables, *secrets}),
+        releases=[MadeRelease(app=scope, version=state.last + 1)] if made else [],
+        staged=command.stage and bool(state.current),
+        revision=state.config.revision,
+    )

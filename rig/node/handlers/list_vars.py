@@ -1,0 +1,26 @@
+"""List the variables of an app, with what it inherits."""
+
+from __future__ import annotations
+
+from rig.contract.names import split_app
+from rig.contract.variables import ListVars, VarPage
+from rig.node.paging import page_of
+from rig.node.ports import NodeContext
+from rig.node.variables.resolve import stacks_next, stacks_of, winners
+from rig.node.variables.views import settings_of, var_view
+
+
+def handle(command: ListVars, ctx: NodeContext) -> VarPage:
+    world = ctx.ports.world
+    state = world.app(command.app)
+    network = world.network(split_app(command.app)[0])
+    stacks = stacks_next(network, state)
+    serving = state.releases.get(state.current)
+    deployed = winners(stacks_of(serving.started)) if serving else {}
+    names, following = page_of(list(stacks), command.after, command.limit)
+    settings = settings_of(network, state)
+    return VarPage(
+        vars=[var_view(name, stacks[name], deployed.get(name), settings) for name in names],
+        next=following,
+        revision=state.config.revision,
+    )

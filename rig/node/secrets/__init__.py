@@ -1,0 +1,1 @@
+"""The vault: values of secrets, encrypted at rest."""

@@ -1,0 +1,124 @@
+"""Which value a name has: node < network < rig.toml < app. Pure, so that the answer can be given for any release.
+
+What is set on the platform for one app wins over what its repository says: whoever operates it has the last word, and
+no deployment takes that back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from events.app import AppState, DeployStarted
+from events.config import ConfigState, SecretRef, Supplied
+from events.network import NetworkState
+from rig.contract.variables import Origin
+
+NODE_DEFAULTS = {"LANG": "C.UTF-8"}
+"""What every process has unless something else is said."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a name: a plain one, or a secret's."""
+
+    origin: Origin
+    value: str = ""
+    ref: SecretRef | None = None
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one layer gives."""
+
+    origin: Origin
+    vars: Mapping[str, str] = {}
+    secrets: Mapping[str, SecretRef] = {}
+
+
+Stacks = dict[str, list[Entry]]
+"""Name → its values, the one that wins first."""
+
+
+def resolve(layers: Sequence[Given]) -> Stacks:
+    """The values of every name, from layers of which a later one wins."""
+    stacks: Stacks = {}
+    for layer in layers:
+        for name, value in layer.vars.items():
+            stacks.setdefault(name, []).insert(0, Entry(origin=layer.origin, value=value))
+        for name, ref in layer.secrets.items():
+            stacks.setdefault(name, []).insert(0, Entry(origin=layer.origin, ref=ref))
+    return dict(sorted(stacks.items()))
+
+
+def layers(supplied: Supplied, project: Mapping[str, str]) -> list[Given]:
+    """The layers of a release. ``project`` is `[env]` of its rig.toml."""
+
+    def given(origin: Origin) -> Given:
+        return Given(origin=origin, vars=supplied.vars.get(origin, {}), secrets=supplied.secrets.get(origin, {}))
+
+    return [
+        Given(origin="node", vars=NODE_DEFAULTS),
+        given("network"),
+        Given(origin="rig.toml", vars=project),
+        given("app"),
+    ]
+
+
+def supply(network: ConfigState, app: ConfigState) -> Supplied:
+    """What a release that begins now is given."""
+    states = {"network": network, "app": app}
+    return Supplied(
+        vars={layer: state.vars for layer, state in states.items() if state.vars},
+        secrets={layer: state.secrets for layer, state in states.items() if state.secrets},
+    )
+
+
+def stacks_of(started: DeployStarted) -> Stacks:
+    """The values of every name in a release."""
+    return resolve(layers(started.supplied, started.config.get("env", {})))
+
+
+def stacks_next(network: NetworkState, app: AppState) -> Stacks:
+    """The same for the next release, if it is made of the rig.toml of the one that serves."""
+    serving = app.releases.get(app.current)
+    project = serving.started.config.get("env", {}) if serving else {}
+    return resolve(layers(supply(network.config, app.config), project))
+
+
+def winners(stacks: Stacks) -> dict[str, Entry]:
+    return {name: stack[0] for name, stack in stacks.items()}
+
+
+def environment(
+    started: DeployStarted, scopes: Mapping[str, str], reveal: Callable[[str, str, int], str]
+) -> dict[str, str]:
+    """The variables of a release with its secrets in clear: for its processes' memory, and for nothing else.
+
+    ``scopes`` gives the scope of a layer's secrets; ``reveal`` the value by scope, name and version.
+    """
+    return {
+        name: entry.value if entry.ref is None else reveal(scopes[entry.origin], name, entry.ref.version)
+        for name, entry in _own(started).items()
+    }
+
+
+def plain(started: DeployStarted) -> dict[str, str]:
+    """The variables of a release that are no secrets: what its build sees."""
+    return {name: entry.value for name, entry in _own(started).items() if entry.ref is None}
+
+
+def _own(started: DeployStarted) -> dict[str, Entry]:
+    """Without the node's defaults, which whoever starts a process adds."""
+    return {name: entry for name, entry in winners(stacks_of(started)).items() if entry.origin != "node"}
+
+
+def differences(before: Stacks, after: Stacks) -> list[str]:
+    """What differs, as ``env.NAME`` and ``secret.NAME``; a value that only moved to another layer does not."""
+    old, new = winners(before), winners(after)
+    changed = []
+    for name in sorted({*old, *new}):
+        was, now = old.get(name), new.get(name)
+        if (was and (was.value, was.ref)) != (now and (now.value, now.ref)):
+            secret = (was and was.ref) or (now and now.ref)
+            changed.append(f"{'secret' if secret else 'env'}.{name}")
+    return changed

@@ -1,0 +1,119 @@
+"""A secret, set in every way there is, is nowhere but in the environment of its app's processes."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pty
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.rig import RIG, User, web_app
+
+LOUD = "import os\nassert len(os.environ['BY_STDIN']) > 20\n"
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes by /proc")
+
+
+@pytest.fixture
+def canaries() -> dict[str, str]:
+    return {name: f"canary-{secrets.token_hex(16)}" for name in ("BY_STDIN", "BY_FILE", "BY_HAND", "INHERITED", "GONE")}
+
+
+def typed(user: User, value: str, *arguments: str) -> str:
+    """Run rig on a terminal of its own and type a value; gives all that the terminal showed."""
+    environ = {name: text for name, text in user.environ.items() if name != "CI"}
+    pid, leader = pty.fork()
+    if pid == 0:
+        os.chdir(user.home.parent)
+        os.execve(RIG, [str(RIG), *arguments], environ)  # noqa: S606 - no shell is wanted
+    shown, left = b"", value.encode() + b"\n"
+    while chunk := _read(leader):
+        shown += chunk
+        if b"Value of" in shown and left:
+            os.write(leader, left)
+            left = b""
+    os.close(leader)
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, shown.decode()
+    return shown.decode()
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # how Linux says that nobody has the other end any more
+        return b""
+
+
+def processes() -> Iterator[tuple[int, bytes, bytes]]:
+    """Number, command line and environment of every process that we may look at."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            yield int(folder.name), (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+        except OSError:
+            continue
+
+
+def files(*folders: Path) -> Iterator[Path]:
+    for folder in folders:
+        yield from (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def forms(value: str) -> list[bytes]:
+    return [value.encode(), base64.b64encode(value.encode()).rstrip(b"="), value.encode().hex().encode()]
+
+
+def test_a_secret_is_nowhere_but_in_its_process(fresh: User, canaries: dict[str, str], tmp_path: Path) -> None:
+    user, shown = fresh, []
+    user.start_node()
+    user.deploy(web_app(tmp_path / "app"), "demo/shop")
+    given = tmp_path / "value"
+    given.write_text(canaries["BY_FILE"])
+
+    def rig(*arguments: str, stdin: str = "", exit_code: int = 0) -> None:
+        ran = user.rig(*arguments, stdin=stdin)
+        assert ran.exit == exit_code, ran.stderr
+        shown.append(ran.stdout + ran.stderr)
+
+    rig("create", "secret", "demo/shop", "BY_STDIN", "-o", "json", "-v", stdin=canaries["BY_STDIN"] + "\n")
+    rig("create", "secret", "demo/shop", "BY_FILE", "--from-file", str(given))
+    given.unlink()
+    shown.append(typed(user, canaries["BY_HAND"], "create", "secret", "demo/shop", "BY_HAND"))
+    rig("create", "secret", "--network", "demo", "INHERITED", "-o", "jsonl", stdin=canaries["INHERITED"])
+    rig("create", "secret", "demo/shop", "GONE", "--stage", stdin=canaries["GONE"])
+    rig("create", "secret", "demo/absent", "GONE", "-v", stdin=canaries["GONE"], exit_code=66)
+    rig("create", "secret", "demo/shop", "PORT", "-v", stdin=canaries["GONE"], exit_code=65)
+    rig("delete", "secret", "demo/shop", "GONE", "--stage")
+    web_app(tmp_path / "app", "two", Procfile="release: python check.py\nweb: python main.py\n", check__py=LOUD)
+    rig("deploy", str(tmp_path / "app"), "--app", "demo/shop", "-o", "json")
+    rig("rollback", "demo/shop", "-o", "json")
+    for command in (
+        ("list", "secrets", "demo/shop", "--origin"),
+        ("list", "secrets", "--network", "demo"),
+        ("list", "vars", "demo/shop", "--origin"),
+        ("history", "demo/shop"),
+        ("details", "app", "demo/shop"),
+        ("status", "app", "demo/shop"),
+        ("logs", "build", "demo/shop"),
+        ("audit",),
+        ("journal", "info"),
+    ):
+        rig(*command)
+        rig(*command, "-o", "json")
+
+    kept = set()
+    for name, value in canaries.items():
+        assert not [text for text in shown if value in text], name
+        for pid, line, environ in processes():
+            assert value.encode() not in line
+            if value.encode() in environ:
+                assert b"PORT=" in environ, f"{name} is in the environment of process {pid}: {line!r}"
+                kept.add(name)
+        for path in files(user.home, tmp_path):
+            content = path.read_bytes()
+            assert not [form for form in forms(value) if form in content], f"{name} stands in {path}"
+    assert kept == {"BY_STDIN", "BY_FILE", "BY_HAND", "INHERITED"}, "the processes of the app have them"
