@@ -9,12 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any
 
 import msgspec
 
-from events.command import CommandReceived
+from events.command import CommandCompleted, CommandReceived
 from rig.kernel.errors import RigError
+from rig.kernel.ports import Recorded
 from storage import migrate, record
 from storage.database import connect
 from storage.projections import runner
@@ -23,9 +23,9 @@ from storage.projections.shadow import Shadow
 from storage.verify_records import Found
 
 READ_OUTBOX = """
-SELECT o.idem, o.key, o.fingerprint, o.body, o.state, e.rec FROM outbox o
-LEFT JOIN event e ON e.stream = 'command:' || o.idem AND e.ver = 1"""
-STATES = frozenset({"pending", "leased", "delivered", "refused", "unknown", "dead", "expired"})
+SELECT o.idem, o.key, o.fingerprint, o.body, o.state, intent.rec, (
+    SELECT rec FROM event WHERE stream = 'command:' || o.idem AND type = 'command.completed' ORDER BY ver DESC LIMIT 1
+) FROM outbox o LEFT JOIN event intent ON intent.stream = 'command:' || o.idem AND intent.ver = 1"""
 
 
 def check_file(path: str, timeout: float) -> list[Found]:
@@ -72,27 +72,42 @@ def _schema(connection: sqlite3.Connection) -> dict[str, str]:
 
 def check_outbox(connection: sqlite3.Connection) -> Iterator[Found]:
     """Whether what waits to be sent is what was recorded as intended. When it is tried next is nobody's evidence."""
-    for idem, key, fingerprint, body, state, rec in connection.execute(READ_OUTBOX).fetchall():
+    for idem, key, fingerprint, body, state, intent, end in connection.execute(READ_OUTBOX).fetchall():
         reason = "nothing on the record intended it"
-        if rec is not None:
-            recorded = record.recorded(rec)
-            reason = _outbox_differs(recorded.fact, recorded.target, key, fingerprint, body)
-        if state not in STATES:
-            reason = "its state is none that there is"
+        if intent is not None:
+            reason = _outbox_differs(record.recorded(intent), key, fingerprint, body)
+            if not reason and state not in _states(record.recorded(end) if end else None):
+                reason = f"it is {state}, and the record says otherwise"
         if reason:
             yield "OUTBOX_MISMATCH", f"the outbox row {idem} is not as it was recorded: {reason}", -1, -1
 
 
-def _outbox_differs(fact: Any, target: str, key: str, fingerprint: bytes, body: str) -> str:
+def _outbox_differs(intent: Recorded, key: str, fingerprint: bytes, body: str) -> str:
+    fact = intent.fact
     if not isinstance(fact, CommandReceived):
         return "the record is no intent"
-    if key != target:
+    if key != intent.target:
         return "it is about something else"
     if msgspec.json.decode(body) != {"command": fact.command, **fact.arguments}:
         return "it would send another command"
     if fact.fingerprint and fingerprint.hex() != fact.fingerprint:
         return "its fingerprint is another one"
     return ""
+
+
+def _states(end: Recorded | None) -> frozenset[str]:
+    """The states that a row can have, by the end of its command; see `rig.kernel.bus.delivery_of`."""
+    if end is None:
+        return frozenset({"pending", "leased"})
+    assert isinstance(end.fact, CommandCompleted)
+    if end.outcome == "success":
+        return frozenset({"delivered"})
+    given_up = frozenset({"dead", "expired"})
+    if end.outcome in {"unknown", "error"}:
+        return given_up | {"unknown", "delivered"}
+    if end.fact.reconciled:
+        return given_up | {"delivered", "refused"}
+    return given_up | ({"delivered"} if end.fact.exit in {1, 8} else {"refused"})
 
 
 def check_projections(path: str, projections: Sequence[Projection], timeout: float) -> list[Found]:
