@@ -1,4 +1,4 @@
-"""`rig status app`."""
+"""`rig status app|network`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from rig.cli.humanize import ago, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import AppStatus, ShowAppStatus
+from rig.contract.networks import NetworkStatus, ShowNetworkStatus
 
 
 def show(status: AppStatus, out: Output) -> None:
@@ -29,4 +30,27 @@ def show(status: AppStatus, out: Output) -> None:
     out.table(("PROCESS", "STATE", "RELEASE", "STARTED", "RESTARTS", "LAST EXIT", "MEMORY"), rows)
 
 
-VERBS = {"app": Verb(command=ShowAppStatus, render=show, rows=lambda status: status.instances)}
+def show_network(status: NetworkStatus, out: Output) -> None:
+    counts = ", ".join(f"{number} {name}" for name, number in status.counts.items())
+    out.pairs([("network", status.network.name), ("domain", status.network.domain), ("apps", counts or "none yet")])
+    if not status.apps:
+        return
+    out.line()
+    rows = [
+        (
+            app.name,
+            app.status,
+            f"v{app.version}" if app.version else "",
+            app.processes,
+            f"v{app.deployment}" if app.deployment else "",
+            ago(app.updated_at),
+        )
+        for app in status.apps
+    ]
+    out.table(("APP", "STATUS", "RELEASE", "PROCESSES", "DEPLOYING", "CHANGED"), rows)
+
+
+VERBS = {
+    "app": Verb(command=ShowAppStatus, render=show, rows=lambda status: status.instances),
+    "network": Verb(command=ShowNetworkStatus, render=show_network, rows=lambda status: status.apps),
+}

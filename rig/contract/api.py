@@ -72,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
     _route("POST /v1/networks", networks.CreateNetwork, "deploy", "platform", 201),
     _route("GET /v1/networks", networks.ListNetworks, "anyone", "platform"),
     _route("GET /v1/networks/{name}", networks.ShowNetwork, "read", "network"),
+    _route("GET /v1/networks/{name}/status", networks.ShowNetworkStatus, "read", "network"),
     _route("DELETE /v1/networks/{name}", networks.DeleteNetwork, "own", "network"),
     _route("POST /v1/networks/{network}/members", members.CreateMember, "own", "network", 201),
     _route("GET /v1/networks/{network}/members", members.ListMembers, "read", "network"),

@@ -35,6 +35,30 @@ class NetworkPage(Page, frozen=True, kw_only=True):
     networks: list[Network] = []
 
 
+class AppSummary(Reply, frozen=True, kw_only=True):
+    """How one app is doing, in few words."""
+
+    name: str
+    status: str
+    """``empty``, ``deploying``, ``live``, ``stopped`` or ``crashed``."""
+    version: int
+    """The release that serves, 0 for none."""
+    deployment: int
+    """The release that is being made, 0 for none."""
+    processes: int
+    """How many are to run."""
+    updated_at: str
+
+
+class NetworkStatus(Reply, frozen=True, kw_only=True):
+    """How the apps of a network are doing."""
+
+    network: Network
+    counts: dict[str, int]
+    """Number of apps by status."""
+    apps: list[AppSummary]
+
+
 class CreateNetwork(Command, frozen=True, kw_only=True, tag="network.create"):
     """Make a network. You become its owner."""
 
@@ -60,6 +84,15 @@ class ShowNetwork(Command, frozen=True, kw_only=True, tag="network.show"):
 
     kind: ClassVar[str] = "network"
     reply: ClassVar[type[Reply]] = Network
+
+    name: NetworkName
+
+
+class ShowNetworkStatus(Command, frozen=True, kw_only=True, tag="network.status"):
+    """Show how the apps of a network are doing, those that need a look first."""
+
+    kind: ClassVar[str] = "network-status"
+    reply: ClassVar[type[Reply]] = NetworkStatus
 
     name: NetworkName
 

@@ -90,6 +90,13 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "status app": ("", "status app demo/site", ""),
     "status app that was never deployed": ("", "status app demo/empty", ""),
     "status app that is not there": ("", "status app demo/nothing", ""),
+    "status network": (MAKE, "status network other", UNMAKE),
+    "status network with apps": (
+        f"{SERVE}\ncreate app other/api",
+        "status network other",
+        f"delete app other/api --yes\n{UNSERVE}",
+    ),
+    "status network that is not there": ("", "status network nowhere", ""),
     "update app": ("", "update app demo/site --scale web=1", ""),
     "update app in nothing": ("", "update app demo/site", ""),
     "update app by an unknown process": ("", "update app demo/site --scale cat=1", ""),

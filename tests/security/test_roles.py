@@ -43,6 +43,7 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     networks.CreateNetwork: lambda network, app: networks.CreateNetwork(name=network),
     networks.ListNetworks: lambda network, app: networks.ListNetworks(),
     networks.ShowNetwork: lambda network, app: networks.ShowNetwork(name=network),
+    networks.ShowNetworkStatus: lambda network, app: networks.ShowNetworkStatus(name=network),
     networks.DeleteNetwork: lambda network, app: networks.DeleteNetwork(name=network),
     variables.ListNetworkVars: lambda network, app: variables.ListNetworkVars(name=network),
     variables.ChangeNetworkVariables: lambda network, app: variables.ChangeNetworkVariables(

@@ -1,0 +1,39 @@
+"""Show how the apps of a network are doing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from events.app import AppState
+from rig.contract.networks import AppSummary, NetworkStatus, ShowNetworkStatus
+from rig.kernel.apps import app_status, wanted_now
+from rig.kernel.ids import rfc3339
+from rig.node.ports import NodeContext
+from rig.node.views import network_view
+
+URGENCY = ("crashed", "deploying", "stopped", "empty", "live")
+"""What is to be looked at first."""
+
+
+def summaries(states: Iterable[AppState]) -> list[AppSummary]:
+    """One line for each app, those that need a look first."""
+    found = [
+        AppSummary(
+            name=state.name,
+            status=app_status(state),
+            version=state.current,
+            deployment=state.pending,
+            processes=sum(wanted_now(state).values()),
+            updated_at=rfc3339(state.updated_at),
+        )
+        for state in states
+    ]
+    return sorted(found, key=lambda each: (URGENCY.index(each.status), each.name))
+
+
+def handle(command: ShowNetworkStatus, ctx: NodeContext) -> NetworkStatus:
+    world = ctx.ports.world
+    network = network_view(world.network(command.name), ctx.ports)
+    apps = summaries(world.app(name) for name in world.apps_of(command.name))
+    return NetworkStatus(network=network, counts=dict(Counter(each.status for each in apps)), apps=apps)
