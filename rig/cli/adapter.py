@@ -1,4 +1,8 @@
-"""The one place where typer is told about arguments. It is asked for help pages, and for what is wrong with an argv."""
+"""The one place where typer is told about arguments: it knows what is wrong with an argv, and whether help is wanted.
+
+The help page is drawn by `rig.cli.help_page`, since typer's reads what stands in brackets as markup and is a screen
+longer than what it says.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from rig.cli.fields import Field
-from rig.cli.globals import PREFIX
+from rig.cli.help_page import HELP_FLAGS, help_page
 from rig.contract.base import Command
 from rig.kernel.errors import RigError
 
@@ -22,7 +27,7 @@ def parse_with_typer(
     Raises `RigError` ``usage``.
     """
     try:
-        values = _typer_command(command, fields).main(args=argv, prog_name=prog, standalone_mode=False)
+        values = _typer_command(command, fields, prog).main(args=argv, prog_name=prog, standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         raise RigError("usage", message.rstrip(".") + ".", f"See `{prog} --help`.") from error
@@ -34,7 +39,11 @@ def parse_with_typer(
     return {name: value for name, value in values.items() if value not in (None, [])}
 
 
-def _typer_command(command: type[Command], fields: Mapping[str, Field]) -> Any:
+def _typer_command(command: type[Command], fields: Mapping[str, Field], prog: str) -> Any:
+    class WithOurPage(TyperCommand):
+        def get_help(self, ctx: Any) -> str:
+            return help_page(command, fields, prog)
+
     parameters = [_parameter(name, field) for name, field in fields.items()]
 
     def collect(**values: Any) -> dict[str, Any]:
@@ -42,8 +51,8 @@ def _typer_command(command: type[Command], fields: Mapping[str, Field]) -> Any:
 
     collect.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     collect.__annotations__ = {p.name: p.annotation for p in parameters}
-    app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["--help", "-h"]})
-    app.command(help=inspect.getdoc(command))(collect)
+    app = typer.Typer(add_completion=False, context_settings={"help_option_names": list(HELP_FLAGS)})
+    app.command(cls=WithOurPage)(collect)
     return typer.main.get_command(app)
 
 
@@ -51,19 +60,11 @@ def _parameter(name: str, field: Field) -> inspect.Parameter:
     kind: Any = list[str] if field.many else bool if field.base is bool else str
     default: Any = [] if field.many else None
     if field.option.positional:
-        info: Any = typer.Argument(help=field.help, metavar=field.metavar or None, show_default=False)
+        info: Any = typer.Argument(metavar=field.metavar or None)
         if not field.optional:
             return _keyword(name, Annotated[kind, info], inspect.Parameter.empty)
     else:
-        info = typer.Option(
-            *field.flags,
-            help=field.help,
-            metavar=field.metavar or None,
-            hidden=field.option.hidden,
-            show_default=False,
-            # Global options have a namespace of their own, and a panel of their own on the page.
-            rich_help_panel="Everywhere" if name.startswith(PREFIX) else None,
-        )
+        info = typer.Option(*field.flags)
     return _keyword(name, Annotated[kind if field.many else kind | None, info], default)
 
 

@@ -47,13 +47,16 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value in help; whether it is optional is for the parser to show."""
-        return self.option.metavar.strip("[]")
+        """What stands for the value in help; empty for a flag, which has none. The page shows what is optional."""
+        if self.option.metavar or self.base is bool:
+            return self.option.metavar.strip("[]")
+        choices = [choice for choice in _choices(self.base) if choice]
+        return "|".join(choices) or ("N" if self.base is int else self.name.upper())
 
     @property
     def label(self) -> str:
         """How messages name it: ``--message``, or the metavar of an argument."""
-        return self.metavar or self.name.upper() if self.option.positional else self.flags[0]
+        return self.metavar if self.option.positional else self.flags[0]
 
 
 def fields_of(struct: type[msgspec.Struct]) -> list[Field]:

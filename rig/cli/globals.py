@@ -20,7 +20,8 @@ class GlobalOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What every verb takes. An empty value means that it was not given."""
 
     output: Annotated[
-        Literal["", "table", "json", "jsonl", "yaml", "csv"], opt("table, json, jsonl, yaml or csv.", "--output", "-o")
+        Literal["", "table", "json", "jsonl", "yaml", "csv"],
+        opt("table, json, jsonl, yaml or csv.", "--output", "-o", metavar="FORMAT"),
     ] = ""
     json: Annotated[bool, opt("The same as -o json.", "--json")] = False
     query: Annotated[str, opt("Print this part of the data (JMESPath).", "--query", "-q", metavar="EXPR")] = ""

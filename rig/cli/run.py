@@ -73,7 +73,11 @@ class Invocation:
         from rig.cli.argv import parse
 
         parsed = parse(verb.command, prog, [*shared, *rest], confirms=verb.question is not None)
-        return 0 if parsed is None else self._carry_out(verb, prog, parsed)
+        if parsed is None:
+            if not noun and len(verbs) > 1:
+                self.output.line("\n" + nouns_section("More", name, verbs))
+            return 0
+        return self._carry_out(verb, prog, parsed)
 
     def _without_verb(self, rest: list[str]) -> int:
         """`rig -o json --help`, `rig --help deploy`. Raises `RigError` ``usage`` where nobody asks for help."""
@@ -217,11 +221,20 @@ def find_noun(name: str, verbs: Verbs, rest: list[str]) -> tuple[str | None, lis
 
 def nouns_help(name: str, verbs: Verbs) -> str:
     """What `rig create --help` prints."""
-    lines = [f"Usage: rig {name} {{{'|'.join(verbs)}}} ...", ""]
-    for noun, verb in verbs.items():
-        summary = (verb.command.__doc__ or "").strip().splitlines()[0]
-        lines.append(f"  rig {name} {noun:<12}{summary}")
-    return "\n".join(lines)
+    usage = f"Usage: rig {name} {{{'|'.join(verbs)}}} ..."
+    return "\n\n".join(
+        [usage, nouns_section("What", name, verbs), f"`rig {name} {next(iter(verbs))} --help` has more."]
+    )
+
+
+def nouns_section(title: str, name: str, verbs: Verbs) -> str:
+    """Each noun of a verb, with the first paragraph of its help."""
+    from rig.cli.help_page import page_width, section
+
+    about = {noun: (verb.command.__doc__ or "").partition("\n\n")[0] for noun, verb in verbs.items() if noun}
+    return section(
+        title, [(f"rig {name} {noun}", " ".join(text.split())) for noun, text in about.items()], page_width()
+    )
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

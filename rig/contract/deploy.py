@@ -72,7 +72,8 @@ class Deploy(Command, frozen=True, kw_only=True, tag="deploy"):
     dry_run: Annotated[bool, opt("List every file and byte that would be sent, and send none.", "--dry-run")] = False
     force: Annotated[bool, opt("Build even if this source was built before.", "--force")] = False
     allow_secret: Annotated[
-        list[str], opt("Send this file although it looks like a secret; a path or pattern.", "--allow-secret")
+        list[str],
+        opt("Send this file although it looks like a secret; a path or pattern.", "--allow-secret", metavar="PATH"),
     ] = []
     resume: Annotated[
         bool, opt("Go on with the deployment that was cut off; never makes a second release of it.", "--resume")

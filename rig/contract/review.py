@@ -38,8 +38,10 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         opt("Only this, as network.create; `network.*` takes all that begin so.", "--type", metavar="ACTION"),
     ] = ""
     outcome: Annotated[Outcome | Literal[""], opt("Only what ended so.")] = ""
-    since: Annotated[Time, opt("From this time on: 2026-11-01, 2026-11-01T12:00Z, mon, or 2h for two hours ago.")] = ""
-    until: Annotated[Time, opt("Before this time.")] = ""
+    since: Annotated[
+        Time, opt("From this time on: 2026-11-01, 2026-11-01T12:00Z, mon, or 2h for two hours ago.", metavar="TIME")
+    ] = ""
+    until: Annotated[Time, opt("Before this time.", metavar="TIME")] = ""
     env: Annotated[str, _Text, opt("Only what was done for this environment of rig.toml.", metavar="NAME")] = ""
     src: Annotated[str, _Text, opt("Only what came from this host or address.", metavar="HOST")] = ""
     session: Annotated[str, _Text, opt("Only what was done in this session.", metavar="ID")] = ""

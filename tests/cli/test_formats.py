@@ -132,7 +132,7 @@ def test_another_settings_file(fresh: Shell) -> None:
 def test_help_of_a_verb(fresh: Shell, argv: tuple[str, ...]) -> None:
     result = fresh.process("-v", *argv) if argv[0] == "deploy" else fresh.process(*argv)
     assert (result.code, result.stderr) == (0, "")
-    assert "Usage: rig deploy [OPTIONS] [FOLDER]" in result.stdout
+    assert "Usage: rig deploy [FOLDER] [OPTIONS]" in result.stdout
     assert "--allow-secret" in result.stdout
     assert "Everywhere" in result.stdout
     assert not fresh.home.exists(), "help leaves nothing"

@@ -81,16 +81,16 @@ def _must(field: CliField) -> bool:
 
 
 def _argument(field: CliField) -> str:
-    shown = field.metavar or field.name.upper()
+    shown = field.metavar
     return f"[{shown}]" if field.optional else shown
 
 
 def _row(field: CliField) -> tuple[str, ...]:
     if field.option.positional:
-        names = f"`{field.metavar or field.name.upper()}`"
+        names = f"`{field.metavar}`"
     else:
         names = ", ".join(f"`{flag}`" for flag in field.flags)
-        if field.metavar:
+        if field.metavar and "|" not in field.metavar:  # a choice is spelled out behind the text
             names += f" `{field.metavar}`"
     default = "" if field.default in (None, False, "", [], {}) or field.required else f"`{field.default}`"
     if field.required and not field.optional:
