@@ -143,7 +143,7 @@ def intend(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
         fact = CommandReceived(
             command=tag_of(command),
             arguments=public_arguments(command),
-            fingerprint=dispatch.fingerprint if stamp.key or command.effect == "change" else "",
+            fingerprint=dispatch.fingerprint if stamp.key else "",
             client=stamp.client,
             context=stamp.context,
             process="" if bus.authoritative else f"{os.getpid()}:{start_time(os.getpid())}",

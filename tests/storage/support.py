@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from events.command import CommandCompleted, CommandReceived
 from rig.contract.audit import Verification
@@ -41,6 +44,11 @@ def received(stream: str = "command:1", command: str = "network.create", target:
 def completed(stream: str = "command:1", command: str = "network.create", outcome: str = "success") -> Draft:
     fact = CommandCompleted(command=command, exit=0 if outcome == "success" else 1)
     return Draft(stream=stream, fact=fact, target="demo", outcome=outcome)
+
+
+def fingerprint(fact: CommandReceived) -> str:
+    """What the bus makes of a command without secrets; see `rig.kernel.bus.fingerprint`."""
+    return sha256(msgspec.json.encode({"type": fact.command, **fact.arguments}, order="sorted")).hexdigest()
 
 
 def open_journal(folder: Path, *projections: Projection, **options: Any) -> Journal:

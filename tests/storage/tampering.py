@@ -18,7 +18,7 @@ from rig.kernel.ports import Draft, OutboxRow
 from storage import keys
 from storage.checkpoint import sign
 from storage.merkle import Frontier, leaf_hash
-from tests.storage.support import completed, fill, open_journal, stamp, tamper
+from tests.storage.support import completed, fill, fingerprint, open_journal, stamp, tamper
 
 COUNT = 8
 ALL_ELSE = ("DELETE FROM outbox", "DELETE FROM projection", "DROP TABLE audit")
@@ -41,9 +41,9 @@ def make(folder: Path) -> None:
     """The journal that is tampered with: eight intents, the last one on its way to the platform."""
     fill(folder, COUNT - 1)
     with open_journal(folder) as journal:
-        fact = CommandReceived(command="app.create", arguments={"app": "demo/shop"}, fingerprint="ab" * 32)
+        fact = CommandReceived(command="app.create", arguments={"app": "demo/shop"})
         body = b'{"command":"app.create","app":"demo/shop"}'
-        row = OutboxRow(idem="shop", key="demo/shop", fingerprint=fact.fingerprint, body=body)
+        row = OutboxRow(idem="shop", key="demo/shop", fingerprint=fingerprint(fact), body=body)
         draft = Draft(stream="command:shop", fact=fact, target="demo/shop", outcome="unknown")
         journal.append([draft], stamp(id="shop"), outbox=row)
 

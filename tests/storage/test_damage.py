@@ -21,7 +21,17 @@ from rig.kernel.ports import Draft, OutboxRow, Settled
 from storage.database import connect
 from storage.evidence import Evidence
 from storage.journal import Journal
-from tests.storage.support import START, FakeClock, completed, fill, findings, open_journal, received, stamp
+from tests.storage.support import (
+    START,
+    FakeClock,
+    completed,
+    fill,
+    findings,
+    fingerprint,
+    open_journal,
+    received,
+    stamp,
+)
 
 ROUNDS = int(os.environ.get("RIG_DAMAGE", "40"))
 SCHEDULE = {"attempts", "next_at", "lease_until", "expires_at", "result", "seq"}
@@ -37,9 +47,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_journal(folder, clock=clock) as journal:
         Evidence(lambda: journal).archive(START + 3_000_000_000, "", stamp())
         for name in ("sent", "waiting"):
-            fact = CommandReceived(command="app.create", arguments={"app": f"demo/{name}"}, fingerprint="ab" * 32)
+            fact = CommandReceived(command="app.create", arguments={"app": f"demo/{name}"})
             body = f'{{"command":"app.create","app":"demo/{name}"}}'.encode()
-            row = OutboxRow(idem=name, key=f"demo/{name}", fingerprint="ab" * 32, body=body)
+            row = OutboxRow(idem=name, key=f"demo/{name}", fingerprint=fingerprint(fact), body=body)
             draft = Draft(stream=f"command:{name}", fact=fact, target=f"demo/{name}", outcome="unknown")
             journal.append([draft], stamp(id=name), outbox=row)
         end = completed("command:sent", "app.create")

@@ -41,6 +41,7 @@ from tests.storage.support import (
     completed,
     fill,
     findings,
+    fingerprint,
     open_journal,
     received,
     stamp,
@@ -329,7 +330,7 @@ def test_a_change_on_its_way_stays(journal: Journal, tmp_path: Path) -> None:
 
     fact = CommandReceived(command="app.create", arguments={"app": "demo/shop"})
     body = b'{"command":"app.create","app":"demo/shop"}'
-    row = OutboxRow(idem="shop", key="demo/shop", fingerprint="ab", body=body)
+    row = OutboxRow(idem="shop", key="demo/shop", fingerprint=fingerprint(fact), body=body)
     draft = Draft(stream="command:shop", fact=fact, target="demo/shop", outcome="unknown")
     journal.append([draft], stamp(id="shop"), outbox=row)
     fill(tmp_path, 2)
