@@ -40,10 +40,17 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
 class BuildLog:
     """Writer of a build's output; use it as a context manager."""
 
-    def __init__(self, path: Path, on_line: Callable[[str], None] | None = None, limit: int = LOG_LIMIT) -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_line: Callable[[str], None] | None = None,
+        limit: int = LOG_LIMIT,
+        mask: Callable[[str], str] = lambda line: line,
+    ) -> None:
         self._path = path
         self._on_line = on_line
         self._limit = limit
+        self._mask = mask
         self._size = 0
         self._seq = 0
         self._left_out: deque[tuple[int, Source, str]] = deque(maxlen=TAIL_LINES)
@@ -71,8 +78,8 @@ class BuildLog:
         self._add("rig", f"       {line}")
 
     def output(self, line: str) -> None:
-        """A line that a command wrote."""
-        self._add("out", line)
+        """A line that a command wrote, without the values of secrets."""
+        self._add("out", self._mask(line))
 
     def tail(self) -> list[str]:
         """The last lines, oldest first, as an error shows them."""

@@ -50,7 +50,7 @@ from rig.node.builder.model import Build, load_build
 from rig.node.deploy.check import check
 from rig.node.deploy.ports import Record, Secrets, Stores
 from rig.node.deploy.restart import restart
-from rig.node.deploy.routing import Routing
+from rig.node.deploy.routing import Routing, ports_of
 from rig.node.deploy.steps import (
     Job,
     end_leftovers,
@@ -217,7 +217,7 @@ class Deployer:
                 for spec in instance_specs(job, build, self._driver, counts_of(self._world.app(app), version)):
                     launched.append(await self._supervisor.launch(spec))
                 self._enter(app, "checking")
-                await check(launched, job.config.health, self._routing.hostname(app))
+                await check(launched, job.config.health, self._routing.hostname(app), job.mask)
                 failpoint("release.healthy")
                 self._enter(app, "switching")
                 await self._switch(job, launched, old, cause)
@@ -399,8 +399,3 @@ async def guarded(work: Coroutine[Any, Any, None]) -> None:
         log.error("%s", error.message)
     except Exception:
         log.exception("work in the background failed")
-
-
-def ports_of(instances: Sequence[Instance]) -> list[int]:
-    """The ports on which the web processes among them listen."""
-    return [instance.port for instance in instances if instance.port]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from rig.contract.names import split_app
 from rig.kernel.apps import app_status
 from rig.node.edge.caddy import Edge
 from rig.node.edge.slots import Idle, Route
+from rig.node.supervisor.instance import Instance
 from rig.node.supervisor.supervisor import Supervisor
 from rig.node.world import World
 
@@ -79,3 +81,8 @@ class Routing:
             ports = () if status == "crashed" else self._ports.get(app, ())
             routes.append(Route(hostname=self.hostname(app), app=app, ports=ports, idle=idle))
         return routes
+
+
+def ports_of(instances: Sequence[Instance]) -> list[int]:
+    """The ports on which the web processes among them listen."""
+    return [instance.port for instance in instances if instance.port]

@@ -27,8 +27,9 @@ from rig.node.deploy.logs import kept_log
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver, ProcessSpec
 from rig.node.runtime.removal import remove_tree
+from rig.node.secrets.mask import Mask
 from rig.node.supervisor.model import InstanceSpec
-from rig.node.variables.resolve import environment, plain
+from rig.node.variables.resolve import environment, plain, secret_names
 from rig.node.world import config_of
 
 WEB = "web"
@@ -47,6 +48,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What its processes get, the values of its secrets among it: never written to disk, never logged."""
     build_env: dict[str, str]
     """What its build sees."""
+    mask: Mask
+    """Hides the values of its secrets in what is kept of its output."""
 
 
 def job_of(
@@ -60,14 +63,16 @@ def job_of(
     """What there is to do for a release. Raises `RigError` ``bad_config``, or ``failed`` for a secret that is lost."""
     config = config_of(release.started)
     key = release.build or build_key(release.started, config, driver.isolation)
+    env = environment(release.started, {"network": split_app(app)[0], "app": app}, reveal)
     return Job(
         app=app,
         version=version,
         release=release,
         config=config,
         paths=BuildPaths(paths.app(*split_app(app)), key),
-        env=environment(release.started, {"network": split_app(app)[0], "app": app}, reveal),
+        env=env,
         build_env=plain(release.started),
+        mask=Mask({name: env[name] for name in secret_names(release.started)}),
     )
 
 
@@ -115,7 +120,7 @@ async def run_release_command(job: Job, build: Build, nodepaths: NodePaths, driv
         log_dir=state_dir / "log",
     )
     seconds = job.config.deploy.release_timeout
-    with BuildLog(log_path) as log:
+    with BuildLog(log_path, mask=job.mask) as log:
         log.heading(f"Running the release command `{command}`")
         try:
             status = await driver.run(spec, seconds, log.output)

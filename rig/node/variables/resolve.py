@@ -102,6 +102,11 @@ def environment(
     }
 
 
+def secret_names(started: DeployStarted) -> list[str]:
+    """The names of a release that are secrets."""
+    return [name for name, entry in _own(started).items() if entry.ref is not None]
+
+
 def plain(started: DeployStarted) -> dict[str, str]:
     """The variables of a release that are no secrets: what its build sees."""
     return {name: entry.value for name, entry in _own(started).items() if entry.ref is None}
