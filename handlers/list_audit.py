@@ -35,10 +35,12 @@ def handle(command: ListAudit, ctx: ClientContext) -> AuditLog:
     entries = [entry(row, source) for source, each in found for row in each.rows]
     if len(sources) > 1:
         entries = merged(entries, dict(sources)["observed"])
+    # Where all of them are here, those that both records have are known to be the same ones.
+    whole = all(each.exact and each.matched == len(each.rows) for _, each in found)
     return AuditLog(
         record=name_of(sources),
         more=len(entries) > command.limit,
-        matched=sum(each.matched for _, each in found),
+        matched=len(entries) if whole else sum(each.matched for _, each in found),
         exact=all(each.exact for _, each in found),
         excluded=sum(each.total - each.matched for _, each in found),
         replica=known_of(sources, ctx),

@@ -8,7 +8,7 @@ from events.app import AppScaled, AppState, DeployStarted
 from events.command import CommandReceived, CommandUndone
 from handlers.past import Past, past
 from handlers.show_audit import find
-from rig.contract.apps import DeleteApp, UpdateApp
+from rig.contract.apps import DeleteApp, StartApp, StopApp, UpdateApp
 from rig.contract.base import Command
 from rig.contract.networks import DeleteNetwork
 from rig.contract.releases import Rollback
@@ -20,11 +20,15 @@ from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 
-UNDOABLE = ("deploy", "release.rollback", "app.create", "app.update", "network.create", "settings.set")
+RELEASING = ("deploy", "release.rollback", "var.create", "var.delete", "secret.create", "secret.delete")
+"""What makes a release of an app."""
+UNDOABLE = (*RELEASING, "app.create", "app.start", "app.stop", "app.update", "network.create", "settings.set")
 GONE = {
     "app.delete": "Its processes, files and address are gone. `rig deploy --create` makes it anew from the source.",
     "network.delete": "`rig create network` makes one of the same name, without its roles.",
     "account.invite": "An invitation ends by itself a day after it was made.",
+    "token.create": "`rig delete token` ends it.",
+    "token.delete": "A token that was ended stays so; make another one under another name.",
 }
 """What cannot be taken back, and what there is instead."""
 DATA = ("data: what the app wrote, and databases", "migrations: what a `release:` command changed stays changed")
@@ -112,9 +116,13 @@ def inverse_of(received: Recorded, ctx: ClientContext) -> Inverse:
     """What takes a command back. Raises `RigError` ``conflict`` where nothing does."""
     fact, target = received.fact, received.target
     assert isinstance(fact, CommandReceived)
+    if fact.command in RELEASING and "/" in target:
+        return inverse_of_release(past(target, ctx), received.corr)
     match fact.command:
-        case "deploy" | "release.rollback":
-            return inverse_of_release(past(target, ctx), received.corr)
+        case "app.start":
+            return Inverse(StopApp(app=target), f"rig stop {target}")
+        case "app.stop":
+            return Inverse(StartApp(app=target), f"rig start {target}")
         case "app.update":
             return inverse_of_scale(past(target, ctx), received.corr)
         case "app.create":

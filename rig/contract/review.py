@@ -111,7 +111,7 @@ class AuditLog(Reply, frozen=True, kw_only=True):
     more: bool = False
     """Whether more entries match, beyond the limit."""
     matched: int = 0
-    """Entries that match, counted in each record."""
+    """Entries that match. Where there are too many to look at, those that both records have count twice."""
     exact: bool = True
     """False where more may match than were counted."""
     excluded: int = 0

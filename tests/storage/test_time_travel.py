@@ -13,7 +13,7 @@ from events.app import AppCreated, AppDeleted, AppScaled, DeployBuilt, DeployFai
 from events.base import Fact
 from events.command import CommandCompleted, CommandReceived, CommandUndone
 from handlers import blame_app, diff_releases, list_releases, show_app, undo
-from rig.contract.apps import DeleteApp, ShowApp, UpdateApp
+from rig.contract.apps import DeleteApp, ShowApp, StartApp, StopApp, UpdateApp
 from rig.contract.history import BlameApp, Change, DiffReleases
 from rig.contract.networks import DeleteNetwork
 from rig.contract.releases import ListReleases, Rollback
@@ -272,6 +272,22 @@ def test_a_scale_is_taken_back_by_the_numbers_before(life: Life, own: Journal, a
     did(own, "app.update", corr="second")
     did(own, "app.update", corr="third")  # which changed nothing, and is passed over
     assert undone(asked()).command == f"rig update app {APP} --scale web=5"
+
+
+def test_what_was_stopped_is_started_and_the_other_way_round(own: Journal, asked: Any) -> None:
+    did(own, "app.stop", corr="one")
+    did(own, "app.start", corr="two")
+    ctx = asked()
+    assert undone(ctx, id="0").command == f"rig start {APP}"
+    assert undone(ctx).command == f"rig stop {APP}"
+    assert ctx.ports.performed == [StartApp(app=APP), StopApp(app=APP)]
+
+
+def test_a_variable_is_taken_back_with_the_release_that_it_made(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "changed")
+    did(own, "var.create", corr="changed")
+    assert undone(asked()).command == f"rig rollback {APP} v1"
 
 
 def test_what_was_made_is_taken_back_by_its_deletion(own: Journal, asked: Any) -> None:
