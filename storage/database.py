@@ -110,3 +110,10 @@ def is_read_only(error: BaseException) -> bool:
 def is_damage(error: BaseException) -> bool:
     """Whether the file is no whole SQLite database."""
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def damaged(reason: str) -> sqlite3.DatabaseError:
+    """The error that SQLite raises for a damaged file, for damage that it does not notice itself."""
+    error = sqlite3.DatabaseError(reason)
+    error.sqlite_errorname = "SQLITE_CORRUPT"
+    return error

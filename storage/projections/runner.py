@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from rig.kernel.ports import Recorded
-from storage.database import connect, transaction
+from storage.database import connect, damaged, transaction
 from storage.migrate import statements
 from storage.projections.base import Projection
 from storage.projections.folding import PAGE, apply_all, fold_range, make_tables
@@ -152,7 +152,9 @@ def _fill_shadow(connection: sqlite3.Connection, shadow_path: str, projection: P
 def _span(connection: sqlite3.Connection) -> tuple[int, int]:
     """The first record that is there, and the number behind the last one."""
     found = connection.execute("SELECT min_pos, size FROM head").fetchone()
-    return (int(found[0]), int(found[1])) if found else (0, 0)
+    if found is not None and not all(isinstance(value, int) for value in found):
+        raise damaged("the head holds no numbers")
+    return found or (0, 0)
 
 
 def _size(connection: sqlite3.Connection) -> int:
