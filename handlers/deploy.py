@@ -60,7 +60,8 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
         return report
     if source.files == 0:
         raise RigError("invalid_data", f"There is nothing to deploy in `{command.path}`.", "Is it the right folder?")
-    ctx.progress.step(f"Sending {source.files} files of {command.app}")
+    files = "1 file" if source.files == 1 else f"{source.files} files"
+    ctx.progress.step(f"Sending {files} of {command.app}")
     sent = timed(timings, "upload", lambda: sources.send(source, split_app(command.app)[0], ctx.progress))
     report = msgspec.structs.replace(report, sent=sent)
     start = StartRelease(

@@ -14,7 +14,7 @@ from rig.kernel.failpoints import failpoint
 WAIT = 20
 """Seconds that the platform holds an answer back while nothing changes."""
 WAIT_WITH_OUTPUT = 1
-"""The same while there is output to show."""
+"""The same while there is output to show, and before somebody is told that a release has to wait for its turn."""
 PAGE = 1000
 """Lines of output that are asked for at once."""
 
@@ -71,23 +71,25 @@ def follow(release: Release, ctx: ClientContext) -> Release:
 
     Whatever ends the watching, the release goes on: the `RigError` says so, and the record calls its end unknown.
     """
-    shown, said = 0, ""
+    said: list[str] = []
+    shown, phase = 0, ""
     try:
         while release.outcome == "pending":
-            if release.phase != said:
-                ctx.progress.step(STEPS.get(release.phase, release.phase).format(f"v{release.version}"))
-                said = release.phase
-            noisy = release.phase in {"building", "releasing"}
+            waits = release.phase == phase == "queued"
+            phase = release.phase
+            if phase != "queued" or waits:  # nearly every release has its turn at once
+                _say(phase, said, release, ctx)
+            noisy = phase in {"building", "releasing"}
+            brief = noisy or (phase == "queued" and not waits)
             ask = ShowRelease(
-                app=release.app,
-                version=release.version,
-                wait=WAIT_WITH_OUTPUT if noisy else WAIT,
-                seen=release.phase,
+                app=release.app, version=release.version, wait=WAIT_WITH_OUTPUT if brief else WAIT, seen=phase
             )
             release = ctx.ports.platform.call(ask, Release, corr=ctx.stamp.corr)
             failpoint("follow.looked")
             if noisy or (release.rebuilt and not shown):
                 # A build may be over before anybody saw its phase; its output is shown all the same.
+                if release.rebuilt:
+                    _say("building", said, release, ctx)
                 shown = _show_output(release, shown, ctx)
     except KeyboardInterrupt:
         raise _lost_sight(release, RigError("cancelled", "Interrupted.")) from None
@@ -96,6 +98,13 @@ def follow(release: Release, ctx: ClientContext) -> Release:
             raise
         raise _lost_sight(release, error) from error
     return release
+
+
+def _say(phase: str, said: list[str], release: Release, ctx: ClientContext) -> None:
+    """Report a step of a release, once."""
+    if phase not in said:
+        said.append(phase)
+        ctx.progress.step(STEPS.get(phase, phase).format(f"v{release.version}"))
 
 
 def _lost_sight(release: Release, error: RigError) -> RigError:

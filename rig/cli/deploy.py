@@ -17,7 +17,7 @@ def show(deployment: Deployment, out: Output) -> None:
     built = "built" if release and release.rebuilt else "nothing to build"
     out.note(
         f"v{deployment.version} of {deployment.app} serves after {duration(took)}:"
-        f" {size(deployment.sent)} of {size(deployment.bytes)} sent, {built}."
+        f" {size(deployment.sent)} sent, {built}."
     )
     out.line(deployment.url)
 

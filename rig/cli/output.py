@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
@@ -15,6 +16,9 @@ from rig.cli.text import printable
 from rig.contract.base import SCHEMA, Envelope
 from rig.contract.errors import ErrorBody
 from rig.kernel.errors import RigError
+
+COMPARED = 100
+"""Characters by which a line is known again: the long ones are cut in the error of a platform."""
 
 
 class Output:
@@ -39,6 +43,7 @@ class Output:
         self.stderr = stderr or sys.stderr
         self._color = color
         self._streaming = False
+        self._shown: deque[str] = deque(maxlen=200)
 
     # -- for people -------------------------------------------------------------------------------------------------
 
@@ -50,6 +55,12 @@ class Output:
         """A line for people on stderr; silent with --quiet."""
         if not self.quiet:
             self.stderr.write(printable(text) + "\n")
+
+    def output(self, text: str) -> None:
+        """A line that a build or a release command has printed, on stderr; a failure does not show it again."""
+        self.note("  " + text)
+        if not self.quiet:
+            self._shown.append(text[:COMPARED])
 
     def hint(self, text: str) -> None:
         """What one might do next; only where somebody reads along."""
@@ -134,8 +145,9 @@ class Output:
         if self.format in {"json", "yaml", "jsonl"} and not self.stderr.isatty():
             return
         output = body.details.get("output")
-        for line in output if isinstance(output, list) else ():
-            self.stderr.write("  | " + printable(str(line)) + "\n")
+        lines = [str(line) for line in output] if isinstance(output, list) else []
+        for line in lines if any(line[:COMPARED] not in self._shown for line in lines) else ():
+            self.stderr.write("  | " + printable(line) + "\n")
         self.stderr.write(self._paint("error:", "1;31", self.stderr) + " " + printable(body.message) + "\n")
         if body.hint:
             self.stderr.write("\n" + self._paint("hint:", "1;36", self.stderr) + " " + printable(body.hint) + "\n")

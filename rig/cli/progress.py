@@ -35,7 +35,7 @@ class TerminalProgress:
 
     def line(self, text: str) -> None:
         self.close()
-        self._output.note("  " + text)
+        self._output.output(text)
 
     def warn(self, text: str) -> None:
         self.close()
@@ -85,7 +85,7 @@ class PlainProgress:
             self._output.note(f"  {done} of {total} {unit}")
 
     def line(self, text: str) -> None:
-        self._output.note("  " + text)
+        self._output.output(text)
 
     def warn(self, text: str) -> None:
         self._output.warn(text)

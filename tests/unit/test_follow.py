@@ -80,7 +80,21 @@ def test_nothing_is_shown_where_nothing_was_built() -> None:
     watched = Watched("queued", "starting", "checking", "done", rebuilt_from="never")
     watched.watch()
     assert watched.lines == []
-    assert watched.steps == ["Waiting for the turn of v2", "Starting v2", "Checking the health of v2"]
+    assert watched.steps == ["Starting v2", "Checking the health of v2"]
+
+
+def test_a_release_that_waits_for_its_turn_is_said_to_once() -> None:
+    watched = Watched("queued", "queued", "queued", "starting", "done", rebuilt_from="never")
+    watched.watch()
+    assert watched.steps == ["Waiting for the turn of v2", "Starting v2"]
+
+
+def test_a_build_is_named_before_its_output() -> None:
+    watched = Watched("queued", "starting", "done", rebuilt_from="starting")
+    events = watched.steps
+    watched.lines = events
+    watched.watch()
+    assert events == ["Building v2", "one", "two", "Starting v2"]
 
 
 @pytest.mark.parametrize(

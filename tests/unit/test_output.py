@@ -355,6 +355,20 @@ def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere() -> None:
     assert err(printed) == "Sending 3 files\n  compiling\n"
 
 
+def test_output_that_was_shown_is_not_shown_again_by_the_failure() -> None:
+    seen, unseen, quiet = output(), output(), output(quiet=True)
+    failed = RigError("build_failed", "It failed.", output=["-----> Installing", "no such thing" + "!" * 200])
+    for printed in (seen, quiet):
+        progress_for(printed).line("-----> Installing")
+        progress_for(printed).line("no such thing" + "!" * 300)
+    progress_for(unseen).line("-----> Installing")
+    for printed in (seen, unseen, quiet):
+        printed.failure("deployment", failed)
+    assert "  | " not in err(seen)
+    assert err(unseen).count("-----> Installing") == 2
+    assert "  | -----> Installing\n  | no such thing!" in err(quiet)
+
+
 def test_a_bar_is_wiped_when_its_step_ends() -> None:
     printed = output(terminal=True)
     progress = TerminalProgress(printed)

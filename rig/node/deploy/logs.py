@@ -33,6 +33,8 @@ class KeptBuildLogs:
         log = kept_log(self._paths, app, version, "build")
         if not over and not log.exists():
             key = release.build or build_key(release.started, config_of(release.started), release.started.isolation)
-            log = BuildPaths(self._paths.app(*split_app(app)), key).log
+            build = BuildPaths(self._paths.app(*split_app(app)), key)
+            # A complete build is an earlier release's, or is about to be kept: its output is no news here.
+            log = log if build.record.exists() else build.log
         lines, all_of_them = read_logs((log, kept_log(self._paths, app, version, "release")), after, limit)
         return lines, over and all_of_them
