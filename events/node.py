@@ -41,6 +41,14 @@ class NodeCollected(Fact, frozen=True, kw_only=True):
     """Seconds: nothing that was used within them went."""
 
 
+class NodeKeysRotated(Fact, frozen=True, kw_only=True):
+    """The keys under which secrets are kept were replaced, and every value was encrypted anew."""
+
+    type: ClassVar[str] = "node.keys_rotated"
+
+    values: int
+
+
 class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the node runs, as far as the record tells; a killed node leaves no ``node.stopped``."""
 

@@ -1,19 +1,27 @@
-"""List secrets, without their values."""
+"""List secrets; their values only where they are asked for."""
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
-from rig.contract.secrets import ListNetworkSecrets, ListSecrets, SecretPage
+from rig.contract.secrets import ListNetworkSecrets, ListSecrets, RevealNetworkSecrets, RevealSecrets, SecretPage
 from rig.kernel.client import ClientContext, send
 
 
 def handle(command: ListSecrets, ctx: ClientContext) -> SecretPage:
-    if command.network:
-        ask = ListNetworkSecrets(name=command.network, limit=command.limit, after=command.after)
-        page = send(ctx, ask, SecretPage)
-    else:
-        page = send(ctx, command, SecretPage)
+    page = _page(command, ctx)
     if command.origin:
         return page
     return msgspec.structs.replace(page, secrets=[secret for secret in page.secrets if not secret.hidden])
+
+
+def _page(command: ListSecrets, ctx: ClientContext) -> SecretPage:
+    name, limit, after = command.network, command.limit, command.after
+    if not command.reveal:
+        return send(ctx, ListNetworkSecrets(name=name, limit=limit, after=after) if name else command, SecretPage)
+    # Reading them is remote access, with a record of its own before and after.
+    if name:
+        return cast(SecretPage, ctx.ports.perform(RevealNetworkSecrets(name=name, limit=limit, after=after)))
+    return cast(SecretPage, ctx.ports.perform(RevealSecrets(app=command.app, limit=limit, after=after)))

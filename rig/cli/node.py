@@ -8,6 +8,7 @@ from rig.cli.verb import Verb
 from rig.contract.accounts import Invitation, Invite
 from rig.contract.collect import CollectGarbage, Collection, Garbage
 from rig.contract.node import Node, NodeStatus, StartNode, StopNode
+from rig.contract.secrets import KeyRotation, RotateKeys
 
 
 def show_started(node: Node, out: Output) -> None:
@@ -52,6 +53,11 @@ def show_collection(collection: Collection, out: Output) -> None:
         out.note(f"{app} is busy; its turn comes with the next collection.")
 
 
+def show_rotation(rotation: KeyRotation, out: Output) -> None:
+    out.line(f"The keys were replaced; {rotation.values} values of secrets are encrypted anew.")
+    out.hint("A backup of the old secrets.key opens old backups alone.")
+
+
 def thing(garbage: Garbage) -> str:
     """``build 3f1c``, ``cache pip (12)``."""
     named = f"{garbage.what} {garbage.name[:24]}".rstrip()
@@ -63,5 +69,6 @@ VERBS = {
     "stop": Verb(command=StopNode, render=show_stopped),
     "status": Verb(command=NodeStatus, render=show),
     "gc": Verb(command=CollectGarbage, render=show_collection, rows=lambda collection: collection.garbage),
+    "rotate-keys": Verb(command=RotateKeys, render=show_rotation),
     "invite": Verb(command=Invite, render=show_invitation),
 }

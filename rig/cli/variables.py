@@ -59,7 +59,7 @@ def show_secrets(page: SecretPage, out: Output) -> None:
     rows = [
         (
             secret.name,
-            secret.digest[:DIGITS],
+            secret.digest[:DIGITS] if secret.redacted else secret.value,
             secret.origin,
             secret.set_by.removeprefix("user:"),
             minute(secret.set_at),
@@ -67,7 +67,8 @@ def show_secrets(page: SecretPage, out: Output) -> None:
         )
         for secret in page.secrets
     ]
-    headers = ("NAME", "DIGEST", "ORIGIN", "SET BY", "SET AT", "STATE")
+    shown = "DIGEST" if all(secret.redacted for secret in page.secrets) else "VALUE"
+    headers = ("NAME", shown, "ORIGIN", "SET BY", "SET AT", "STATE")
     out.table(headers, rows, empty="No secrets yet. Set one: rig create secret NETWORK/APP NAME")
     if page.next:
         out.note("There is more; --limit shows up to 1000.")

@@ -83,6 +83,7 @@ class ListSecrets(Command, frozen=True, kw_only=True, tag="secret.list"):
     app: AppName = ""
     network: InNetwork = ""
     origin: Annotated[bool, opt("Show where each comes from, and what is hidden by it.", "--origin")] = False
+    reveal: Annotated[bool, opt("Show the values. It takes an owner, and is on the record.", "--reveal")] = False
     limit: Limit = 1000
     after: After = ""
 
@@ -96,3 +97,43 @@ class ListNetworkSecrets(Command, frozen=True, kw_only=True, tag="secret.list_ne
     name: TheNetwork
     limit: Limit = 1000
     after: After = ""
+
+
+class RevealSecrets(Command, frozen=True, kw_only=True, tag="secret.reveal"):
+    """Show the values of an app's secrets. That they were read, and by whom, is on the record."""
+
+    effect: ClassVar[Effect] = "access"
+    kind: ClassVar[str] = "secrets"
+    reply: ClassVar[type[Reply]] = SecretPage
+    keeps_reply: ClassVar[bool] = False
+
+    app: AppName
+    limit: Limit = 1000
+    after: After = ""
+
+
+class RevealNetworkSecrets(Command, frozen=True, kw_only=True, tag="secret.reveal_network"):
+    """Show the values of a network's secrets. That they were read, and by whom, is on the record."""
+
+    effect: ClassVar[Effect] = "access"
+    kind: ClassVar[str] = "secrets"
+    reply: ClassVar[type[Reply]] = SecretPage
+    keeps_reply: ClassVar[bool] = False
+
+    name: TheNetwork
+    limit: Limit = 1000
+    after: After = ""
+
+
+class KeyRotation(Reply, frozen=True, kw_only=True):
+    """What was encrypted anew."""
+
+    values: int
+
+
+class RotateKeys(Command, frozen=True, kw_only=True, tag="node.rotate_keys"):
+    """Replace the keys under which a node keeps secrets, and encrypt every value anew. No app notices."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "key-rotation"
+    reply: ClassVar[type[Reply]] = KeyRotation

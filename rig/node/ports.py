@@ -75,8 +75,8 @@ class Secrets(Protocol):
         """The value of one version of a secret. Raises `RigError` where it cannot be decrypted."""
         ...
 
-    def forget(self, scope: str) -> None:
-        """Forget all secrets of an app, or of a network with its apps."""
+    def rotate(self) -> int:
+        """Replace all keys and encrypt every value anew; gives the number of values."""
         ...
 
 

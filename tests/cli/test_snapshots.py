@@ -156,6 +156,8 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "node start while it runs": ("", "node start", ""),
     "node start with another domain": ("", "node start --domain example.com", ""),
     "node status": ("", "node status", ""),
+    "node rotate-keys": ("", "node rotate-keys", ""),
+    "list secrets revealed where there are none": ("", "list secrets demo/site --reveal", ""),
     "node gc": ("", "node gc", ""),
     "node gc of what is older than no age": ("", "node gc --older-than soon", ""),
     "node invite": ("", "node invite bea --network demo --role viewer", ""),

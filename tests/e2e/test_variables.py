@@ -183,3 +183,33 @@ def test_values_are_exact(user: User, tmp_path: Path) -> None:
         "one line\n",
         " ümlaut $HOME 'x' ",
     ]
+
+
+def test_values_are_shown_to_owners_and_that_is_on_the_record(user: User, tmp_path: Path) -> None:
+    user.ok("create", "network", "shown")
+    user.deploy(app(tmp_path / "app"), "shown/app")
+    secret(user, "of the app", "shown/app", "KEY")
+    secret(user, "of the network", "--network", "shown", "INHERITED")
+    [key] = [one for one in listed(user, "shown/app") if one["name"] == "KEY"]
+    assert (key["redacted"], key["value"]) == (True, "")
+
+    values = {one["name"]: one["value"] for one in listed(user, "shown/app", "--reveal")}
+    assert values == {"KEY": "of the app", "INHERITED": "of the network"}
+    [inherited] = user.ok("list", "secrets", "--network", "shown", "--reveal", "-o", "json").data["secrets"]
+    assert (inherited["value"], inherited["redacted"]) == ("of the network", False)
+    local = user.ok("audit", "--target", "shown/app", "-o", "json").data["entries"]
+    assert "secret.reveal" in {entry["action"] for entry in local}
+    journal = (user.home / "node" / "journal.sqlite").read_bytes()
+    assert journal.count(b'"secret.read"') >= 2
+    assert b"of the network" not in journal
+
+    rotated = user.ok("node", "rotate-keys", "-o", "json").data
+    assert rotated["values"] >= 2
+    assert {one["name"]: one["value"] for one in listed(user, "shown/app", "--reveal")} == values
+    user.ok("create", "var", "shown/app", "A=1")
+    assert some(user, "shown/app", "KEY", "INHERITED", "A") == ["of the app", "of the network", "1"]
+
+
+def listed(user: User, name: str, *more: str) -> list[dict[str, Any]]:
+    secrets: list[dict[str, Any]] = user.ok("list", "secrets", name, *more, "-o", "json").data["secrets"]
+    return secrets

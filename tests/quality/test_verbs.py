@@ -38,6 +38,8 @@ TRAVELS_ONLY = {
     "journal.register",  # sent by `rig login`
     "journal.witness",  # sent after each change
     "secret.list_network",  # sent by `rig list secrets --network`
+    "secret.reveal",  # sent by `rig list secrets --reveal`
+    "secret.reveal_network",  # the same with --network
     "var.list_network",  # sent by `rig list vars --network`
     "variables.change",  # sent by `rig create var`, `rig delete secret` and the like
     "variables.change_network",  # the same with --network

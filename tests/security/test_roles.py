@@ -54,6 +54,9 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
         app=f"{network}/{app}", set_vars={"A": "1"}, set_secrets={"S": "1"}
     ),
     secrets.ListNetworkSecrets: lambda network, app: secrets.ListNetworkSecrets(name=network),
+    secrets.RevealNetworkSecrets: lambda network, app: secrets.RevealNetworkSecrets(name=network),
+    secrets.RevealSecrets: lambda network, app: secrets.RevealSecrets(app=f"{network}/{app}"),
+    secrets.RotateKeys: lambda network, app: secrets.RotateKeys(),
     secrets.ListSecrets: lambda network, app: secrets.ListSecrets(app=f"{network}/{app}"),
     apps.CreateApp: lambda network, app: apps.CreateApp(app=f"{network}/{app}"),
     apps.ListApps: lambda network, app: apps.ListApps(),
