@@ -24,6 +24,8 @@ from storage.projections.releases import ReleasesProjection
 from tests.storage.support import completed, fill, findings, open_journal, received, stamp
 
 NOBODY = 65534
+KILLS = int(os.environ.get("RIG_KILLS", "5"))
+"""Rounds of killing three writers."""
 if sys.platform == "win32":
     pytest.skip("processes are killed and limited as POSIX does it", allow_module_level=True)
 
@@ -61,11 +63,11 @@ def test_eight_processes_that_begin_together_lose_nothing(tmp_path: Path) -> Non
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     acknowledged: set[str] = set()
-    for round in range(5):
+    for round in range(KILLS):
         writers = [start(tmp_path, 0) for _ in range(3)]
         for number, writer in enumerate(writers):
             assert writer.stdout is not None
-            for _ in range(2 + 3 * round + number):
+            for _ in range(2 + 3 * (round % 5) + number):
                 acknowledged.add(writer.stdout.readline().strip())
             writer.send_signal(signal.SIGKILL)
         for writer in writers:
@@ -73,7 +75,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
             # The last line may have been cut off by the kill.
             acknowledged.update(line.strip() for line in rest.splitlines(keepends=True) if line.endswith("\n"))
         assert findings(tmp_path) == ("verified", [])
-    assert len(acknowledged) > 5 * 3 * 2
+    assert len(acknowledged) > KILLS * 3 * 2
     assert acknowledged <= set(recorded_ids(tmp_path))
 
 
@@ -218,3 +220,18 @@ def test_a_journal_that_cannot_be_made_says_why(shared_folder: Path) -> None:
     shared_folder.chmod(0o755)
     assert raised.value.code == "journal_unavailable"
     assert "RIG_HOME" in raised.value.hint
+
+
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_a_disk_that_is(tmp_path: Path, state: str) -> None:
+    """On a small file system of its own, in a mount namespace that ends with the process."""
+    if sys.platform != "linux" or shutil.which("unshare") is None:
+        pytest.skip("mount namespaces are Linux's, and `unshare` makes them")
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may make no mount namespace")
+    script = f'mount -t tmpfs -o size=1m tmpfs "{tmp_path}" && exec "{sys.executable}" -m tests.storage.small_disk "$@"'
+    argv = ["unshare", "-rm", "sh", "-c", script, "sh", state, str(tmp_path)]
+    done = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == state
+    assert list(tmp_path.iterdir()) == []
