@@ -193,11 +193,11 @@ def find_verbs(name: str) -> Verbs:
     found = plugin_verbs(name)
     if found is not None:
         return found
-    import difflib
+    from rig.cli.elsewhere import suggestion
 
-    near = difflib.get_close_matches(name, VERBS, n=1)
+    meant = suggestion(name)
     raise RigError(
-        "usage", f"There is no verb `{name}`.", f"Did you mean `rig {near[0]}`?" if near else "`rig --help` lists them."
+        "usage", f"There is no verb `{name}`.", f"Did you mean `{meant}`?" if meant else "`rig --help` lists them."
     )
 
 
@@ -214,9 +214,13 @@ def find_noun(name: str, verbs: Verbs, rest: list[str]) -> tuple[str | None, lis
             return near, [*shared, *tail]
     if not noun and ("--help" in tail or "-h" in tail):
         return None, rest
+    from difflib import get_close_matches
+
+    near_nouns = get_close_matches(noun, verbs, n=1)
+    meant = f" Did you mean `rig {name} {near_nouns[0]}`?" if near_nouns else ""
     nouns = ", ".join(verbs)
     said = f"`rig {name}` does not know `{noun}`." if noun else f"`rig {name}` needs to know what."
-    raise RigError("usage", said, f"It is one of: {nouns}.")
+    raise RigError("usage", said, f"It is one of: {nouns}.{meant}")
 
 
 def nouns_help(name: str, verbs: Verbs) -> str:
