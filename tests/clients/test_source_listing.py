@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from rig.clients.source.listing import Listing, list_source
 from rig.clients.source.repository import parse_index
 from rig.contract.bundles import EXECUTABLE, FILE, SYMLINK, Limits
 from rig.kernel.errors import RigError
+
+Look = Callable[[bytes], bool]
 
 
 def write(root: Path, **files: str) -> None:
@@ -235,6 +238,63 @@ def test_a_secret_that_was_allowed_once_is_refused_the_next_time(tmp_path: Path)
     assert refused(tmp_path / "source", cache_dir=cache).code == "secret_in_source"
 
 
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n"
+# Put together here, so that no scanner takes this file for what it tests.
+SECRET_CONTENTS = {
+    "notes.txt": KEY,
+    "docs/deploy.md": f"Use this:\n\n{KEY}",
+    "settings.py": "AWS_KEY = 'AKIA" + "QWERTYUIOPASDFGH'",
+    "config.json": '{"token": "gh' + "p_" + "a" * 36 + '"}',
+    "deploy.sh": "curl -H 'Authorization: Bearer gl" + "pat-" + "x1" * 12 + "'",
+    "Makefile": "SLACK=xo" + "xb-123456789012-abcdefghijklmnopqrst",
+    "pay.rb": "Stripe.api_key = 'sk" + "_live_" + "k" * 24 + "'",
+    "ci.yml": "NODE_AUTH_TOKEN: np" + "m_" + "Z" * 36,
+    ".pypi.toml": "password = 'py" + "pi-AgE" + "I" * 60 + "'",
+    "run.sh": "export RIG_TOKEN=ri" + "g_st." + "Q" * 43,
+}
+HARMLESS_CONTENTS = {
+    "README.md": "Set AWS_ACCESS_KEY_ID to something like AKIA" + "IOSFODNN7EXAMPLE.",
+    "check.py": 'if "PRIVATE KEY-----" in text: raise Leak(text)',
+    "aws.py": "KEY = os.environ['AWS_ACCESS_KEY_ID']  # AKIA" + "IOSFODNN7EXAMPLE",
+    "short.json": '{"token": "gh' + 'p_short"}',
+    "test.js": "stripe('sk_test_" + "k" * 24 + "')",
+    "cert.crt": "-----BEGIN CERTIFICATE-----\nMIIB\n",
+    "id_rsa.pub": "ssh-rsa AAAAB3NzaC1yc2E ana",
+}
+
+
+@pytest.mark.parametrize("name", SECRET_CONTENTS)
+def test_a_credential_in_a_file_of_any_name_is_refused(name: str, tmp_path: Path) -> None:
+    put(tmp_path, name, SECRET_CONTENTS[name])
+    put(tmp_path, "main.py", "print('hello')")
+    error = refused(tmp_path)
+    assert (error.code, error.details["paths"]) == ("secret_in_source", [name])
+    assert list_source(str(tmp_path), allow_secrets=[name]).files == 2
+
+
+def test_what_only_looks_a_little_like_one_travels(tmp_path: Path) -> None:
+    for name, text in HARMLESS_CONTENTS.items():
+        put(tmp_path, name, text)
+    assert list_source(str(tmp_path)).files == len(HARMLESS_CONTENTS)
+
+
+def test_a_credential_is_remembered_with_the_file_that_holds_it(tmp_path: Path, counted: Counted, later: None) -> None:
+    """A second look reads nothing, and refuses all the same; so does one after a neighbour has changed."""
+    source, cache = tmp_path / "source", str(tmp_path / "cache")
+    put(source, "config.json", SECRET_CONTENTS["config.json"])
+    put(source, "main.py", "1")
+    list_source(str(source), cache_dir=cache, allow_secrets=["config.json"])
+    assert counted.taken() == ["config.json", "main.py"]
+    for changed in ([], ["main.py"]):
+        for name in changed:
+            put(source, name, "22")
+        with pytest.raises(RigError, match=r"config\.json"):
+            list_source(str(source), cache_dir=cache)
+        assert counted.taken() == changed
+    put(source, "config.json", '{"token": "${TOKEN}"}')
+    assert list_source(str(source), cache_dir=cache).files == 2
+
+
 def test_limits_name_the_largest_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "small", "x")
     put(tmp_path, "video/large.mp4", "x" * 1000)
@@ -271,9 +331,9 @@ class Counted:
         self.names: list[str] = []
         real = reading.hash_file
 
-        def hash_file(full: bytes, stat: reading.Stat) -> tuple[reading.Stat, bytes]:
+        def hash_file(full: bytes, stat: reading.Stat, look: Look) -> tuple[reading.Stat, bytes, bool]:
             self.names.append(os.fsdecode(os.path.basename(full)))
-            return real(full, stat)
+            return real(full, stat, look)
 
         monkeypatch.setattr("rig.clients.source.listing.hash_file", hash_file)
 
@@ -363,8 +423,8 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     path = put(tmp_path, "growing", "0")
     real, times = reading._digest, [2]
 
-    def digest(fd: int, size: int) -> bytes | None:
-        found = real(fd, size)
+    def digest(fd: int, size: int, look: Look) -> tuple[bytes | None, bool]:
+        found = real(fd, size, look)
         if times[0]:
             times[0] -= 1
             with path.open("a") as file:
@@ -384,10 +444,10 @@ def test_a_file_that_goes_while_it_is_listed_is_left_out(tmp_path: Path, monkeyp
     write(tmp_path, going__a="1", staying="2")
     real = reading.hash_file
 
-    def hash_file(full: bytes, stat: reading.Stat) -> tuple[reading.Stat, bytes]:
+    def hash_file(full: bytes, stat: reading.Stat, look: Look) -> tuple[reading.Stat, bytes, bool]:
         if full.endswith(b"a"):
             os.unlink(full)
-        return real(full, stat)
+        return real(full, stat, look)
 
     monkeypatch.setattr("rig.clients.source.listing.hash_file", hash_file)
     listing: Listing = list_source(str(tmp_path))

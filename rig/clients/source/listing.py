@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from rig.clients.source.reading import CHUNK, Gone, hash_file, read_link, unreadable
-from rig.clients.source.secrets import NPMRC, looks_secret, npmrc_holds_token, refuse_secrets
+from rig.clients.source.reading import CHUNK, Gone, hash_file, read_link
+from rig.clients.source.secrets import holds_secret, looks_secret, refuse_secrets
 from rig.clients.source.statcache import Record, Stat, StatCache, at_rest, unsettled
 from rig.clients.source.tree import Tree, show
 from rig.clients.source.walk import Folder, Walk
@@ -96,16 +96,19 @@ class _Plan(NamedTuple):
     """Its record, if not one of its files has changed."""
     known: dict[bytes, Entry]
     to_read: list[Stat]
+    secret: set[bytes]
+    """Names of files whose content is a credential."""
 
 
 def _plan(folder: Folder, record: Record | None) -> _Plan:
     if record is None:
-        return _Plan(folder, None, {}, list(folder.files))
+        return _Plan(folder, None, {}, list(folder.files), set())
     if record.stats == msgspec.msgpack.encode(folder.files):
-        return _Plan(folder, record, {}, [])
+        return _Plan(folder, record, {}, [], set())
     before = dict(zip(msgspec.msgpack.decode(record.stats, type=list[Stat]), _files_of(record), strict=True))
     known = {stat[0]: before[stat] for stat in folder.files if stat in before}
-    return _Plan(folder, None, known, [stat for stat in folder.files if stat not in before])
+    to_read = [stat for stat in folder.files if stat not in before]
+    return _Plan(folder, None, known, to_read, {name for name in record.suspects if name in known})
 
 
 def _files_of(record: Record) -> list[Entry]:
@@ -145,7 +148,7 @@ class _Hashing:
         if not jobs:
             return
         total, done = sum(stat[2] for _, stat in jobs), 0
-        for plan, stat, seen, entry in self._results(jobs):
+        for plan, stat, seen, entry, secret in self._results(jobs):
             done += stat[2]
             if self._progress:
                 self._progress.advance(done, total)
@@ -154,11 +157,13 @@ class _Hashing:
                 self._walk.bytes -= stat[2]
                 continue
             plan.known[stat[0]] = entry
+            if secret:
+                plan.secret.add(stat[0])
             if seen != stat:
                 self._walk.bytes += seen[2] - stat[2]
                 plan.folder.files[plan.folder.files.index(stat)] = seen
 
-    def _results(self, jobs: list[tuple[_Plan, Stat]]) -> Iterator[tuple[_Plan, Stat, Stat, Entry | None]]:
+    def _results(self, jobs: list[tuple[_Plan, Stat]]) -> Iterator[tuple[_Plan, Stat, Stat, Entry | None, bool]]:
         # Handing a small file to a thread costs more than hashing it.
         for plan, stat in jobs:
             if stat[2] < CHUNK:
@@ -172,19 +177,19 @@ class _Hashing:
                 for (plan, stat), result in zip(large, read, strict=True):
                     yield plan, stat, *result
 
-    def _read(self, folder: Folder, stat: Stat) -> tuple[Stat, Entry | None]:
-        """What one file holds, and the stat for which that is true."""
+    def _read(self, folder: Folder, stat: Stat) -> tuple[Stat, Entry | None, bool]:
+        """The stat for which it is true, what one file holds, and whether that is a credential."""
         name = stat[0]
         path = self._walk.full(folder.at(name))
         try:
             if st.S_ISLNK(stat[1]):
                 target = read_link(path)
                 self._check_link(folder, name, target)
-                return stat, Entry(name, SYMLINK, len(target), sha256(target).digest())
-            seen, digest = hash_file(path, stat)
+                return stat, Entry(name, SYMLINK, len(target), sha256(target).digest()), False
+            seen, digest, secret = hash_file(path, stat, lambda content: holds_secret(name, content))
         except Gone:
-            return stat, None
-        return seen, Entry(name, EXECUTABLE if seen[1] & st.S_IXUSR else FILE, seen[2], digest)
+            return stat, None, False
+        return seen, Entry(name, EXECUTABLE if seen[1] & st.S_IXUSR else FILE, seen[2], digest), secret
 
     def _check_link(self, folder: Folder, name: bytes, target: bytes) -> None:
         depth = folder.path.count(b"/") + 1 if folder.path else 0
@@ -206,7 +211,7 @@ class _Hashing:
             kept = [stat for stat in plan.folder.files if stat[0] in plan.known]
             files = [plan.known[stat[0]] for stat in kept]
             stats = msgspec.msgpack.encode([s if at_rest(s, self._started) else unsettled(s) for s in kept])
-            suspects = [stat[0] for stat in kept if self._suspect(plan.folder, stat)]
+            suspects = [stat[0] for stat in kept if stat[0] in plan.secret or looks_secret(stat[0])]
         encoding = encode_directory([*files, *children])
         if len(encoding) > DIRECTORY_MAX:
             raise RigError(
@@ -215,16 +220,6 @@ class _Hashing:
                 "Spread them over several folders, or list them in .rigignore.",
             )
         return Record(stats, folders, directory_id(encoding), encoding, suspects)
-
-    def _suspect(self, folder: Folder, stat: Stat) -> bool:
-        if stat[0] == NPMRC and st.S_ISREG(stat[1]):
-            path = self._walk.full(folder.at(NPMRC))
-            try:
-                with open(path, "rb") as file:
-                    return npmrc_holds_token(file.read(CHUNK))
-            except OSError as error:
-                raise unreadable(path, error) from error
-        return looks_secret(stat[0])
 
 
 def _bad_links(links: list[str]) -> RigError:

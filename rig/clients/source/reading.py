@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat as st
+from collections.abc import Callable
 from hashlib import sha256
 
 from rig.clients.source.statcache import Stat
@@ -30,8 +31,11 @@ def stat_of(name: bytes, result: os.stat_result) -> Stat:
     return (name, result.st_mode, result.st_size, result.st_mtime_ns, result.st_ctime_ns, result.st_ino)
 
 
-def hash_file(full: bytes, stat: Stat) -> tuple[Stat, bytes]:
-    """The SHA-256 of a file, and the stat for which it holds: ``stat``, unless the file changed since."""
+def hash_file(full: bytes, stat: Stat, look: Callable[[bytes], bool]) -> tuple[Stat, bytes, bool]:
+    """The SHA-256 of a file, and the stat for which it holds: ``stat``, unless the file changed since.
+
+    ``look`` is shown the content of a file that is not large; what it says comes third.
+    """
     for _ in range(ATTEMPTS):
         try:
             fd = os.open(full, READ_FLAGS)
@@ -42,7 +46,7 @@ def hash_file(full: bytes, stat: Stat) -> tuple[Stat, bytes]:
                 raise Gone from error
             raise unreadable(full, error) from error
         try:
-            digest = _digest(fd, stat[2])
+            digest, seen = _digest(fd, stat[2], look)
             now = stat_of(stat[0], os.fstat(fd))
         except OSError as error:
             raise unreadable(full, error) from error
@@ -52,7 +56,7 @@ def hash_file(full: bytes, stat: Stat) -> tuple[Stat, bytes]:
             raise Gone
         # What was so before the file was opened, and is so after it was read, was so all the time.
         if digest is not None and _same(now, stat):
-            return stat, digest
+            return stat, digest, seen
         stat = now
     raise RigError(
         "conflict",
@@ -66,11 +70,11 @@ def _same(now: Stat, before: Stat) -> bool:
     return now == before or (os.name == "nt" and now[2:4] == before[2:4])
 
 
-def _digest(fd: int, size: int) -> bytes | None:
-    """None if the file is longer or shorter than ``size``."""
+def _digest(fd: int, size: int, look: Callable[[bytes], bool]) -> tuple[bytes | None, bool]:
+    """None if the file is longer or shorter than ``size``; and what ``look`` says of its content."""
     if size < CHUNK:
         data = os.read(fd, size + 1)
-        return sha256(data).digest() if len(data) == size else None
+        return (sha256(data).digest(), look(data)) if len(data) == size else (None, False)
     digest = sha256()
     left = size
     buffer = memoryview(bytearray(CHUNK))
@@ -78,7 +82,7 @@ def _digest(fd: int, size: int) -> bytes | None:
         while count := file.readinto(buffer):
             digest.update(buffer[:count])
             left -= count
-    return digest.digest() if left == 0 else None
+    return (digest.digest() if left == 0 else None), False
 
 
 def read_link(full: bytes) -> bytes:

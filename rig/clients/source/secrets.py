@@ -1,7 +1,9 @@
-"""Files that look like secrets, by their names. They are refused unless the user allows them, one by one."""
+"""Files that look like secrets, by their names and by what is in them. They are refused unless the user allows them,
+one by one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rig.clients.source.ignore import PatternList
@@ -60,6 +62,39 @@ _patterns = PatternList(SECRET_NAMES)
 def looks_secret(name: bytes) -> bool:
     """Whether a file of this name would hold credentials more often than not."""
     return _patterns.verdict(name, name, False) is True
+
+
+_PRIVATE_KEY = b"PRIVATE KEY-----"
+"""Ends the first line of a private key in PEM (RFC 7468) and in OpenSSH's own form."""
+
+_TOKENS: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
+    # What is sure to stand in it and quick to look for → the whole shape, narrow enough to be nothing else.
+    (b"AKIA", re.compile(rb"\bAKIA(?![A-Z0-9]{9}EXAMPLE)[A-Z2-7]{16}\b")),
+    (b"gh", re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{36}\b|\bgithub_pat_[A-Za-z0-9_]{80,}")),
+    (b"glpat-", re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}")),
+    (b"xox", re.compile(rb"\bxox[abprs]-[0-9]{8,}-[A-Za-z0-9-]{16,}")),
+    (b"_live_", re.compile(rb"\b[rs]k_live_[A-Za-z0-9]{20,}")),
+    (b"npm_", re.compile(rb"\bnpm_[A-Za-z0-9]{36}\b")),
+    (b"pypi-", re.compile(rb"\bpypi-AgE[A-Za-z0-9_-]{50,}")),
+    (b"rig_", re.compile(rb"\brig_(at|rt|st)\.[A-Za-z0-9_-]{40,}")),
+)
+_WHERE_TOKENS_STAND = re.compile(
+    rb"(^|/)[^.]*$|^\.[^.]*$|\.(json|ya?ml|toml|ini|cfg|conf|config|properties|xml|sh|bash|ps1|tf|tfvars|env"
+    rb"|py|js|mjs|cjs|ts|tsx|jsx|rb|php|go|java|kt|cs|rs|ex|exs|lua|pl|ipynb)$",
+    re.IGNORECASE,
+)
+"""Names of files with settings or code. Looking for tokens in all files would double the time to list a source."""
+
+
+def holds_secret(name: bytes, content: bytes) -> bool:
+    """Whether a file's content is a credential for certain: a private key, or a token that tells of itself."""
+    if name == NPMRC:
+        return npmrc_holds_token(content)
+    if _PRIVATE_KEY in content and b"-----BEGIN " in content:
+        return True
+    if not _WHERE_TOKENS_STAND.search(name):
+        return False
+    return any(sure in content and shape.search(content) is not None for sure, shape in _TOKENS)
 
 
 def npmrc_holds_token(content: bytes) -> bool:

@@ -21,7 +21,7 @@ import msgspec
 
 from rig.kernel.files import private_folder, write_atomic
 
-_MAGIC = b"rig stat cache 2\n"
+_MAGIC = b"rig stat cache 3\n"
 _ROOT = len(_MAGIC) + 4
 """Where the folder's path begins, with its length."""
 _FINE_TICK = 100_000_000
