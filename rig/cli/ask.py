@@ -26,12 +26,20 @@ class Terminal:
         answer = sys.stdin.readline().strip().lower()
         return answer in {"y", "yes"} or (default and not answer)
 
-    def confirm(self, question: str, *, flag: str) -> None:
-        """Go on only with a yes. Raises `RigError` ``input_required`` without a terminal, ``cancelled`` on a no."""
+    def confirm(self, question: str, *, flag: str, word: str = "") -> None:
+        """Go on only with a yes, or with ``word`` where there is one.
+
+        Raises `RigError` ``input_required`` without a terminal, ``cancelled`` on anything else.
+        """
         if not self.interactive:
             raise RigError("input_required", f"{question} There is no terminal to ask on.", f"Say it with `{flag}`.")
-        if not self.agree(question):
+        if not (self._typed(question, word) if word else self.agree(question)):
             raise RigError("cancelled", "Nothing was done.")
+
+    def _typed(self, question: str, word: str) -> bool:
+        self._output.stderr.write(printable(f"{question} Type `{word}` to go on: "))
+        self._output.stderr.flush()
+        return sys.stdin.readline().strip() == word
 
     def tell(self, text: str) -> None:
         """Say on stderr what must be read for things to go on, even with --quiet."""

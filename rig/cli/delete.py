@@ -32,7 +32,10 @@ def show_token(token: Token, out: Output) -> None:
 
 VERBS = {
     "network": Verb(
-        command=DeleteNetwork, render=show_network, question=lambda command: f"Delete network {command.name}?"
+        command=DeleteNetwork,
+        render=show_network,
+        question=lambda command: f"Delete network {command.name}{' with all its apps' if command.cascade else ''}?",
+        word=lambda command: command.name if command.cascade else "",
     ),
     "app": Verb(
         command=DeleteApp, render=show_app, question=lambda command: f"Delete app {command.app} and stop its processes?"

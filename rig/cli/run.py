@@ -115,7 +115,8 @@ class Invocation:
             ) as client:
                 command = convert(verb.command, resolve_names(verb.command, parsed.given, client), prog)
                 if verb.question is not None and not parsed.sure:
-                    terminal.confirm(verb.question(command), flag="--yes")
+                    word = verb.word(command) if verb.word else ""
+                    terminal.confirm(verb.question(command), flag="--yes", word=word)
                 reply, warnings = client.dispatch(command)
         finally:
             progress.close()

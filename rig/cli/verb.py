@@ -29,6 +29,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """The items of a list, for CSV and JSON Lines."""
     question: Callable[[Any], str] | None = None
     """What to ask before it is done. With it the verb takes ``--yes``."""
+    word: Callable[[Any], str] | None = None
+    """What has to be typed instead of a yes, where too much goes by it for one key; empty for a yes."""
     exit_code: Callable[[Any, Any], int] = exit_zero
     """From the command and its reply."""
     item: Callable[[Any, Output], None] | None = None

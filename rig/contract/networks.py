@@ -98,10 +98,11 @@ class ShowNetworkStatus(Command, frozen=True, kw_only=True, tag="network.status"
 
 
 class DeleteNetwork(Command, frozen=True, kw_only=True, tag="network.delete"):
-    """Delete a network. It must hold no apps."""
+    """Delete a network. It must hold no apps, unless they are to go with it."""
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "network"
     reply: ClassVar[type[Reply]] = Network
 
     name: NetworkName
+    cascade: Annotated[bool, opt("Delete its apps, too. What they have stored is gone.", "--cascade")] = False

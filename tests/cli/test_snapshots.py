@@ -145,6 +145,8 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "delete app without a terminal": ("", "delete app demo/site", ""),
     "delete app that is not there": ("", "delete app demo/nothing --yes", ""),
     "delete network": (MAKE, "delete network other --yes", ""),
+    "delete network with its apps": (SERVE, "delete network other --cascade --yes", ""),
+    "delete network with its apps without a terminal": ("", "delete network demo --cascade", ""),
     "delete network with apps": ("", "delete network demo --yes", ""),
     "whoami": ("", "whoami", ""),
     "login": ("", "login", ""),

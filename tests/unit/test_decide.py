@@ -57,6 +57,7 @@ def test_names_of_the_platform_itself_are_kept(name: str) -> None:
 
 def test_a_network_is_deleted_once_it_is_empty() -> None:
     assert delete_network.decide("demo", []) == [NetworkDeleted(name="demo")]
+    assert delete_network.decide("demo", ["demo/app"], cascade=True) == [NetworkDeleted(name="demo")]
     error = refused(delete_network.decide, "demo", [f"demo/app{n}" for n in range(7)])
     assert error.code == "conflict"
     assert "`demo/app4` and 2 more" in error.message

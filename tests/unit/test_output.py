@@ -412,6 +412,23 @@ def test_a_no_is_a_cancellation(keyboard: Screen) -> None:
     assert (caught.value.code, caught.value.exit) == ("cancelled", 130)
 
 
+@pytest.mark.parametrize("typed", ["y\n", "\n", "shop2\n", ""])
+def test_where_a_word_is_asked_for_a_yes_is_not_enough(keyboard: Screen, typed: str) -> None:
+    keyboard.write(typed)
+    keyboard.seek(0)
+    with pytest.raises(RigError) as caught:
+        Terminal(output(terminal=True), may_ask=True).confirm("Delete it?", flag="--yes", word="shop")
+    assert caught.value.code == "cancelled"
+
+
+def test_a_word_that_was_asked_for_is_a_yes(keyboard: Screen) -> None:
+    keyboard.write("shop\n")
+    keyboard.seek(0)
+    printed = output(terminal=True, color=False)
+    Terminal(printed, may_ask=True).confirm("Delete it?", flag="--yes", word="shop")
+    assert err(printed) == "Delete it? Type `shop` to go on: "
+
+
 @pytest.mark.parametrize("why", ["--no-input", "CI", "pipe"])
 def test_nothing_is_asked_where_nobody_can_answer_and_the_error_names_the_option(
     keyboard: Screen, why: str, monkeypatch: pytest.MonkeyPatch

@@ -7,16 +7,19 @@ from events.base import Fact
 from events.network import NetworkDeleted
 from rig.contract.networks import DeleteNetwork, Network
 from rig.kernel.errors import RigError
+from rig.node.handlers import delete_app
 from rig.node.ports import NodeContext
 from rig.node.views import network_view
 
 
-def decide(name: str, apps: list[str]) -> list[Fact]:
-    """The facts of deleting a network. Raises `RigError` ``conflict`` while it holds ``apps``."""
-    if apps:
+def decide(name: str, apps: list[str], *, cascade: bool = False) -> list[Fact]:
+    """The facts of deleting a network. Raises `RigError` ``conflict`` while it holds ``apps`` that are to stay."""
+    if apps and not cascade:
         shown = ", ".join(f"`{app}`" for app in apps[:5]) + (f" and {len(apps) - 5} more" if len(apps) > 5 else "")
         raise RigError(
-            "conflict", f"Network `{name}` still has apps: {shown}.", f"Delete them first: `rig delete app {apps[0]}`."
+            "conflict",
+            f"Network `{name}` still has apps: {shown}.",
+            f"Delete them first: `rig delete app {apps[0]}`, or all of it: `rig delete network {name} --cascade`.",
         )
     return [NetworkDeleted(name=name)]
 
@@ -25,7 +28,12 @@ def handle(command: DeleteNetwork, ctx: NodeContext) -> Network:
     world = ctx.ports.world
     view = network_view(world.network(command.name), ctx.ports)
     stream = f"network:{command.name}"
-    for fact in decide(command.name, world.apps_of(command.name)):
+    apps = world.apps_of(command.name)
+    # All of it or nothing: an app of which a release is being made keeps the others.
+    for app in apps if command.cascade else ():
+        for fact in delete_app.decide(world.app(app)):
+            ctx.emit(f"app:{app}", fact, target=app, expect=world.version(f"app:{app}"))
+    for fact in decide(command.name, apps, cascade=command.cascade):
         ctx.emit(stream, fact, target=command.name, expect=world.version(stream))
     for token in ctx.ports.accounts.tokens.of_network(command.name):
         ctx.ports.accounts.tokens.delete(token.name)
