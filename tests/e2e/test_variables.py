@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.rig import Ran, User, project
+from tests.security.people import Browser, owner_token
 
 ENVIRONMENT = """\
 import http.server, json, os
@@ -213,3 +214,20 @@ def test_values_are_shown_to_owners_and_that_is_on_the_record(user: User, tmp_pa
 def listed(user: User, name: str, *more: str) -> list[dict[str, Any]]:
     secrets: list[dict[str, Any]] = user.ok("list", "secrets", name, *more, "-o", "json").data["secrets"]
     return secrets
+
+
+def test_of_two_who_change_the_same_app_one_is_told_of_the_other(user: User) -> None:
+    user.ok("create", "app", "demo/both")
+    user.ok("create", "var", "demo/both", "A=1")
+    browser, path = Browser(user, owner_token(user)), "/v1/apps/demo/both/variables"
+    etag = browser.ask("GET", path).headers["etag"]
+
+    first = browser.ask("PATCH", path, b'{"set_vars": {"A": "2", "B": "2"}}', {"If-Match": etag})
+    second = browser.ask("PATCH", path, b'{"set_vars": {"A": "3"}}', {"If-Match": etag})
+    assert (first.status, second.status) == (200, 412)
+    assert second.json["code"] == "precondition_failed"
+    assert "A, B by user:" in second.json["detail"]
+    assert second.json["details"]["changed"].keys() == {"A", "B"}
+    again = browser.ask("PATCH", path, b'{"set_vars": {"A": "3"}}', {"If-Match": first.headers["etag"]})
+    assert again.json["vars"] == {"A": {"before": "2", "after": "3"}}
+    assert browser.ask("PATCH", path, b'{"unset_vars": ["B"]}', {"If-Match": "W/other"}).status == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -60,10 +61,12 @@ class Api:
     def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             principal = await self._authenticate(request)
-            command = await read_command(route, request)
+            command = expecting(await read_command(route, request), request.headers.get("If-Match", ""))
             stamp = self._stamp(request, principal)
             reply, warnings = await self._dispatch(command, stamp, principal)
             headers = {"Rig-Warning": _header(" ".join(warnings))} if warnings else {}
+            if hasattr(reply, "revision"):
+                headers["ETag"] = f'"{reply.revision}"'
             return web.Response(
                 status=route.status, body=msgspec.json.encode(reply), content_type="application/json", headers=headers
             )
@@ -119,6 +122,19 @@ async def read_command(route: Route, request: web.Request) -> Command:
         return command_of(route, dict(request.match_info), dict(request.query), body)
     except msgspec.ValidationError as error:
         raise RigError("invalid_data", f"{error}.") from error
+
+
+def expecting(command: Command, tag: str) -> Command:
+    """The command with what its sender expects to find, where the request says so (RFC 9110, section 13.1.1).
+
+    Raises `RigError` ``usage`` for a tag that no answer has had.
+    """
+    if not tag or not hasattr(command, "expect") or tag == "*":
+        return command
+    found = re.fullmatch(r'"([0-9]{1,18})"', tag)
+    if found is None:
+        raise RigError("usage", "If-Match is not an ETag of this API.", "Send back the ETag of what was read.")
+    return msgspec.structs.replace(command, expect=int(found[1]))
 
 
 def _given(request: web.Request, header: str) -> str:
