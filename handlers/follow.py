@@ -21,7 +21,7 @@ PAGE = 1000
 STEPS = {
     "queued": "Waiting for the turn of {}",
     "building": "Building {}",
-    "releasing": "Running the release command of {}",
+    "releasing": "",  # its output begins with the command
     "starting": "Starting {}",
     "checking": "Checking the health of {}",
     "switching": "Switching to {}",
@@ -102,14 +102,16 @@ def follow(release: Release, ctx: ClientContext) -> Release:
 
 def _say(phase: str, said: list[str], release: Release, ctx: ClientContext) -> None:
     """Report a step of a release, once."""
-    if phase not in said:
+    text = STEPS.get(phase, phase)
+    if text and phase not in said:
         said.append(phase)
-        ctx.progress.step(STEPS.get(phase, phase).format(f"v{release.version}"))
+        ctx.progress.step(text.format(f"v{release.version}"))
 
 
 def _lost_sight(release: Release, error: RigError) -> RigError:
     still = f"v{release.version} of {release.app} is still being made on the platform"
-    look = f"`rig status app {release.app}` shows how far it is."
+    look = f"`rig status app {release.app}` shows how far it is"
+    look += "." if release.rollback_of else ", and `rig deploy --resume` in its folder goes on watching."
     lost = RigError(error.code, f"{error.message} As far as is known, {still}.", f"{error.hint} {look}".strip())
     lost.details, lost.unclear = error.details, True
     return lost

@@ -114,7 +114,7 @@ def test_a_release_goes_on_whatever_ends_the_watching(raised: BaseException, cod
         watched.watch()
     assert lost.value.code == code
     assert "v2 of demo/hello is still being made" in lost.value.message
-    assert lost.value.hint.endswith("`rig status app demo/hello` shows how far it is.")
+    assert "`rig status app demo/hello` shows how far it is, and `rig deploy --resume`" in lost.value.hint
     assert outcome_of(lost.value) == "unknown"
 
 
