@@ -28,3 +28,13 @@ def test_impossible_names_are_refused(name: str) -> None:
     with pytest.raises(RigError) as caught:
         build_settings({"RIG_NODE_BUILD_ENV": name})
     assert caught.value.code == "bad_config"
+
+
+def test_folders_that_a_build_cannot_see_are_kept_back() -> None:
+    links = "/srv/wheels https://wheels.example/simple /usr/share/wheels"
+    assert build_settings({"PIP_FIND_LINKS": links}) == {
+        "PIP_FIND_LINKS": "https://wheels.example/simple /usr/share/wheels"
+    }
+    assert build_settings({"PIP_FIND_LINKS": "/srv/wheels"}) == {}
+    named = build_settings({"PIP_FIND_LINKS": "/srv/wheels", "RIG_NODE_BUILD_ENV": "PIP_FIND_LINKS"})
+    assert named == {"PIP_FIND_LINKS": "/srv/wheels"}

@@ -20,6 +20,9 @@ ALLOWED = (
     "NPM_CONFIG_REGISTRY", "NPM_CONFIG_CAFILE", "npm_config_registry", "npm_config_cafile",
 )  # fmt: skip
 
+SEEN = ("http://", "https://", "file:///usr/", "/usr/")
+"""What a build can reach of the places where pip is told to look for packages."""
+
 _NAME = re.compile(VARIABLE_PATTERN)
 
 
@@ -30,6 +33,10 @@ def build_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     variable. Raises `RigError` ``bad_config`` where that names something impossible, or a variable of rig's.
     """
     settings = {name: environ[name] for name in ALLOWED if environ.get(name) and not _has_credentials(environ[name])}
+    links = " ".join(link for link in settings.pop("PIP_FIND_LINKS", "").split() if link.startswith(SEEN))
+    if links:
+        # Any other folder of this machine is not there in a build, and pip would say so again for every package.
+        settings["PIP_FIND_LINKS"] = links
     return settings | {name: environ[name] for name in _extra(environ) if name in environ}
 
 
