@@ -43,8 +43,8 @@ def main() -> None:
     print(f"  rig status app {APP}        how it is doing")
     print(f"  rig history {APP}           its releases")
     print(f"  rig rollback {APP}          the release before, once there are two")
-    print("  rig audit                      what was done so far, and by whom")
-    print("  make demo-stop                 stop it all and remove what it kept")
+    print("  rig audit                        what was done so far, and by whom")
+    print("  make demo-stop                   stop it all and remove what it kept")
 
 
 if __name__ == "__main__":
