@@ -31,7 +31,9 @@ def stat_of(name: bytes, result: os.stat_result) -> Stat:
     return (name, result.st_mode, result.st_size, result.st_mtime_ns, result.st_ctime_ns, result.st_ino)
 
 
-def hash_file(full: bytes, stat: Stat, look: Callable[[bytes], bool]) -> tuple[Stat, bytes, bool]:
+def hash_file(
+    full: bytes, stat: Stat, look: Callable[[bytes], bool] = lambda content: False
+) -> tuple[Stat, bytes, bool]:
     """The SHA-256 of a file, and the stat for which it holds: ``stat``, unless the file changed since.
 
     ``look`` is shown the content of a file that is not large; what it says comes third.
