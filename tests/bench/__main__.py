@@ -32,6 +32,7 @@ def main() -> None:
                 journal.figures(folder),
                 bundle.deploy_figures(user, folder),
                 bundle.figures(user, folder),
+                bundle.large_figures(user, folder),
             ):
                 for figure in figures:
                     print(figure.row(), flush=True)

@@ -66,7 +66,8 @@ def figures(user: User, folder: Path) -> Iterator[Figure]:
         budget="≤ 3 ×",
         runs=7,
     )
-    user.deploy(source, "demo/big")
+    first = seconds(lambda: user.deploy(source, "demo/big"))
+    yield Figure(what="20 000 files, 100 MB: first deploy to served, as a static site", ours=first)
     changed = source / "pkg003" / "mod4" / "file1700.txt"
     changed.write_text(changed.read_text() + " one more word\n")
     os.sync()
@@ -92,6 +93,24 @@ def figures(user: User, folder: Path) -> Iterator[Figure]:
         ours=peak_memory(argv, user.environ),
         budget="< 50 MiB",
         unit="MiB",
+    )
+
+
+def large_figures(user: User, folder: Path) -> Iterator[Figure]:
+    """Memory does not grow with the source: 1 GB in ten files, sent whole."""
+    source = folder / "large"
+    source.mkdir()
+    (source / "index.html").write_text("<h1>large</h1>")
+    generator = random.Random(1)
+    block = generator.randbytes(1 << 20)
+    for number in range(10):
+        with (source / f"part{number}.bin").open("wb") as file:
+            for repeat in range(100):
+                # No two blocks are alike, so that all of it has to travel.
+                file.write(bytes([number, repeat]) + block[2:])
+    argv = [RIG, "deploy", str(source), "--app", "demo/large", "--create", "--quiet"]
+    yield Figure(
+        what="peak memory of `rig deploy` of 1 GB", ours=peak_memory(argv, user.environ), budget="< 50 MiB", unit="MiB"
     )
 
 
