@@ -245,6 +245,8 @@ MATRIX: list[Row] = [
         sql("INSERT INTO outbox(key, idem, fingerprint, body, state) VALUES ('demo', 'x', x'00', '{}', 'pending')"),
         ("OUTBOX_MISMATCH",),
     ),
+    Row("its fingerprint edited", sql("UPDATE outbox SET fingerprint = zeroblob(32)"), ("OUTBOX_MISMATCH",)),
+    Row("said to be sent", sql("UPDATE outbox SET state = 'delivered'"), ("OUTBOX_MISMATCH",)),
     Row(
         "a record that is no text",
         sql("UPDATE event SET rec = CAST(x'ff' AS TEXT) WHERE pos = 0"),
@@ -269,3 +271,7 @@ def table() -> str:
         without = found if row.without_pin is None else ", ".join(f"`{code}`" for code in row.without_pin)
         lines.append(f"| {row.what} | {found} | {without or '**not noticed**: `NO_PIN`, exit 65'} |")
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table())
