@@ -6,7 +6,7 @@ import takes as long as the rest of the command.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from rig.cli.text import printable
@@ -16,34 +16,43 @@ WRAPPED = 14
 """Columns down to which the last column gives way before any other is cut."""
 NARROWEST = 6
 """Columns of text that a cell keeps, however narrow the terminal is."""
+SLIM = 60
+"""Columns of a terminal below which a row that does not fit is a block of lines, one for each cell."""
 
 
 def draw(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int, color: bool) -> str:
     """The table as text, ``width`` columns wide at most, 0 for as wide as it gets.
 
     Where it is too wide, the last column gives way first and goes on in the next line; then the others are cut with an
-    ellipsis, the widest first. The first column names the thing, and is never cut.
+    ellipsis, the widest first. Those whose cells are all of one length, as times are, come last of all, since a part of
+    such a cell says nothing. The first column names the thing, and is never cut.
     """
     cells = [[printable(str(value)).replace("\n", " ").replace("\t", " ") for value in row] for row in rows]
     natural = [max(map(columns, column)) for column in zip(headers, *cells, strict=True)]
-    widths = fit(natural, width) if width else natural
+    widths = natural
+    if width:
+        uniform = {i for i, cell in enumerate(zip(*cells, strict=True)) if len(set(map(columns, cell))) == 1}
+        widths = fit(natural, width, uniform)
+        if width < SLIM and (widths[:-1] != natural[:-1] or _breaks_words(cells, widths[-1])):
+            return _blocks(headers, cells, width)
     head = _line(headers, widths)
     lines = [f"\x1b[1m{head}\x1b[0m" if color else head, *(line for row in cells for line in _lines(row, widths))]
     return "\n".join(lines) + "\n"
 
 
-def fit(natural: Sequence[int], width: int) -> list[int]:
-    """Widths of columns that fit together, each at most its natural one."""
+def fit(natural: Sequence[int], width: int, uniform: Container[int] = ()) -> list[int]:
+    """Widths of columns that fit together, each at most its natural one; ``uniform`` ones give way last."""
     widths = list(natural)
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     if excess > 0 and len(widths) > 1:
         given = max(0, min(excess, widths[-1] - WRAPPED))
         widths[-1] -= given
         excess -= given
-    while excess > 0 and len(widths) > 1:
-        widest = max(range(1, len(widths)), key=widths.__getitem__)
-        if widths[widest] <= NARROWEST:
+    while excess > 0:
+        wide = [i for i in range(1, len(widths)) if widths[i] > NARROWEST]
+        if not wide:
             break
+        widest = max([i for i in wide if i not in uniform] or wide, key=widths.__getitem__)
         widths[widest] -= 1
         excess -= 1
     return widths
@@ -56,6 +65,28 @@ def columns(text: str) -> int:
     from unicodedata import combining, east_asian_width
 
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _breaks_words(cells: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the last column would go on in the middle of a word, as of an address."""
+    return any(columns(word) > width for row in cells for word in row[-1].split())
+
+
+def _blocks(headers: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> str:
+    """Each row as lines of its own, ``NAME  value``, for a terminal on which columns have no room."""
+    from textwrap import wrap
+
+    names = max(map(columns, headers))
+    room = max(width - names - len(GAP), WRAPPED)
+    blocks = []
+    for row in cells:
+        lines = []
+        for header, cell in zip(headers, row, strict=True):
+            # A long word is left whole, so that an address can be copied from the lines that the terminal makes of it.
+            for i, part in enumerate(wrap(cell, room, break_long_words=False, break_on_hyphens=False)):
+                lines.append(_cell("" if i else header, names) + GAP + part)
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
 
 
 def _lines(cells: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -269,9 +269,41 @@ def test_the_last_column_goes_on_below_before_others_are_cut(monkeypatch: pytest
         "shop  2026-11-01  a note of more than",
         "                  twenty columns",
     ]
+    monkeypatch.setenv("COLUMNS", "60")
     printed = output(terminal=True, color=False)
-    printed.table(("NAME", "WHEN", "NOTE"), [("shop", "w" * 40, "a note of more than twenty columns")])
-    assert out(printed).splitlines()[1] == "shop  wwwwwwwwwwwwwwwww…  a note of more"
+    printed.table(("NAME", "WHEN", "NOTE"), [("shop", "w" * 60, "a note of more than twenty columns")])
+    assert out(printed).splitlines()[1] == "shop  " + "w" * 37 + "…  a note of more"
+
+
+def test_a_time_is_not_cut_while_a_name_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    printed = output(terminal=True, color=False)
+    moments = ("2026-11-01 12:00:00Z", "2026-11-01 12:00:01Z")
+    rows = [(n, at, "w" * (19 - n), "x" * 14) for n, at in enumerate(moments)]
+    printed.table(("#", "WHEN", "WHAT", "FROM"), rows)
+    assert all(at in out(printed) for at in moments)
+    printed = output(terminal=True, color=False)
+    printed.table(("#", "WHEN", "WHAT", "FROM"), [(n, at, "w" * (29 - n), "x" * 14) for n, at in enumerate(moments)])
+    assert all(at in out(printed) for at in moments)
+    assert "www…" in out(printed)
+
+
+def test_on_a_slim_terminal_a_row_that_does_not_fit_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    url = "http://hello.demo.localhost:27480/a-long-way"
+    printed = output(terminal=True, color=False)
+    printed.table(("APP", "NOTE", "URL"), [("demo/hello", "more words than one line can take", url), ("x", "", "y")])
+    assert out(printed).splitlines() == [
+        "APP   demo/hello",
+        "NOTE  more words than one line can take",
+        f"URL   {url}",
+        "",
+        "APP   x",
+        "URL   y",
+    ]
+    printed = output(terminal=True, color=False)
+    printed.table(("APP", "URL"), [("demo/hello", "short")])
+    assert out(printed).splitlines() == ["APP         URL", "demo/hello  short"]
 
 
 def test_columns_stand_below_each_other_whatever_their_letters() -> None:
