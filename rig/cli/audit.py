@@ -62,9 +62,11 @@ def plain(value: Any) -> Any:
 
 def note_counts(shown: int, log: AuditLog, out: Output) -> None:
     """How many there are beside those that are shown."""
-    if log.more or log.excluded:
-        matched = f"{log.matched}{'' if log.exact else ' or more'}"
+    matched = f"{log.matched}{'' if log.exact else ' or more'}"
+    if log.excluded:
         out.note(f"{shown} shown of {matched} that match; {log.excluded} do not.")
+    elif log.more:
+        out.note(f"{shown} shown of {matched}.")
 
 
 def note_record(record: str, replica: Replicated | None, out: Output) -> None:
