@@ -25,6 +25,8 @@ COUNTED = 2_000
 """Rows in which matches are counted, where each has to be looked at."""
 COUNTED_BY_INDEX = 20_000
 """The same where the index tells."""
+FOUND = 250
+"""Hits for words that are looked at in one go."""
 DISTINCT = 64
 """So many values that begin alike can be asked for one by one."""
 
@@ -181,9 +183,9 @@ def _by_words(record: Record, asked: Question, limit: int, texts: Texts, total: 
     rows: dict[int, Row] = {}
     below = 1 << 62
     while below and (asked.forward or len(rows) < limit):
-        found, below = texts.find(record, asked.text, below, RARE)
+        found, below = texts.find(record, asked.text, below, RARE if asked.forward else FOUND)
         within = Question([*asked.clauses, _among(found)], asked.span)
-        rows |= {row["pos"]: row for row in _walk(record, within, Clause(""), RARE)}
+        rows |= {row["pos"]: row for row in _walk(record, within, Clause(""), len(found))}
     listed = sorted(rows.values(), key=lambda row: (row["at"], row["pos"]), reverse=True)
     if asked.forward:
         listed.sort(key=lambda row: row["pos"])

@@ -128,9 +128,10 @@ def _extent(record: Record) -> tuple[str, int]:
 
 
 def match_of(words: str) -> str:
-    """The FTS5 query for all of the words, or words that begin so."""
-    kept = "".join(c if c.isalnum() else " " for c in words).split()
-    return " AND ".join(f'"{word}"*' for word in kept)
+    """The FTS5 query for all of the words; one that ends in `*` stands for all that begin so."""
+    kept = "".join(c if c.isalnum() or c == "*" else " " for c in words).split()
+    terms = [(word.strip("*"), word.endswith("*")) for word in kept]
+    return " AND ".join(f'"{word.replace("*", " ")}"' + "*" * begins for word, begins in terms if word)
 
 
 def _texts(value: Any) -> Iterator[str]:

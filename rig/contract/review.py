@@ -47,7 +47,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     session: Annotated[str, _Text, opt("Only what was done in this session.", metavar="ID")] = ""
     corr: Annotated[str, _Text, opt("Only what follows from this command.", metavar="ID")] = ""
     text: Annotated[
-        str, _Text, opt("Only what has all of these words in it, or words that begin so.", metavar="WORDS")
+        str, _Text, opt("Only what has all of these words in it; `roll*` takes words that begin so.", metavar="WORDS")
     ] = ""
     denied: Annotated[bool, opt("Only what was denied.", "--denied")] = False
     privileged: Annotated[

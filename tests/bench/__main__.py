@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import bundle, journal, startup
+from tests.bench import audit, bundle, journal, startup
 from tests.bench.harness import HEADER
 from tests.e2e.rig import User
 
@@ -30,6 +30,7 @@ def main() -> None:
             for figures in (
                 startup.figures(user),
                 journal.figures(folder),
+                audit.figures(folder),
                 bundle.deploy_figures(user, folder),
                 bundle.figures(user, folder),
                 bundle.large_figures(user, folder),

@@ -24,6 +24,8 @@ def figures(user: User) -> Iterator[Figure]:
     yield against(
         "local command, journalled: `rig settings list -o json`", "settings", "list", "-o", "json", budget="≤ 16 ×"
     )
-    yield against("local command, journalled: `rig audit -o json`", "audit", "-o", "json", budget="≤ 16 ×")
+    own = ("audit", "--record", "local", "-o", "json")
+    yield against("local command, journalled: `rig audit --record local -o json`", *own, budget="≤ 16 ×")
     yield against("one request: `rig list apps -o json`", "list", "apps", "-o", "json", budget="≤ 30 ×")
     yield against("one request: `rig whoami -o json`", "whoami", "-o", "json", budget="≤ 30 ×")
+    yield against("one request, checked and merged: `rig audit -o json`", "audit", "-o", "json", budget="≤ 30 ×")

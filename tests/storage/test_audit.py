@@ -71,9 +71,14 @@ ALL = [("app.delete", "demo/shop"), ("app.create", "demo/shop"), ("network.creat
         ({"session": "none"}, []),
         ({"corr": "two"}, ALL[1:2]),
         ({"text": "shop"}, ALL[:2]),
-        ({"text": "sho dem"}, ALL[:2]),
+        ({"text": "sho* dem*"}, ALL[:2]),
+        ({"text": "sho"}, []),
+        ({"text": "demo/shop"}, ALL[:2]),
         ({"text": "shop", "actor": "user:ana"}, ALL[:1]),
         ({"text": "%"}, []),
+        ({"text": "*"}, []),
+        ({"text": '"'}, []),
+        ({"text": "NOT shop"}, []),
         ({"after_pos": 0}, [ALL[1], ALL[0]]),
         ({"since": rfc3339(START + 3_000_000_000)}, ALL[:2]),
         ({"until": rfc3339(START + 3_000_000_000)}, ALL[2:]),
@@ -128,7 +133,7 @@ def test_words_of_the_end_find_the_row_of_the_beginning(journal: Journal, ports:
     assert audit(journal, ports, text="subscription") == [ALL[0]]
     # The index goes on from where it was.
     journal.append([received("command:4", "app.create", "demo/subscription")], stamp())
-    assert audit(journal, ports, text="subscr") == [("app.create", "demo/subscription"), ALL[0]]
+    assert audit(journal, ports, text="subscr*") == [("app.create", "demo/subscription"), ALL[0]]
 
 
 # -- however many there are -----------------------------------------------------------------------------------------
