@@ -39,7 +39,8 @@ from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Progress, Transport
 from rig.wire import pack
 
-THREADS = 4
+THREADS = 2
+"""Requests at a time: one is compressed while the other is on its way. Each costs some 7 MB of memory."""
 PACK_BYTES = 4 << 20
 """Unpacked size at which a pack is full. Small enough that a lost connection costs little, large enough to compress."""
 PACK_OBJECTS = 4000

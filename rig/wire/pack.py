@@ -66,15 +66,24 @@ def encode_pack(objects: Iterable[PackObject], level: int = 3) -> Iterator[bytes
     waiting: list[bytes] = [MAGIC]
     length = count = 0
     for kind, digest, size, offset, data in objects:
-        waiting += (_RECORD.pack(kind, digest, size, offset, len(data)), data)
+        waiting.append(_RECORD.pack(kind, digest, size, offset, len(data)))
         length += len(data) + _RECORD.size
         count += 1
-        if length >= _JOIN:
-            out = compress.compress(b"".join(waiting))
-            waiting.clear()
-            length = 0
+        if length < _JOIN:
+            waiting.append(data)
+            continue
+        # A large object goes in by slices: joined, it would be in memory twice, and what comes out a third time.
+        first = _JOIN - (length - len(data)) % _JOIN
+        waiting.append(data[:first])
+        rest = memoryview(data)[first:]
+        parts: list[bytes | memoryview[int]] = [b"".join(waiting)]
+        parts += [rest[at : at + _JOIN] for at in range(0, len(rest), _JOIN)]
+        for part in parts:
+            out = compress.compress(part)
             if out:
                 yield out
+        waiting.clear()
+        length = 0
     waiting.append(_RECORD.pack(END, _NO_DIGEST, count, 0, 0))
     yield compress.compress(b"".join(waiting)) + compress.flush()
 
