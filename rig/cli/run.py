@@ -39,6 +39,8 @@ class Invocation:
         self.argv = argv
         self.output = Output(wanted_format(argv))
         self.kind = ""
+        self.endless = False
+        """Whether Ctrl-C is how the command is meant to end."""
         self.printing = True
         """Whether all that can go wrong with a file is that our output cannot be written."""
 
@@ -69,6 +71,7 @@ class Invocation:
             return 0
         verb, prog = verbs[noun], f"rig {name} {noun}".rstrip()
         self.kind = kind_of(verb)
+        self.endless = verb.live
 
         from rig.cli.argv import parse
 
@@ -144,7 +147,8 @@ class Invocation:
             import traceback
 
             traceback.print_exception(raised, file=sys.stderr)
-        self.output.failure(self.kind, error)
+        if not (self.endless and error.code == "cancelled" and self.output.format == "table"):
+            self.output.failure(self.kind, error)
         return error.exit
 
 

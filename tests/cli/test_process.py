@@ -54,7 +54,7 @@ def test_a_full_disk_behind_stdout_is_a_failure(fresh: Shell, argv: tuple[str, .
 
 
 def test_any_encoding_will_do(fresh: Shell) -> None:
-    fresh.environ |= {"PYTHONIOENCODING": "ascii", "COLUMNS": "40", "RIG_NETWORK": "n" * 50}
+    fresh.environ |= {"PYTHONIOENCODING": "ascii", "COLUMNS": "60", "RIG_NETWORK": "n" * 50}
     result = fresh.process("settings", "list")
     assert result.code == 0
     assert "\\u2026" in result.stdout
@@ -79,6 +79,16 @@ def test_ctrl_c_ends_a_command_with_130(fresh: Shell) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "error: Interrupted.\n"
+
+
+def test_ctrl_c_is_how_one_leaves_what_has_no_end(fresh: Shell) -> None:
+    fresh.process("settings", "list")
+    process = fresh.start("audit", "tail")
+    assert process.stdout is not None
+    assert "settings.list" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
 
 
 def test_a_journal_that_cannot_be_kept_stops_changes_and_lets_queries_through(fresh: Shell) -> None:
