@@ -209,10 +209,14 @@ def find_verbs(name: str) -> Verbs:
 def find_noun(name: str, verbs: Verbs, rest: list[str]) -> tuple[str | None, list[str]]:
     """The noun, as `app` in `rig create app`, and argv without it; None where help for all nouns was asked for."""
     if "" in verbs:
+        if rest[:1] == ["app"] and "/" in "".join(rest[1:2]) and _takes_app(verbs[""]):
+            return "", rest[1:]  # `rig stop app demo/hello`, as in `rig status app demo/hello`
         return (rest[0], rest[1:]) if rest and rest[0] in verbs else ("", rest)
     shared, noun, tail = take_word(rest)
     if noun in verbs:
         return noun, [*shared, *tail]
+    if "/" in noun and "app" in verbs:
+        return "app", rest  # `rig status demo/hello`: nothing else has such a name
     # `rig list app` and `rig create networks` are what people type.
     for near in (noun + "s", noun.removesuffix("s")):
         if near in verbs and noun:
@@ -226,6 +230,14 @@ def find_noun(name: str, verbs: Verbs, rest: list[str]) -> tuple[str | None, lis
     nouns = ", ".join(verbs)
     said = f"`rig {name}` does not know `{noun}`." if noun else f"`rig {name}` needs to know what."
     raise RigError("usage", said, f"It is one of: {nouns}.{meant}")
+
+
+def _takes_app(verb: Verb) -> bool:
+    """Whether the first argument of a verb names an app."""
+    from rig.cli.fields import fields_of
+
+    first = next((field for field in fields_of(verb.command) if field.option.positional), None)
+    return first is not None and first.option.completes == "apps"
 
 
 def nouns_help(name: str, verbs: Verbs) -> str:

@@ -40,3 +40,20 @@ def test_a_noun_that_is_nearly_right() -> None:
     with pytest.raises(RigError) as unknown:
         find_noun("list", find_verbs("list"), ["netwroks"])
     assert unknown.value.hint.endswith(" Did you mean `rig list networks`?")
+
+
+@pytest.mark.parametrize(
+    ("name", "rest", "noun", "left"),
+    [
+        ("status", ["demo/hello"], "app", ["demo/hello"]),
+        ("details", ["-o", "json", "demo/hello"], "app", ["-o", "json", "demo/hello"]),
+        ("history", ["app", "demo/hello"], "", ["demo/hello"]),
+        ("rollback", ["app", "demo/hello", "v1"], "", ["demo/hello", "v1"]),
+        ("rollback", ["app", "v1"], "", ["app", "v1"]),
+        ("history", ["app", "--limit", "a/b"], "", ["app", "--limit", "a/b"]),
+        ("deploy", ["app", "./folder"], "", ["app", "./folder"]),
+    ],
+)
+def test_an_app_is_known_by_its_name(name: str, rest: list[str], noun: str, left: list[str]) -> None:
+    """`app` may be left out, and may stand where it is not needed; an app or a folder may be called so, too."""
+    assert find_noun(name, find_verbs(name), rest) == (noun, left)
