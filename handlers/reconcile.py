@@ -121,9 +121,11 @@ def missing_facts(release: Release | None, journal: Journal) -> list[Fact]:
 
 
 def sentence(change: Unsettled, intent: Intent) -> str:
-    """What the user is told of a change that was settled afterwards."""
+    """What the user is told of a change that was settled afterwards; nothing of one that only watched another."""
     fact = change.received.fact
     assert isinstance(fact, CommandReceived)
+    if intent.state == "none" and fact.arguments.get("resume"):
+        return ""
     what = f"`{fact.command}` of {change.received.target}" if change.received.target else f"`{fact.command}`"
     made = f" as v{intent.version}" if intent.version else ""
     ends = {

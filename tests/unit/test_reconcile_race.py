@@ -25,15 +25,16 @@ ASKING = msgspec.structs.replace(stamp(id="asking"), context="local")
 class Platform:
     """Says that every change succeeded. ``meanwhile`` is done before it answers."""
 
-    def __init__(self, meanwhile: Any = None) -> None:
+    def __init__(self, meanwhile: Any = None, state: Any = "succeeded") -> None:
         self.meanwhile = meanwhile
+        self.state = state
         self.asked = 0
 
     def call(self, command: Any, reply: Any, *, key: str = "", corr: str = "") -> Any:
         self.asked += 1
         if self.meanwhile:
             self.meanwhile()
-        return Intent(key=command.key, state="succeeded")
+        return Intent(key=command.key, state=self.state)
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield journal
 
 
-def begin(journal: Journal, process: str = GONE) -> None:
-    fact = CommandReceived(command="network.create", context="local", process=process)
+def begin(journal: Journal, process: str = GONE, command: str = "network.create", **arguments: Any) -> None:
+    fact = CommandReceived(command=command, arguments=arguments, context="local", process=process)
     row = OutboxRow(idem="change-1", key="demo", fingerprint="00" * 32, body=b"{}")
     draft = Draft(stream=STREAM, fact=fact, target="demo", outcome="unknown")
     journal.append([draft], change(), outbox=row)
@@ -70,6 +71,14 @@ def test_a_change_that_was_cut_off_is_settled_once(journal: Journal) -> None:
     assert "succeeded" in said
     assert reconcile(journal, platform, ASKING) == []
     assert (ends(journal), platform.asked) == (1, 1)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_one_that_only_watched_another_is_settled_without_a_word(journal: Journal, resume: bool) -> None:
+    begin(journal, command="deploy", **({"resume": True} if resume else {}))
+    said = reconcile(journal, Platform(state="none"), ASKING)
+    assert bool(said) is not resume
+    assert ends(journal) == 1
 
 
 def test_a_change_whose_process_ends_it_while_we_look_is_left_alone(journal: Journal) -> None:
