@@ -75,7 +75,7 @@ def test_a_change_that_was_cut_off_is_settled_once(journal: Journal) -> None:
 
 @pytest.mark.parametrize("resume", [True, False])
 def test_one_that_only_watched_another_is_settled_without_a_word(journal: Journal, resume: bool) -> None:
-    begin(journal, command="deploy", **({"resume": True} if resume else {}))
+    begin(journal, command="deploy", resume=resume)
     said = reconcile(journal, Platform(state="none"), ASKING)
     assert bool(said) is not resume
     assert ends(journal) == 1
