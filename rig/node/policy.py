@@ -36,7 +36,7 @@ class Policy:
         if network != "*" and not principal.role(network):
             raise RigError("not_found", f"There is no `{target}`.", "`rig list networks` shows those you may see.")
         role = principal.role(network) or "no role"
-        where = f"in network `{network}`" if network != "*" else "on this platform"
+        where = f"in network `{network}`" if network != "*" else "on the platform as a whole"
         raise RigError(
             "forbidden",
             f"You have {role} {where}, and this takes the right to {permission}.",
