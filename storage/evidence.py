@@ -49,6 +49,7 @@ class Evidence:
 
     def verify_export(self, export: str, key: str, pin: str) -> Verification:
         """See `rig.kernel.evidence.Evidence.verify_export`."""
+        _require(export)
         try:
             trusted = self._trusted(key)
         except RigError as error:
@@ -100,6 +101,7 @@ class Evidence:
 
     def import_export(self, export: str, to: str, key: str, pin: str) -> Imported:
         """See `rig.kernel.evidence.Evidence.import_export`."""
+        _require(export)
         checked = exports.check(export, self._trusted(key), pin)
         require_verified(exports.report(checked))
         return imports.make(checked, os.path.abspath(to), self._journal().projections)
@@ -118,6 +120,7 @@ class Evidence:
                 pin = pin or (journal.pin.path if os.path.exists(journal.pin.path) else "")
                 with open(export, "w", encoding="utf-8", newline="") as file:
                     self.export(file.write, at=0)
+            _require(export)
             trusted = self._trusted(key)
             answer = replay.request(os.path.abspath(export), trusted, pin, chosen, until_pos, until)
         return Replayed(
@@ -164,6 +167,11 @@ class Evidence:
             if name not in known:
                 raise RigError("usage", f"There is no projection `{name}`.", f"It is one of: {', '.join(known)}.")
         return [known[name] for name in names] or list(known.values())
+
+
+def _require(export: str) -> None:
+    if not os.path.exists(export):
+        raise RigError("not_found", f"There is no file {export}.", "Make one: `rig journal export --file FILE`.")
 
 
 def _verifier(journal: Journal) -> str:

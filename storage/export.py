@@ -145,7 +145,8 @@ def export(source: Source, write: Write, chosen: Selection, *, verifier: str, ex
         "first": chosen.first,
         "format": FORMAT,
         "frontier": [],
-        "origin": source.origin,
+        # A journal without records has no head yet; the key knows whose it is.
+        "origin": source.origin or verifier.partition("+")[0],
         "verifier": verifier,
     }
     if chosen.positions is None:
@@ -171,7 +172,7 @@ def export(source: Source, write: Write, chosen: Selection, *, verifier: str, ex
     }
     write(canonical.encode(trailer) + b"\n")
     return Written(
-        origin=source.origin,
+        origin=header["origin"],
         first=chosen.first,
         end=end,
         count=count,

@@ -7,6 +7,7 @@ of `storage.guard` upon itself before it opens anything.
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -87,7 +88,7 @@ def main() -> None:
         answer = replay(asked)
     except RigError as error:
         answer = Answer(error=(error.code, error.message, error.hint, json.loads(msgspec.json.encode(error.details))))
-    except Forbidden as error:
+    except (Forbidden, sqlite3.Error) as error:
         message = f"Something other than folding was tried: {error}."
         answer = Answer(error=("internal", message, "Report it: this is a bug in rig.", {}))
     sys.stdout.buffer.write(msgspec.json.encode(answer))

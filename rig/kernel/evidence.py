@@ -27,7 +27,7 @@ class Evidence(Protocol):
         ...
 
     def verify_export(self, export: str, key: str, pin: str) -> Verification:
-        """Check an export. Reports what is wrong; never raises."""
+        """Check an export. Reports what is wrong. Raises `RigError` ``not_found`` where there is no such file."""
         ...
 
     def keep_checkpoint(self, path: str) -> None:
@@ -91,6 +91,8 @@ def require_verified(report: Verification) -> None:
 
 
 MISSING = {
+    "NO_CHECKPOINT": "Export a journal that holds records.",
+    "NOT_AN_EXPORT": "Name a file that `rig journal export` has written.",
     "NO_KEY": "Name the public key that you trust: `--key`. Whoever made the export prints it with `rig journal info`.",
     "NO_PIN": "Compare it with a checkpoint that you have kept: `--pin FILE`.",
     "BAD_PIN": "Name a checkpoint of this journal: `rig journal info --pin-out FILE` writes one.",

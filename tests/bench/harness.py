@@ -35,6 +35,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
             "ms": lambda x: f"{x * 1000:.1f} ms",
             "bytes": lambda x: f"{x:,.0f} B",
             "MiB": lambda x: f"{x:.1f} MiB",
+            "rate": lambda x: f"{x:,.0f} /s",
         }
         form = shown[self.unit]
         ratio = f"{self.ratio:.2f} ×" if self.peer else "–"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ from rig.kernel.ports import Draft, OutboxRow, Progress, Settled
 from storage.evidence import Evidence
 from storage.imports import ImportedJournal
 from storage.journal import Journal
+from tests.storage.reaching import Attaching, Reaching
 from tests.storage.support import (
     START,
     FakeClock,
@@ -56,7 +58,7 @@ class Ports(SimpleNamespace):
     """The ports that these handlers use; what goes to standard output is kept."""
 
     def __init__(self, journal: Journal) -> None:
-        super().__init__(evidence=Evidence(lambda: journal), printed="")
+        super().__init__(evidence=Evidence(lambda: journal), replica=None, printed="")
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Callable[[str], Any]]:
@@ -274,6 +276,15 @@ def test_a_fact_that_is_not_known_fails_and_says_so(journal: Journal) -> None:
     with pytest.raises(RigError, match=r"no fact `mystery\.happened`") as refused:
         replay(journal)
     assert "Upgrade rig" in refused.value.hint
+
+
+def test_a_projection_that_reaches_out_is_stopped(journal: Journal) -> None:
+    for projection, said in ((Reaching(), "may not be opened for writing"), (Attaching(), "not authorized")):
+        journal.projections = (projection,)
+        with pytest.raises(RigError, match=said) as refused:
+            replay(journal)
+        assert refused.value.code == "internal"
+    assert not list(Path(tempfile.gettempdir()).glob(f"rig-reached-{journal.read()[0].id}*"))
 
 
 def test_a_rebuild_mends_what_somebody_edited(journal: Journal, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.storage.support import completed, open_journal, received, stamp, tamp
 def context(journal: Journal) -> Context[Any]:
     silent: Any = None
     progress: Progress = silent
-    return Context(stamp(), journal, SimpleNamespace(evidence=Evidence(lambda: journal)), progress)
+    return Context(stamp(), journal, SimpleNamespace(evidence=Evidence(lambda: journal), replica=None), progress)
 
 
 @pytest.fixture

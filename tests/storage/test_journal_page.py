@@ -1,4 +1,4 @@
-"""docs/journal.md tells what the code does: every finding is explained, and the table of tampering is the tested one."""
+"""docs/journal.md tells what the code does: every finding is explained, the table of tampering is the tested one."""
 
 from __future__ import annotations
 

@@ -1,0 +1,24 @@
+"""A projection that reaches out, as none may: for the test of the guard around replays."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from rig.kernel.ports import Recorded
+
+
+class Reaching:
+    name = "reaching"
+    version = 1
+    tables = ("reaching",)
+    ddl = "CREATE TABLE reaching(pos INTEGER PRIMARY KEY) STRICT;\n"
+
+    def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
+        (Path(tempfile.gettempdir()) / f"rig-reached-{recorded.id}").write_text("reached")
+
+
+class Attaching(Reaching):
+    def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
+        connection.execute("ATTACH DATABASE ? AS other", (f"/tmp/rig-reached-{recorded.id}.sqlite",))
