@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from rig.contract.audit import Finding
 from rig.contract.replica import RecordPage
 from rig.contract.review import Replicated
 from rig.kernel.errors import RigError
@@ -29,7 +30,7 @@ from storage.merkle import Frontier, leaf_hash
 from storage.migrate import statements
 from storage.projections.base import Projection
 
-VERSION = 1
+VERSION = 2
 """Of the tables below. A replica of another version is made anew from the platform."""
 PAGE = 2_000
 FRESH = 60 * 1_000_000_000
@@ -43,6 +44,8 @@ CREATE TABLE head(
     size INTEGER NOT NULL,
     tip BLOB NOT NULL,
     frontier BLOB NOT NULL,
+    first INTEGER NOT NULL,
+    before BLOB NOT NULL,
     note TEXT NOT NULL,
     synced_at INTEGER NOT NULL,
     forked TEXT NOT NULL
@@ -118,6 +121,33 @@ class Replica:
             return iter([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
         except sqlite3.Error as error:
             raise unavailable(self.path, error) from error
+
+    def verify(self) -> list[Finding]:
+        """See `rig.kernel.ports.Replica.verify`."""
+        head = self._head()
+        if head is None:
+            return []
+        if head["forked"]:
+            return [_finding("FORKED", head["forked"])]
+        frontier = Frontier(head["first"], head["before"])
+        tip: bytes | None = record.GENESIS if head["first"] == 0 else None
+        while rows := list(self.rows(EVENTS, (frontier.size, PAGE))):
+            for row in rows:
+                wrong = _misplaced(row, frontier.size, tip)
+                if wrong:
+                    return [_finding(*wrong, row["pos"])]
+                frontier.append(row["leaf"])
+                tip = row["leaf"]
+        checkpoint = parse(head["note"])
+        name, public = parse_verifier_key(head["verifier"])
+        if checkpoint.origin != name or not verify(head["note"], name, public):
+            return [_finding("BAD_SIGNATURE", "its checkpoint does not carry a good signature of the platform")]
+        if checkpoint.size > frontier.size:
+            lost = f"the platform's checkpoint covers {checkpoint.size} records, and {frontier.size} are here"
+            return [_finding("TRUNCATED", lost, frontier.size)]
+        if checkpoint.size != frontier.size or checkpoint.root != frontier.root():
+            return [_finding("ROOT_MISMATCH", "its records are not the ones that the platform signed", head["first"])]
+        return []
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
@@ -199,10 +229,13 @@ class Replica:
                 connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             self._fold(connection, first)
             connection.execute(
-                "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
-                # A platform that contradicted itself once is not forgiven for being consistent again.
+                "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    page.origin, page.verifier, frontier.size, tip, frontier.pack(), page.checkpoint, at,
+                    page.origin, page.verifier, frontier.size, tip, frontier.pack(),
+                    # The tree over what was archived before the first record that came.
+                    head["first"] if head else page.first, head["before"] if head else bytes.fromhex(page.frontier),
+                    page.checkpoint, at,
+                    # A platform that contradicted itself once is not forgiven for being consistent again.
                     head["forked"] if head else "",
                 ),
             )  # fmt: skip
@@ -275,6 +308,30 @@ class Replica:
     def _outdated(self, connection: sqlite3.Connection) -> bool:
         known = dict(connection.execute("SELECT name, code_version FROM projection").fetchall())
         return any(known.get(projection.name, 0) < projection.version for projection in self._projections)
+
+
+EVENTS = "SELECT pos, leaf, rec FROM event WHERE pos >= ? ORDER BY pos LIMIT ?"
+
+
+def _misplaced(row: dict[str, Any], pos: int, tip: bytes | None) -> tuple[str, str] | None:
+    """What is wrong with a record of a replica, if anything is."""
+    if row["pos"] != pos:
+        return "GAP", f"records {pos} to {row['pos'] - 1} are missing"
+    if row["rec"] is None:
+        return None
+    if leaf_hash(row["rec"].encode()) != row["leaf"]:
+        return "EDITED", f"record {pos} was edited: its hash is no longer the one that was kept"
+    try:
+        parsed = record.parse(row["rec"])
+    except msgspec.MsgspecError as error:
+        return "EDITED", f"record {pos} is no record: {error}"
+    if parsed.pos != pos or (tip is not None and parsed.prev != tip.hex()):
+        return "CHAIN_BREAK", f"record {pos} does not follow the one before it"
+    return None
+
+
+def _finding(code: str, message: str, first: int = -1) -> Finding:
+    return Finding(code=code, message=f"the replica of the platform's record: {message}", first=first, last=first)
 
 
 def file_name(url: str) -> str:

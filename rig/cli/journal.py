@@ -41,6 +41,9 @@ def show_verification(report: Verification, out: Output) -> None:
         out.line(f"Anchored up to record {anchor.size} by {ANCHORS[anchor.kind]} {anchor.name}.")
         if anchor.kind != "pin":
             outside = max(outside, anchor.size)
+    if report.replicated:
+        held = count(report.replicated, "record")
+        out.line(f"The replica of the platform's record holds {held}, as the platform signed them.")
     if outside < report.size:
         out.line(f"What comes after record {outside} rests on the machine that wrote it, and its key, alone.")
 

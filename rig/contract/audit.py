@@ -73,6 +73,8 @@ class Verification(Reply, frozen=True, kw_only=True):
     """False for an export of picked records: each one is proven, and that none was left out is not."""
     segments: list[Segment] = []
     """What was archived."""
+    replicated: int = 0
+    """Records of the platform's journal in the replica, which was checked too."""
     key_id: str = ""
     findings: list[Finding] = []
 

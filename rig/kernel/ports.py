@@ -13,7 +13,7 @@ from rig.contract.base import Command, Reply
 from rig.contract.node import Node, StartNode, StopNode
 
 if TYPE_CHECKING:
-    from rig.contract.audit import JournalReport, Verification
+    from rig.contract.audit import Finding, JournalReport, Verification
     from rig.contract.replica import RecordPage
     from rig.contract.review import Replicated
 
@@ -180,6 +180,10 @@ class Replica(Protocol):
 
         Raises `RigError` ``journal_forked`` where it contradicts what is here, and keeps nothing of it.
         """
+        ...
+
+    def verify(self) -> list[Finding]:
+        """Check every record, the tree over all, and the platform's signature; what is wrong first, if anything is."""
         ...
 
     def begin_anew(self, at: int) -> str:

@@ -16,11 +16,14 @@ import pytest
 
 from handlers import list_releases, login
 from handlers.observe import observed, sync
+from handlers.verify_journal import with_replica
+from rig.contract.audit import Verification
 from rig.contract.releases import ListReleases
 from rig.contract.replica import PAGE
 from rig.kernel.errors import RigError
 from storage import replica as replica_module
 from storage.journal import Journal
+from storage.merkle import Frontier
 from storage.replica import Replica, file_name
 from tests.storage.records import PROJECTIONS, Platform, Ports, context, follow, open_record, page_of, replica_of
 from tests.storage.support import received, stamp
@@ -215,6 +218,63 @@ def test_records_that_were_archived_unseen_cannot_be_told(node: Journal, tmp_pat
     with pytest.raises(RigError) as refused:
         replica.extend(page_of(node, 7), at=2)
     assert refused.value.code == "unverifiable"
+    replica.close()
+
+
+# -- a replica that somebody else changed ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("UPDATE event SET rec = replace(rec, 'demo/shop', 'demo/sham') WHERE pos = 2", "EDITED"),
+        ("UPDATE event SET leaf = zeroblob(32) WHERE pos = 2", "EDITED"),
+        ("UPDATE event SET rec = NULL, leaf = zeroblob(32) WHERE pos = 4", "ROOT_MISMATCH"),
+        ("DELETE FROM event WHERE pos = 2", "GAP"),
+        ("DELETE FROM event WHERE pos = 4", "TRUNCATED"),
+        ("UPDATE event SET rec = '{}' WHERE pos = 1", "EDITED"),
+        ("UPDATE head SET note = replace(note, '5', '6')", "BAD_SIGNATURE"),
+        ("UPDATE head SET forked = 'it lied'", "FORKED"),
+        ("UPDATE event SET pos = -pos WHERE pos = 3", "GAP"),
+    ],
+)
+def test_a_replica_that_was_changed_does_not_verify(node: Journal, tmp_path: Path, statement: str, code: str) -> None:
+    replica = replica_of(tmp_path, node, shown=lambda rec: json.loads(rec)["pos"] != 3)
+    assert replica.verify() == []
+    replica.close()
+    with closing(sqlite3.connect(replica.path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    assert [finding.code for finding in replica.verify()] == [code]
+    replica.close()
+
+
+def test_what_is_wrong_with_the_replica_is_a_finding_of_verify(node: Journal, tmp_path: Path) -> None:
+    replica = replica_of(tmp_path, node)
+    report = Verification(verdict="verified", path="x")
+    assert with_replica(report, None) == report
+    good = with_replica(report, replica)
+    assert (good.verdict, good.replicated, good.findings) == ("verified", 5, [])
+    with pytest.raises(RigError):
+        replica.extend(edited(page_of(node)), at=2)
+    bad = with_replica(report, replica)
+    assert (bad.verdict, [finding.code for finding in bad.findings]) == ("tampered", ["FORKED"])
+    replica.close()
+
+
+def test_a_replica_may_begin_behind_an_archive(node: Journal, tmp_path: Path) -> None:
+    leaves = [row["leaf"] for row in node.rows("SELECT leaf FROM event ORDER BY pos")]
+    before = Frontier()
+    for leaf in leaves[:3]:
+        before.append(leaf)
+    page = msgspec.structs.replace(page_of(node, 2), frontier=before.pack().hex())
+    replica = Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)
+    assert not replica.extend(page, at=1)
+    assert replica.verify() == []
+    grow(node, 2)
+    follow(replica, node)
+    assert replica.verify() == []
+    assert rows(replica, "SELECT min(pos), max(pos) FROM event") == [(3, 6)]
     replica.close()
 
 
