@@ -17,7 +17,6 @@ from storage.database import connect
 
 PAGE = 4096
 """Records that are read in one go, between which the read lock is let go."""
-ARCHIVED = JournalArchived.type
 READ = f"""
 SELECT pos, CAST(rec AS BLOB), leaf, {record.COLUMNS} FROM event
 WHERE pos >= ? AND pos < ? ORDER BY pos"""  # noqa: S608 - constants
@@ -82,7 +81,7 @@ class Reader:
             if parsed is not None:
                 if pos == first:
                     result.prev = parsed.prev
-                if parsed.type == ARCHIVED:
+                if parsed.type == JournalArchived.type:
                     _note_archive(result, parsed.body)
             result.tip = leaf if isinstance(leaf, bytes) else b""
             tip = result.tip.hex()
@@ -142,5 +141,6 @@ def _columns(parsed: record.Record) -> tuple[Any, ...]:
 
 
 def _note_archive(result: Range, body: Any) -> None:
-    if isinstance(body, dict):
-        result.archives.append((body.get("first"), body.get("last"), body.get("sha256"), body.get("earlier")))
+    match body:
+        case {"first": int(first), "last": int(last), "sha256": str(digest), "earlier": str(earlier)}:
+            result.archives.append((first, last, digest, earlier))
