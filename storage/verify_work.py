@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 WORTH_PROCESSES = 50_000
 """Records from which on it pays to start processes."""
 MAX_PROCESSES = 8
+
+Job = Callable[[], list[Found]]
 
 _reader: Reader | None = None
 """Of a process of the pool."""
@@ -39,10 +42,8 @@ class Work:
 
     def __enter__(self) -> Work:
         if self._pool is not None:
-            self._beside = [
-                self._pool.submit(verify_tables.check_projections, self._path, self._projections, self._timeout),
-                self._pool.submit(verify_tables.check_file, self._path, self._timeout),
-            ]
+            # The longest one first.
+            self._beside = [self._pool.submit(job) for job in reversed(self._jobs())][::-1]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -52,24 +53,34 @@ class Work:
     def ranges(self, first: int, end: int) -> Iterator[Range]:
         """The records, range by range, in order."""
         starts = range(first, end, PAGE)
-        ends = [min(start + PAGE, end) for start in starts]
+        done = 0
         if self._pool is not None:
-            yield from self._pool.map(_check_range, starts, ends)
-            return
+            try:
+                for part in self._pool.map(_check_range, starts, [min(start + PAGE, end) for start in starts]):
+                    yield part
+                    done += 1
+            except BrokenExecutor:
+                pass  # that processes cannot be started says nothing about the journal: the rest is done here
         reader = Reader(self._path, self._timeout)
         try:
-            yield from map(reader.range, starts, ends)
+            for start in starts[done:]:
+                yield reader.range(start, min(start + PAGE, end))
         finally:
             reader.close()
 
     def rest(self) -> Iterator[Found]:
         """What was found beside the records."""
-        if self._pool is not None:
-            for done in self._beside:
-                yield from done.result()
-            return
-        yield from verify_tables.check_file(self._path, self._timeout)
-        yield from verify_tables.check_projections(self._path, self._projections, self._timeout)
+        for number, job in enumerate(self._jobs()):
+            try:
+                yield from self._beside[number].result() if self._beside else job()
+            except BrokenExecutor:
+                yield from job()
+
+    def _jobs(self) -> tuple[Job, ...]:
+        return (
+            partial(verify_tables.check_file, self._path, self._timeout),
+            partial(verify_tables.check_projections, self._path, self._projections, self._timeout),
+        )
 
 
 def _start(path: str, timeout: float, processes: int) -> ProcessPoolExecutor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -176,3 +177,15 @@ def test_several_processes_find_the_same(folder: Path, monkeypatch: pytest.Monke
     found = verification(folder)
     assert [finding.code for finding in found.findings] == [finding.code for finding in expected.findings]
     assert found == msgspec.structs.replace(expected, findings=found.findings)
+
+
+def test_processes_that_cannot_be_started_say_nothing_about_the_journal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_work, "PAGE", 3)
+    monkeypatch.setattr(verify_work, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(verify_work.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(verify_work, "_open_reader", os.abort)
+    assert findings(folder) == ("verified", [])
+    MATRIX[0].do(folder)
+    assert findings(folder)[0] == "tampered"
