@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import islice
 
 import msgspec
 
@@ -17,7 +18,7 @@ from rig.kernel.errors import RigError
 from storage import record
 from storage.merkle import Frontier, leaf_hash
 from storage.projections.base import Projection
-from storage.projections.folding import make_tables
+from storage.projections.folding import PAGE, apply_all, make_tables
 from storage.verify_export import MAX_LINE, Export
 
 
@@ -34,14 +35,21 @@ def fold(
         for projection in projections:
             make_tables(connection, projection)
         folded, stopped = 0, False
-        for data in _records(export):
-            recorded = record.recorded(data)
-            stopped = stopped or recorded.pos == until_pos or (until is not None and recorded.at >= until)
-            if not stopped:
-                folded += 1
-                for projection in projections:
-                    projection.apply(connection, recorded)
+        for page in _pages(_records(export)):
+            chosen = []
+            for recorded in map(record.recorded, page):
+                stopped = stopped or recorded.pos == until_pos or (until is not None and recorded.at >= until)
+                if not stopped:
+                    chosen.append(recorded)
+            folded += len(chosen)
+            for projection in projections:
+                apply_all(connection, projection, chosen)
         return [digest(connection, projection) for projection in projections], folded
+
+
+def _pages(records: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while page := list(islice(records, PAGE)):
+        yield page
 
 
 def _refuse_files(action: int, *_: str | None) -> int:

@@ -39,7 +39,6 @@ CREATE TABLE evidence(
     root BLOB NOT NULL
 ) STRICT
 """
-PAGE = 2000
 
 
 def make(export: Export, path: str, projections: Sequence[Projection]) -> Imported:
