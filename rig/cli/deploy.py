@@ -20,6 +20,8 @@ def show(deployment: Deployment, out: Output) -> None:
         f" {size(deployment.sent)} sent, {built}."
     )
     out.line(deployment.url)
+    if release and not release.rebuilt:
+        out.hint("This source was built before; --force builds it anew.")
 
 
 def show_plan(deployment: Deployment, out: Output) -> None:
