@@ -23,6 +23,7 @@ from rig.kernel.node_state import read_state, runs
 from rig.kernel.processes import alive, start_time
 from rig.node.lifecycle import Lifecycle
 from rig.node.paths import NodePaths
+from tests.e2e.rig import free_port
 from tests.support import wait_until
 
 MODULE = "tests.clients.tiny_node"
@@ -62,7 +63,8 @@ def test_start_status_stop(folder: Path) -> None:
 
 def test_ports_and_domain_stay_over_a_restart(folder: Path) -> None:
     node = local(folder)
-    first = node.start(StartNode(domain="apps.test"))
+    # A port of its own: the usual one may be another test's in the moment between.
+    first = node.start(StartNode(domain="apps.test", api_port=free_port()))
     node.stop(StopNode())
     second = node.start(StartNode())
     assert (second.api, second.domain) == (first.api, "apps.test")
@@ -115,7 +117,7 @@ def test_keep_apps_leaves_them_and_a_later_stop_ends_them(folder: Path) -> None:
 
 def test_a_killed_node_is_known_to_be_gone_and_its_apps_to_go_on(folder: Path) -> None:
     node = local(folder)
-    first = node.start(StartNode())
+    first = node.start(StartNode(api_port=free_port()))
     started = start_time(first.pid)
     os.kill(first.pid, signal.SIGKILL)
     wait_until(lambda: not alive(first.pid, started), "it has ended")

@@ -50,7 +50,7 @@ class User:
     def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("RIG_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(("RIG_", "COLUMNS"))},
             "RIG_HOME": str(home),
             **(environ or {}),
         }
