@@ -92,6 +92,16 @@ def test_others_see_the_hashes_of_what_is_not_theirs(user: User) -> None:
             assert one["leaf"] == other["leaf"]
 
 
+def test_the_platform_tells_the_past_as_well(user: User) -> None:
+    owner = Browser(user, owner_token(user))
+    for at, version in (("v1", 1), ("now", 2)):
+        app = owner.ask("GET", f"/v1/apps/demo/shop?at={at}").json
+        assert (app["version"], bool(app["at"])) == (version, True)
+    for at in ("v9", "2000-01-01"):
+        assert owner.ask("GET", f"/v1/apps/demo/shop?at={at}").status == 404
+    assert owner.ask("GET", "/v1/apps/demo/shop?at=tomorrow").status == 422
+
+
 def test_a_tail_shows_what_is_done_while_it_is_done(user: User) -> None:
     user.ok("whoami")
     tail = user.spawn("audit", "tail", "--limit", "1", "--type", "account.show", "-o", "jsonl")

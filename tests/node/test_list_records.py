@@ -1,11 +1,20 @@
-"""Which records of the node's journal somebody may see."""
+"""Which records of the node's journal somebody gets to see."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from rig.contract.replica import ListRecords
 from rig.node.accounts.principal import Principal
-from rig.node.handlers.list_records import Header, visible
+from rig.node.handlers.list_records import Header, handle, visible
+from storage.evidence import Evidence
+from storage.replica import Replica
+from tests.storage.records import PROJECTIONS, context, open_record
+from tests.storage.support import received, stamp
 
 PEOPLE = {
     "owner": Principal(actor="user:owner", name="owner", owner=True),
@@ -40,3 +49,19 @@ SEES: dict[str, set[str]] = {
 @pytest.mark.parametrize("who", PEOPLE)
 def test_who_sees_what(who: str, record: str) -> None:
     assert visible(RECORDS[record], PEOPLE[who]) == (record in SEES[who])
+
+
+def test_a_replica_begins_behind_what_was_archived(tmp_path: Path) -> None:
+    with open_record(tmp_path, "node") as journal:
+        for number in range(9):
+            journal.append([received(f"command:{number}", "app.create", "demo/shop")], stamp(id=f"c{number}"))
+        fifth = next(journal.rows("SELECT at FROM event WHERE pos = 5"))["at"]
+        Evidence(lambda: journal).archive(fifth, str(tmp_path / "archive.jsonl"), stamp())
+        ports: Any = SimpleNamespace(principal=PEOPLE["owner"])
+        page = handle(ListRecords(), context(journal, ports))
+        assert (page.first, len(page.records), page.size) == (5, journal.info().size - 5, journal.info().size)
+        replica = Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)
+        assert not replica.extend(page, at=1)
+        assert replica.verify() == []
+        assert handle(ListRecords(after=page.size - 1), context(journal, ports)).records == []
+        replica.close()
