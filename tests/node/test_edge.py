@@ -112,7 +112,7 @@ def test_pages_where_no_app_answers(tmp_path: Path) -> None:
             assert "rig deploy --app demo/hello" in text
             status, text = await get(edge, OTHER)
             assert status == 503
-            assert "rig update app demo/other --scale web=1" in text
+            assert "rig start demo/other" in text
             async with (
                 aiohttp.ClientSession() as session,
                 session.get(f"http://127.0.0.1:{edge.port}", headers={"Host": "broken.demo.localhost"}) as response,
