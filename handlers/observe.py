@@ -18,15 +18,14 @@ AWAY = frozenset(
 
 def sync(ctx: ClientContext, replica: Replica, pages: int | None = None) -> None:
     """Fetch what is new of the platform's record, ``pages`` of it at most. Raises `RigError`."""
-    state = replica.state()
-    size = state.size if state else 0
     more, fetched = True, 0
     while more and (pages is None or fetched < pages):
-        page = ctx.ports.platform.call(ListRecords(after=size - 1), RecordPage, corr=ctx.stamp.corr)
-        more = replica.extend(page, ctx.stamp.at)
-        size, fetched = page.first + len(page.records), fetched + 1
+        asked = replica.size()
+        page = ctx.ports.platform.call(ListRecords(after=asked - 1), RecordPage, corr=ctx.stamp.corr)
+        more = replica.extend(page, asked=asked, at=ctx.stamp.at)
+        fetched += 1
         if fetched > 1 or more:
-            ctx.progress.advance(size, page.size, "records")
+            ctx.progress.advance(page.first + len(page.records), page.size, "records")
 
 
 def observed(ctx: ClientContext, *, fetch: bool = True) -> Replica | None:

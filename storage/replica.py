@@ -105,6 +105,11 @@ class Replica:
             forked=head["forked"],
         )
 
+    def size(self) -> int:
+        """See `rig.kernel.ports.Replica.size`."""
+        head = self._head()
+        return int(head["size"]) if head is not None else 0
+
     def stream(self, name: str, after: int = 0) -> list[Recorded]:
         """The records of one stream that may be seen, oldest first."""
         sql = "SELECT rec FROM event WHERE stream = ? AND ver > ? AND rec IS NOT NULL ORDER BY ver"
@@ -151,9 +156,11 @@ class Replica:
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
-    def extend(self, page: RecordPage, at: int) -> bool:
+    def extend(self, page: RecordPage, *, asked: int, at: int) -> bool:
         """See `rig.kernel.ports.Replica.extend`."""
         head = self._head()
+        if (head["size"] if head is not None else 0) != asked:
+            return True  # Another process was faster: the page says nothing about what is here now.
         if head is not None and head["size"] < page.first:
             raise RigError(
                 "unverifiable",

@@ -175,9 +175,14 @@ class Replica(Protocol):
         """Rows of its tables, which are those of a journal; read-only."""
         ...
 
-    def extend(self, page: RecordPage, at: int) -> bool:
+    def size(self) -> int:
+        """Records that are here, the hidden and the archived ones counted in."""
+        ...
+
+    def extend(self, page: RecordPage, *, asked: int, at: int) -> bool:
         """Check a page and keep it; whether there is more to fetch.
 
+        ``asked`` is the size when the page was asked for. A page that was overtaken by another process is dropped.
         Raises `RigError` ``journal_forked`` where it contradicts what is here, and keeps nothing of it.
         """
         ...

@@ -72,8 +72,8 @@ def follow(replica: Replica, journal: Journal, shown: Shown = lambda rec: True) 
     """Bring a replica up to a journal."""
     more = True
     while more:
-        state = replica.state()
-        more = replica.extend(page_of(journal, (state.size if state else 0) - 1, shown), at=1)
+        asked = replica.size()
+        more = replica.extend(page_of(journal, asked - 1, shown), asked=asked, at=1)
 
 
 class Away:

@@ -64,11 +64,28 @@ def test_it_grows_page_by_page_each_up_to_a_signed_checkpoint(tmp_path: Path) ->
         drafts = [received(f"command:{number}") for number in range(PAGE + 10)]
         node.append(drafts, stamp())
         replica = Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)
-        assert replica.extend(page_of(node), at=1)
+        assert replica.extend(page_of(node), asked=replica.size(), at=1)
         assert rows(replica, "SELECT size FROM head") == [(PAGE,)]
-        assert not replica.extend(page_of(node, PAGE - 1), at=1)
+        assert not replica.extend(page_of(node, PAGE - 1), asked=replica.size(), at=1)
         assert rows(replica, "SELECT size FROM head") == [(PAGE + 10,)]
         replica.close()
+
+
+def test_a_page_that_another_process_overtook_is_no_contradiction(node: Journal, tmp_path: Path) -> None:
+    """Two processes ask for the same records; one is back first, and the platform has grown in between."""
+    slow, fast = (Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS) for _ in range(2))
+    behind = page_of(node)
+    grow(node, 2)
+    follow(fast, node)
+    assert slow.extend(behind, asked=0, at=1)
+    state = slow.state()
+    assert state is not None
+    assert (state.size, state.forked) == (7, "")
+    grow(node, 1)
+    assert not slow.extend(page_of(node, slow.size() - 1), asked=slow.size(), at=1)
+    assert (slow.size(), slow.verify()) == (8, [])
+    slow.close()
+    fast.close()
 
 
 def test_what_may_not_be_seen_is_its_hash_in_its_place(node: Journal, tmp_path: Path) -> None:
@@ -117,7 +134,7 @@ def test_nothing_is_there_before_the_first_page(tmp_path: Path) -> None:
 def test_an_empty_journal_gives_an_empty_replica(tmp_path: Path) -> None:
     with open_record(tmp_path / "node", "node") as node:
         replica = Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)
-        assert not replica.extend(page_of(node), at=1)
+        assert not replica.extend(page_of(node), asked=replica.size(), at=1)
         assert replica.state() is None
 
 
@@ -143,12 +160,12 @@ def test_a_platform_that_went_back_is_caught(node: Journal, tmp_path: Path) -> N
         grow(node, 2)
         replica = replica_of(tmp_path, node)
         with pytest.raises(RigError, match="it signed 5 records, and 7 of it are known here") as caught:
-            replica.extend(page_of(old, 6), at=2)
+            replica.extend(page_of(old, 6), asked=replica.size(), at=2)
         assert (caught.value.code, caught.value.exit) == ("journal_forked", 1)
         # And also when it has grown beyond what was seen, with another past.
         grow(old, 4, "demo/other")
         with pytest.raises(RigError, match=r"not the ones that it showed before|does not follow") as caught:
-            replica.extend(page_of(old, 6), at=3)
+            replica.extend(page_of(old, 6), asked=replica.size(), at=3)
         assert caught.value.code == "journal_forked"
         state = replica.state()
         assert state is not None
@@ -167,7 +184,7 @@ def test_another_journal_at_the_same_address_is_caught(node: Journal, tmp_path: 
     with open_record(tmp_path / "new", "node") as new:
         grow(new, 9)
         with pytest.raises(RigError, match="another journal"):
-            replica.extend(page_of(new, 4), at=2)
+            replica.extend(page_of(new, 4), asked=replica.size(), at=2)
     replica.close()
 
 
@@ -207,7 +224,7 @@ FORGERIES = {
 def test_a_page_that_is_not_what_was_signed_is_refused_whole(node: Journal, tmp_path: Path, forge: Any) -> None:
     replica = Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)
     with pytest.raises(RigError) as refused:
-        replica.extend(forge(page_of(node)), at=1)
+        replica.extend(forge(page_of(node)), asked=replica.size(), at=1)
     assert refused.value.code == "journal_forked"
     assert rows(replica) == []
 
@@ -216,7 +233,7 @@ def test_records_that_were_archived_unseen_cannot_be_told(node: Journal, tmp_pat
     replica = replica_of(tmp_path, node)
     grow(node, 5)
     with pytest.raises(RigError) as refused:
-        replica.extend(page_of(node, 7), at=2)
+        replica.extend(page_of(node, 7), asked=replica.size(), at=2)
     assert refused.value.code == "unverifiable"
     replica.close()
 
@@ -256,7 +273,7 @@ def test_what_is_wrong_with_the_replica_is_a_finding_of_verify(node: Journal, tm
     good = with_replica(report, replica)
     assert (good.verdict, good.replicated, good.findings) == ("verified", 5, [])
     with pytest.raises(RigError):
-        replica.extend(edited(page_of(node)), at=2)
+        replica.extend(edited(page_of(node)), asked=replica.size(), at=2)
     bad = with_replica(report, replica)
     assert (bad.verdict, [finding.code for finding in bad.findings]) == ("tampered", ["FORKED"])
     replica.close()
@@ -269,7 +286,7 @@ def test_a_replica_may_begin_behind_an_archive(node: Journal, tmp_path: Path) ->
         before.append(leaf)
     page = msgspec.structs.replace(page_of(node, 2), frontier=before.pack().hex())
     replica = Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)
-    assert not replica.extend(page, at=1)
+    assert not replica.extend(page, asked=replica.size(), at=1)
     assert replica.verify() == []
     grow(node, 2)
     follow(replica, node)
