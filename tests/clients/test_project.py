@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
-from rig.clients.project import SIZE_LIMIT, line_of, load_project, parse_project
+from rig.clients.project import SIZE_LIMIT, load_project, parse_project
+from rig.clients.tomlfile import line_of
 from rig.contract.project import AppConfig, BuildConfig, DeployConfig, HealthConfig, ProcessConfig, ProjectFile
 from rig.kernel.errors import RigError
 
