@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from events import config
-from events.base import Fact, Happened
+from events.base import Fact, Happened, with_item
 from events.config import ConfigState, SecretsChanged, Supplied, VarsChanged
 
 
@@ -216,8 +216,12 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     """Its own variables and secrets: what the next release takes."""
 
 
-def evolve(state: AppState, fact: Fact, happened: Happened) -> AppState:
-    """Fold one fact into the state."""
+def evolve(state: AppState, fact: Fact, happened: Happened, *, owned: bool = False) -> AppState:
+    """Fold one fact into the state.
+
+    ``owned`` says that nobody else has ``state``, and nobody will look at it again: its tables are changed in place
+    then, not copied. That is what makes folding a long stream linear; the result is the same.
+    """
     change = msgspec.structs.replace
     match fact:
         case AppCreated():
@@ -244,31 +248,34 @@ def evolve(state: AppState, fact: Fact, happened: Happened) -> AppState:
         case AppRestartFailed():
             return change(state, restarting=False)
         case VarsChanged() | SecretsChanged():
-            return change(state, config=config.evolve(state.config, fact, happened), updated_at=happened.at)
+            return change(
+                state, config=config.evolve(state.config, fact, happened, owned=owned), updated_at=happened.at
+            )
         case AppCrashed():
             if fact.version != state.current:
                 return state  # of a release that was replaced in the same moment
             return change(state, crashed={**state.crashed, fact.instance: fact.reason})
         case DeployStarted():
             release = ReleaseState(started=fact, created_at=happened.at, created_by=happened.actor)
-            return change(
-                state, pending=fact.version, last=fact.version, releases={**state.releases, fact.version: release}
-            )
+            releases = with_item(state.releases, fact.version, release, owned=owned)
+            return change(state, pending=fact.version, last=fact.version, releases=releases)
         case DeployBuilt():
-            return _with_release(state, fact.version, build=fact.build, rebuilt=fact.rebuilt, processes=fact.processes)
+            return _with_release(
+                state, fact.version, owned, build=fact.build, rebuilt=fact.rebuilt, processes=fact.processes
+            )
         case DeploySucceeded():
-            done = _with_release(state, fact.version, outcome="succeeded", finished_at=happened.at)
+            done = _with_release(state, fact.version, owned, outcome="succeeded", finished_at=happened.at)
             served = change(done, current=fact.version, pending=0, updated_at=happened.at, crashed={})
             return change(served, stopped=False, restarting=False)
         case DeployFailed():
-            failed = _with_release(state, fact.version, outcome="failed", finished_at=happened.at, failure=fact)
+            failed = _with_release(state, fact.version, owned, outcome="failed", finished_at=happened.at, failure=fact)
             return change(failed, pending=0)
     return state
 
 
-def _with_release(state: AppState, version: int, **changes: Any) -> AppState:
+def _with_release(state: AppState, version: int, owned: bool, /, **changes: Any) -> AppState:
     release = state.releases.get(version)
     if release is None:
         return state
-    releases = {**state.releases, version: msgspec.structs.replace(release, **changes)}
-    return msgspec.structs.replace(state, releases=releases)
+    changed = msgspec.structs.replace(release, **changes)
+    return msgspec.structs.replace(state, releases=with_item(state.releases, version, changed, owned=owned))

@@ -8,9 +8,12 @@ other.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,3 +33,11 @@ class Happened(msgspec.Struct, frozen=True):
     at: int = 0
     """Nanoseconds since the epoch, UTC."""
     actor: str = ""
+
+
+def with_item(table: dict[K, V], key: K, value: V, *, owned: bool) -> dict[K, V]:
+    """The table with one more item, or another one; the table itself where it is ``owned`` by whoever folds."""
+    if not owned:
+        return {**table, key: value}
+    table[key] = value
+    return table

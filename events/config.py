@@ -86,8 +86,8 @@ class ConfigState(msgspec.Struct, frozen=True, kw_only=True):
         return {name: setting.ref for name, setting in self.settings.items() if setting.ref is not None}
 
 
-def evolve(state: ConfigState, fact: Fact, happened: Happened) -> ConfigState:
-    """Fold one fact into the state."""
+def evolve(state: ConfigState, fact: Fact, happened: Happened, *, owned: bool = False) -> ConfigState:
+    """Fold one fact into the state; for ``owned`` see :func:`events.app.evolve`."""
     made: dict[str, Setting] = {}
     stamped = Setting(set_at=happened.at, set_by=happened.actor, revision=state.revision + 1)
     match fact:
@@ -97,5 +97,9 @@ def evolve(state: ConfigState, fact: Fact, happened: Happened) -> ConfigState:
             made = {name: msgspec.structs.replace(stamped, ref=ref) for name, ref in fact.set.items()}
         case _:
             return state
-    kept = {name: setting for name, setting in state.settings.items() if name not in fact.removed}
-    return ConfigState(revision=state.revision + 1, settings=kept | made)
+    # Whatever was never changed may be the default, which all states share.
+    settings = state.settings if owned and state.revision else state.settings.copy()
+    for name in fact.removed:
+        settings.pop(name, None)
+    settings.update(made)
+    return ConfigState(revision=state.revision + 1, settings=settings)

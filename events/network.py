@@ -34,13 +34,13 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     """The variables and secrets that its apps inherit."""
 
 
-def evolve(state: NetworkState, fact: Fact, happened: Happened) -> NetworkState:
-    """Fold one fact into the state."""
+def evolve(state: NetworkState, fact: Fact, happened: Happened, *, owned: bool = False) -> NetworkState:
+    """Fold one fact into the state; for ``owned`` see :func:`events.app.evolve`."""
     match fact:
         case NetworkCreated():
             return NetworkState(name=fact.name, exists=True, created_at=happened.at, created_by=happened.actor)
         case NetworkDeleted():
             return NetworkState(name=fact.name)
         case VarsChanged() | SecretsChanged():
-            return msgspec.structs.replace(state, config=config.evolve(state.config, fact, happened))
+            return msgspec.structs.replace(state, config=config.evolve(state.config, fact, happened, owned=owned))
     return state

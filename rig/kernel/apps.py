@@ -118,7 +118,7 @@ def state_at(records: Sequence[Recorded], at: int | None = None) -> AppState:
     state = AppState()
     for record in records:
         if at is None or record.at <= at:
-            state = evolve(state, record.fact, Happened(record.at, record.actor))
+            state = evolve(state, record.fact, Happened(record.at, record.actor), owned=True)
     return state
 
 

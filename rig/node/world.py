@@ -6,6 +6,7 @@ handler decided on is still so when its facts are appended.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,8 @@ class World:
     def __init__(self) -> None:
         self.networks: dict[str, NetworkState] = {}
         self.apps: dict[str, AppState] = {}
+        self._existing: list[str] = []
+        """Names of the apps that exist, sorted."""
         self.versions: dict[str, int] = {}
         """Version of each stream, for optimistic appends."""
         self.begun: dict[str, Recorded] = {}
@@ -40,7 +43,7 @@ class World:
         after = -1
         while page := journal.read(after, PAGE):
             for record in page:
-                self._fold(record)
+                self._fold(record, owned=True)
             after = page[-1].pos
         # It tries every instance anew, also those that the node before had given up.
         self.apps = {name: msgspec.structs.replace(state, crashed={}) for name, state in self.apps.items()}
@@ -53,16 +56,22 @@ class World:
             for listener in self.listeners:
                 listener(record)
 
-    def _fold(self, record: Recorded) -> None:
+    def _fold(self, record: Recorded, *, owned: bool = False) -> None:
+        """``owned``: nobody looks at the states meanwhile, see `events.app.evolve`."""
         kind, _, name = record.stream.partition(":")
         happened = Happened(record.at, record.actor)
         if kind == "app":
-            self.apps[name] = app_stream.evolve(self.apps.get(name, AppState()), record.fact, happened)
+            before = self.apps.get(name, AppState())
+            self.apps[name] = after = app_stream.evolve(before, record.fact, happened, owned=owned)
+            if after.exists and not before.exists:
+                insort(self._existing, name)
+            elif before.exists and not after.exists:
+                del self._existing[bisect_left(self._existing, name)]
             if isinstance(record.fact, DeployStarted):
                 self.begun[name] = record
         elif kind == "network":
             state = self.networks.get(name, NetworkState())
-            self.networks[name] = network_stream.evolve(state, record.fact, happened)
+            self.networks[name] = network_stream.evolve(state, record.fact, happened, owned=owned)
         else:
             return
         self.versions[record.stream] = record.ver
@@ -85,15 +94,21 @@ class World:
             raise RigError("not_found", f"There is no app `{name}`.", "`rig list apps` shows those you may see.")
         return state
 
+    def exists(self, app: str) -> bool:
+        """Whether there is an app of this name."""
+        state = self.apps.get(app)
+        return state is not None and state.exists
+
     def apps_of(self, network: str) -> list[str]:
         """Names of the apps that exist in a network, sorted."""
-        prefix = network + "/"
-        return [name for name in self.existing_apps() if name.startswith(prefix)]
+        existing = self.existing_apps()
+        # What begins with `demo/` stands before `demo0`: the zero is the character that follows the slash.
+        return existing[bisect_left(existing, f"{network}/") : bisect_left(existing, f"{network}0")]
 
     def existing_apps(self) -> list[str]:
         """Names of all apps that exist, sorted."""
-        # A copy first, made in one step: the event loop reads while the writer thread adds.
-        return sorted(name for name, state in list(self.apps.items()) if state.exists)
+        # A copy, made in one step: the event loop reads while the writer thread adds.
+        return self._existing.copy()
 
     def existing_networks(self) -> list[str]:
         return sorted(name for name, state in list(self.networks.items()) if state.exists)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from events import account, command, node, witness
+from events import app as app_stream
+from events import network as network_stream
 from events.account import (
     AccountInvited,
     AccountJoined,
@@ -14,9 +18,20 @@ from events.account import (
     RoleGranted,
     TokenRevoked,
 )
-from events.app import AppCrashed, AppDeleted, AppScaled, AppState, DeployFailed, DeployRolledBack
+from events.app import (
+    AppCrashed,
+    AppDeleted,
+    AppScaled,
+    AppState,
+    AppStopped,
+    DeployBuilt,
+    DeployFailed,
+    DeployRolledBack,
+    DeploySucceeded,
+)
 from events.base import Fact, Happened
 from events.command import CommandCompleted, CommandReceived, CommandState
+from events.config import SecretRef, SecretsChanged, VarsChanged
 from events.network import NetworkCreated, NetworkDeleted, NetworkState
 from events.node import NodeStarted, NodeState, NodeStopped
 from events.witness import JournalRegistered, WitnessState
@@ -144,3 +159,51 @@ def test_a_stream_passes_over_facts_of_others() -> None:
     assert command.evolve(CommandState(), stranger, ANA) == CommandState()
     assert witness.evolve(WitnessState(), stranger, ANA) == WitnessState()
     assert node.evolve(NodeState(), CREATED, ANA) == NodeState()
+
+
+names = st.sampled_from(["A", "B", "C", "D"])
+versions = st.integers(1, 4)
+app_facts = st.one_of(
+    st.just(CREATED),
+    st.just(AppDeleted(name=APP)),
+    st.just(AppStopped(name=APP)),
+    st.builds(AppScaled, name=st.just(APP), scale=st.dictionaries(names, st.integers(0, 3), max_size=2)),
+    st.builds(AppCrashed, name=st.just(APP), instance=names, version=versions, reason=names),
+    st.builds(started, versions),
+    st.builds(DeployBuilt, app=st.just(APP), version=versions, build=names),
+    st.builds(DeploySucceeded, app=st.just(APP), version=versions),
+    st.builds(DeployFailed, app=st.just(APP), version=versions, code=names, reason=names),
+)
+config_facts = st.one_of(
+    st.builds(VarsChanged, scope=names, set=st.dictionaries(names, names), removed=st.lists(names, max_size=2)),
+    st.builds(
+        SecretsChanged,
+        scope=names,
+        set=st.dictionaries(names, st.builds(SecretRef, version=versions, digest=names)),
+        removed=st.lists(names, max_size=2),
+    ),
+)
+
+
+@given(st.lists(st.one_of(app_facts, config_facts), max_size=30))
+def test_folding_an_app_in_place_comes_to_the_same(facts: list[Fact]) -> None:
+    before, owned = [AppState()], AppState()
+    for number, fact in enumerate(facts):
+        before.append(app_stream.evolve(before[-1], fact, Happened(number, "user:ana")))
+        owned = app_stream.evolve(owned, fact, Happened(number, "user:ana"), owned=True)
+    assert owned == before[-1]
+    # Neither way has touched a state that others have: not one of those before, and not what new ones begin with.
+    again = AppState()
+    for number, fact in enumerate(facts):
+        assert again == before[number]
+        again = app_stream.evolve(again, fact, Happened(number, "user:ana"))
+    assert AppState().config.settings == {}
+
+
+@given(st.lists(st.one_of(st.sampled_from([NetworkCreated(name="demo"), NetworkDeleted(name="demo")]), config_facts)))
+def test_folding_a_network_in_place_comes_to_the_same(facts: list[Fact]) -> None:
+    owned = NetworkState()
+    for fact in facts:
+        owned = network_stream.evolve(owned, fact, ANA, owned=True)
+    assert owned == network(*facts)
+    assert NetworkState().config.settings == {}

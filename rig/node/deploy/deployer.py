@@ -136,8 +136,9 @@ class Deployer:
         await self._routing.apply(self._supervisor)
         failpoint("node.routed")
         # What has served may have streams that the node before gave time; of a deleted app nothing is to be left.
-        draining = [one for one in unwanted if one.committed and one.app in self._world.existing_apps()]
-        await self._end([one for one in unwanted if one not in draining])
+        draining = [one for one in unwanted if one.committed and self._world.exists(one.app)]
+        kept = {one.id for one in draining}
+        await self._end([one for one in unwanted if one.id not in kept])
         self._spawn(self._drain(draining, DeployConfig().drain))
         failpoint("node.ended")
         await asyncio.to_thread(self._remove_leftovers)
@@ -335,7 +336,7 @@ class Deployer:
     async def _scale(self, app: str) -> None:
         async with self.lock(app):
             # It may have been deleted while this waited for its turn.
-            serving = await self._serving(app) if app in self._world.existing_apps() else None
+            serving = await self._serving(app) if self._world.exists(app) else None
             if serving is None:
                 return
             job, specs = serving
