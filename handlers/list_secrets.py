@@ -6,6 +6,7 @@ from typing import cast
 
 import msgspec
 
+from rig.contract.base import Command
 from rig.contract.secrets import ListNetworkSecrets, ListSecrets, RevealNetworkSecrets, RevealSecrets, SecretPage
 from rig.kernel.client import ClientContext, send
 
@@ -18,10 +19,12 @@ def handle(command: ListSecrets, ctx: ClientContext) -> SecretPage:
 
 
 def _page(command: ListSecrets, ctx: ClientContext) -> SecretPage:
-    name, limit, after = command.network, command.limit, command.after
+    name, which, limit, after = command.network, command.filter, command.limit, command.after
     if not command.reveal:
-        return send(ctx, ListNetworkSecrets(name=name, limit=limit, after=after) if name else command, SecretPage)
+        of_network = ListNetworkSecrets(name=name, filter=which, limit=limit, after=after)
+        return send(ctx, of_network if name else command, SecretPage)
     # Reading them is remote access, with a record of its own before and after.
+    reveal: Command = RevealSecrets(app=command.app, filter=which, limit=limit, after=after)
     if name:
-        return cast(SecretPage, ctx.ports.perform(RevealNetworkSecrets(name=name, limit=limit, after=after)))
-    return cast(SecretPage, ctx.ports.perform(RevealSecrets(app=command.app, limit=limit, after=after)))
+        reveal = RevealNetworkSecrets(name=name, filter=which, limit=limit, after=after)
+    return cast(SecretPage, ctx.ports.perform(reveal))

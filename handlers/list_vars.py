@@ -10,7 +10,7 @@ from rig.kernel.client import ClientContext, send
 
 def handle(command: ListVars, ctx: ClientContext) -> VarPage:
     if command.network:
-        ask = ListNetworkVars(name=command.network, limit=command.limit, after=command.after)
+        ask = ListNetworkVars(name=command.network, filter=command.filter, limit=command.limit, after=command.after)
         page = send(ctx, ask, VarPage)
     else:
         page = send(ctx, command, VarPage)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rig.cli.humanize import minute
-from rig.cli.list import more
 from rig.cli.output import Output
+from rig.cli.pages import more
 from rig.cli.verb import Verb
 from rig.contract.releases import ListReleases, Release, ReleasePage
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rig.cli.humanize import moment
 from rig.cli.output import Output
+from rig.cli.pages import more
 from rig.cli.variables import show_secrets, show_vars
 from rig.cli.verb import Verb
 from rig.contract.apps import AppPage, ListApps
@@ -43,12 +44,6 @@ def show_tokens(page: TokenPage, out: Output) -> None:
     headers = ("TOKEN", "NETWORK", "ROLE", "UNTIL", "LAST USED", "MADE BY")
     out.table(headers, rows, empty="No tokens. Make one: rig create token NAME --network NETWORK")
     more(page.next, out)
-
-
-def more(following: str, out: Output) -> None:
-    """Say that there is more than what was shown, and how to see it."""
-    if following:
-        out.note("There is more; --limit shows up to 1000.")
 
 
 VERBS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rig.cli.humanize import minute
 from rig.cli.output import Output
+from rig.cli.pages import more
 from rig.contract.secrets import SecretPage
 from rig.contract.variables import Layer, SecretDiff, VarDiff, VariablesChange, VarPage
 
@@ -46,8 +47,7 @@ def show_vars(page: VarPage, out: Output) -> None:
         for row, var in zip(rows, page.vars, strict=True):
             row.append(", ".join(map(_hidden, var.stack[1:])))
     out.table(headers, rows, empty="No variables yet. Set one: rig create var NETWORK/APP NAME=VALUE")
-    if page.next:
-        out.note("There is more; --limit shows up to 1000.")
+    more(page.next, out)
 
 
 def _hidden(layer: Layer) -> str:
@@ -70,5 +70,4 @@ def show_secrets(page: SecretPage, out: Output) -> None:
     shown = "DIGEST" if all(secret.redacted for secret in page.secrets) else "VALUE"
     headers = ("NAME", shown, "ORIGIN", "SET BY", "SET AT", "STATE")
     out.table(headers, rows, empty="No secrets yet. Set one: rig create secret NETWORK/APP NAME")
-    if page.next:
-        out.note("There is more; --limit shows up to 1000.")
+    more(page.next, out)

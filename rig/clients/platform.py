@@ -22,7 +22,7 @@ class HttpPlatform:
     def call(self, command: Command, reply: type[R], *, key: str = "", corr: str = "") -> R:
         """Send ``command`` and decode what answers it. Raises `RigError` with the platform's code."""
         request = request_of(command)
-        path = request.path + ("?" + urlencode(request.query) if request.query else "")
+        path = request.path + ("?" + urlencode(request.query, doseq=True) if request.query else "")
         headers = {"Rig-Correlation": corr} if corr else {}
         if key and request.method != "GET":
             headers["Idempotency-Key"] = key

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
 from rig.contract.names import APP_PATTERN
-from rig.contract.networks import After, Limit
+from rig.contract.networks import After, Filters, Limit
 from rig.contract.times import Moment
 
 AppName = Annotated[
@@ -96,6 +96,7 @@ class ListApps(Command, frozen=True, kw_only=True, tag="app.list"):
     reply: ClassVar[type[Reply]] = AppPage
 
     network: Annotated[str, opt("Only those of this network.", "--network", "-n", completes="networks")] = ""
+    filter: Filters = []
     limit: Limit = 100
     after: After = ""
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from rig.contract.accounts import AccountName, Role
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
-from rig.contract.networks import After, Limit
+from rig.contract.networks import After, Filters, Limit
 
 NetworkOrAll = Annotated[
     str,
@@ -51,6 +51,7 @@ class ListMembers(Command, frozen=True, kw_only=True, tag="member.list"):
     reply: ClassVar[type[Reply]] = MemberPage
 
     network: NetworkOrAll
+    filter: Filters = []
     limit: Limit = 100
     after: After = ""
 

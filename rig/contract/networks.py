@@ -6,11 +6,23 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
+from rig.contract.base import Command, Effect, Page, Reply, arg, opt
 from rig.contract.names import LABEL_PATTERN, LABEL_RULE
 
 Limit = Annotated[int, Meta(ge=1, le=1000), opt("At most this many rows in one page.", "--limit")]
-After = Annotated[str, Meta(max_length=200), wire("Where the page before this one ended.")]
+After = Annotated[
+    str, Meta(max_length=400), opt("Go on behind this row, as the page before it ended.", "--after", metavar="NAME")
+]
+Filters = Annotated[
+    list[Annotated[str, Meta(pattern=r"^[a-z_]{1,30}!?=.{0,200}$(?!\n)")]],
+    Meta(max_length=20),
+    opt(
+        "Only rows whose FIELD is VALUE, in which * and ? stand for anything: name=web*, status!=live. May be given "
+        "more than once; a row has to pass all.",
+        "--filter",
+        metavar="FIELD=VALUE",
+    ),
+]
 NetworkName = Annotated[
     str,
     Meta(pattern=LABEL_PATTERN),
@@ -75,6 +87,7 @@ class ListNetworks(Command, frozen=True, kw_only=True, tag="network.list"):
     kind: ClassVar[str] = "networks"
     reply: ClassVar[type[Reply]] = NetworkPage
 
+    filter: Filters = []
     limit: Limit = 100
     after: After = ""
 

@@ -21,7 +21,7 @@ class Request(msgspec.Struct, frozen=True):
 
     method: str
     path: str
-    query: dict[str, str]
+    query: dict[str, str | list[str]]
     body: dict[str, Any] | None
 
 
@@ -45,13 +45,36 @@ def request_of(command: Command) -> Request:
     for name in [name for name in fields if "{" + name + "}" in path]:
         path = path.replace("{" + name + "}", str(fields.pop(name)))
     if route.method in {"GET", "DELETE"}:
-        query = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in fields.items()}
-        return Request(route.method, path, query, None)
+        return Request(route.method, path, {name: _text(value) for name, value in fields.items()}, None)
     return Request(route.method, path, {}, fields)
 
 
+def _text(value: Any) -> str | list[str]:
+    """A value as a query parameter has it; a list is one that is given more than once."""
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@cache
+def lists_of(command: type[Command]) -> frozenset[str]:
+    """The fields of a command that are lists: as query parameters they may be given more than once."""
+    info = msgspec.inspect.type_info(command)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return frozenset(
+        field.encode_name for field in info.fields if isinstance(_bare(field.type), msgspec.inspect.ListType)
+    )
+
+
+def _bare(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    return info.type if isinstance(info, msgspec.inspect.Metadata) else info
+
+
 def command_of(
-    route: Route, path: Mapping[str, str], query: Mapping[str, str], body: Mapping[str, Any] | None
+    route: Route,
+    path: Mapping[str, str],
+    query: Mapping[str, str | list[str]],
+    body: Mapping[str, Any] | None,
 ) -> Command:
     """The command that a request carries. Raises `msgspec.ValidationError` where a value breaks its rules."""
     known = {field.encode_name for field in msgspec.structs.fields(route.command)}

@@ -9,7 +9,7 @@ from msgspec import Meta
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
 from rig.contract.names import VARIABLE_PATTERN
-from rig.contract.networks import After, Limit
+from rig.contract.networks import After, Filters, Limit
 from rig.contract.variables import Detach, InNetwork, Origin, Stage, TheNetwork, VariablesChange
 
 SecretName = Annotated[
@@ -84,6 +84,7 @@ class ListSecrets(Command, frozen=True, kw_only=True, tag="secret.list"):
     network: InNetwork = ""
     origin: Annotated[bool, opt("Show where each comes from, and what is hidden by it.", "--origin")] = False
     reveal: Annotated[bool, opt("Show the values. It takes an owner, and is on the record.", "--reveal")] = False
+    filter: Filters = []
     limit: Limit = 1000
     after: After = ""
 
@@ -95,6 +96,7 @@ class ListNetworkSecrets(Command, frozen=True, kw_only=True, tag="secret.list_ne
     reply: ClassVar[type[Reply]] = SecretPage
 
     name: TheNetwork
+    filter: Filters = []
     limit: Limit = 1000
     after: After = ""
 
@@ -108,6 +110,7 @@ class RevealSecrets(Command, frozen=True, kw_only=True, tag="secret.reveal"):
     keeps_reply: ClassVar[bool] = False
 
     app: AppName
+    filter: Filters = []
     limit: Limit = 1000
     after: After = ""
 
@@ -121,6 +124,7 @@ class RevealNetworkSecrets(Command, frozen=True, kw_only=True, tag="secret.revea
     keeps_reply: ClassVar[bool] = False
 
     name: TheNetwork
+    filter: Filters = []
     limit: Limit = 1000
     after: After = ""
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 from rig.contract.accounts import Role
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
 from rig.contract.names import LABEL_PATTERN, LABEL_RULE
-from rig.contract.networks import After, Limit
+from rig.contract.networks import After, Filters, Limit
 
 NETWORK_OR_ALL = r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$(?!\n)"
 TokenName = Annotated[
@@ -76,6 +76,7 @@ class ListTokens(Command, frozen=True, kw_only=True, tag="token.list"):
         Meta(pattern=r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$(?!\n)"),
         opt("Only those of this network.", "--network", "-n", metavar="NETWORK"),
     ] = ""
+    filter: Filters = []
     limit: Limit = 100
     after: After = ""
 

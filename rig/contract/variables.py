@@ -11,7 +11,7 @@ from events.config import SecretRef
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
 from rig.contract.names import LABEL_PATTERN, VARIABLE_PATTERN
-from rig.contract.networks import After, Limit
+from rig.contract.networks import After, Filters, Limit
 
 MAX_VALUE = 64 * 1024
 """Bytes of one value."""
@@ -194,6 +194,7 @@ class ListVars(Command, frozen=True, kw_only=True, tag="var.list"):
     app: AppName = ""
     network: InNetwork = ""
     origin: Annotated[bool, opt("Show where each value comes from, and what it hides.", "--origin")] = False
+    filter: Filters = []
     limit: Limit = 1000
     after: After = ""
 
@@ -205,5 +206,6 @@ class ListNetworkVars(Command, frozen=True, kw_only=True, tag="var.list_network"
     reply: ClassVar[type[Reply]] = VarPage
 
     name: TheNetwork
+    filter: Filters = []
     limit: Limit = 1000
     after: After = ""

@@ -39,6 +39,12 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "create app by a bad name": ("", "create app demo/-site", ""),
     "list apps": ("", "list apps", ""),
     "list apps of a network that is not there": ("", "list apps --network nowhere", ""),
+    "list apps by filters": ("", "list apps --network demo --filter name=s* --filter status!=empty", ""),
+    "list apps by a field that is none": ("", "list apps --filter colour=red", ""),
+    "list apps by no condition": ("", "list apps --filter live", ""),
+    "list apps, a page at a time": ("", "list apps --network demo --limit 1", ""),
+    "list apps, the page after one": ("", "list apps --network demo --limit 1 --after demo/empty", ""),
+    "list networks by a filter": ("", "list networks --filter name=dem?", ""),
     "list networks": ("", "list networks", ""),
     "list networks with a bad limit": ("", "list networks --limit many", ""),
     "create member": (

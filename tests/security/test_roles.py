@@ -94,7 +94,7 @@ class World(msgspec.Struct, frozen=True):
 
     def send(self, role: str, command: Command, **headers: str) -> Answer:
         request = request_of(command)
-        path = request.path + ("?" + urlencode(request.query) if request.query else "")
+        path = request.path + ("?" + urlencode(request.query, doseq=True) if request.query else "")
         body = None if request.body is None else json.dumps(request.body).encode()
         return Browser(self.user, self.tokens[role]).ask(request.method, path, body, headers)
 

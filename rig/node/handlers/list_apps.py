@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rig.contract.apps import AppPage, ListApps
+from rig.contract.apps import App, AppPage, ListApps
 from rig.contract.names import split_app
-from rig.node.paging import page_of
+from rig.node.paging import rows_of
 from rig.node.ports import NodeContext
 from rig.node.views import app_view
 from rig.node.world import no_network
@@ -20,5 +20,5 @@ def handle(command: ListApps, ctx: NodeContext) -> AppPage:
         names = world.apps_of(command.network)
     else:
         names = [name for name in world.existing_apps() if principal.permits("read", split_app(name)[0])]
-    page, following = page_of(names, command.after, command.limit)
-    return AppPage(apps=[app_view(world.app(name), ctx.ports) for name in page], next=following)
+    apps, following = rows_of(names, lambda name: [app_view(world.app(name), ctx.ports)], App, command)
+    return AppPage(apps=apps, next=following)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rig.contract.members import ListMembers, MemberPage
-from rig.node.paging import page_of
+from rig.contract.members import ListMembers, Member, MemberPage
+from rig.node.paging import rows_of
 from rig.node.ports import NodeContext
 
 
@@ -15,5 +15,5 @@ def handle(command: ListMembers, ctx: NodeContext) -> MemberPage:
         ctx.ports.world.network(command.network)
         found = [*found, *members.of(command.network)]
     rows = {f"{member.name} {member.network}": member for member in found}
-    keys, following = page_of(sorted(rows), command.after, command.limit)
-    return MemberPage(members=[rows[key] for key in keys], next=following)
+    page, following = rows_of(sorted(rows), lambda key: [rows[key]], Member, command)
+    return MemberPage(members=page, next=following)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from events.config import Supplied
-from rig.contract.variables import ListNetworkVars, VarPage
-from rig.node.paging import page_of
+from rig.contract.variables import ListNetworkVars, Var, VarPage
+from rig.node.paging import rows_of
 from rig.node.ports import NodeContext
 from rig.node.variables.resolve import layers, resolve
 from rig.node.variables.views import settings_of, var_view
@@ -14,10 +14,8 @@ def handle(command: ListNetworkVars, ctx: NodeContext) -> VarPage:
     state = ctx.ports.world.network(command.name)
     own = Supplied(vars={"network": state.config.vars}, secrets={"network": state.config.secrets})
     stacks = resolve(layers(own, {}))
-    names, following = page_of(list(stacks), command.after, command.limit)
     settings = settings_of(state)
-    return VarPage(
-        vars=[var_view(name, stacks[name], stacks[name][0], settings) for name in names],
-        next=following,
-        revision=state.config.revision,
+    rows, following = rows_of(
+        list(stacks), lambda name: [var_view(name, stacks[name], stacks[name][0], settings)], Var, command
     )
+    return VarPage(vars=rows, next=following, revision=state.config.revision)

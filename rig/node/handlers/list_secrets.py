@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rig.contract.names import split_app
-from rig.contract.secrets import ListSecrets, SecretPage
-from rig.node.paging import page_of
+from rig.contract.secrets import ListSecrets, Secret, SecretPage
+from rig.node.paging import rows_of
 from rig.node.ports import NodeContext
 from rig.node.variables.resolve import stacks_next, stacks_of, winners
 from rig.node.variables.views import secret_views, settings_of
@@ -17,10 +17,8 @@ def handle(command: ListSecrets, ctx: NodeContext) -> SecretPage:
     stacks = {name: stack for name, stack in stacks_next(network, state).items() if any(e.ref for e in stack)}
     serving = state.releases.get(state.current)
     deployed = winners(stacks_of(serving.started)) if serving else {}
-    names, following = page_of(list(stacks), command.after, command.limit)
     settings = settings_of(network, state)
-    return SecretPage(
-        secrets=[view for name in names for view in secret_views(name, stacks[name], deployed.get(name), settings)],
-        next=following,
-        revision=state.config.revision,
+    rows, following = rows_of(
+        list(stacks), lambda name: secret_views(name, stacks[name], deployed.get(name), settings), Secret, command
     )
+    return SecretPage(secrets=rows, next=following, revision=state.config.revision)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rig.contract.tokens import ListTokens, TokenPage
+from rig.contract.tokens import ListTokens, Token, TokenPage
 from rig.node.accounts.tokens import token_view
-from rig.node.paging import page_of
+from rig.node.paging import rows_of
 from rig.node.ports import NodeContext
 
 
@@ -16,5 +16,5 @@ def handle(command: ListTokens, ctx: NodeContext) -> TokenPage:
         if command.network in ("", token.network)
         and (who.permits("own", token.network) or who.permits("audit", token.network))
     }
-    names, following = page_of(sorted(visible), command.after, command.limit)
-    return TokenPage(tokens=[token_view(visible[name]) for name in names], next=following)
+    tokens, following = rows_of(sorted(visible), lambda name: [token_view(visible[name])], Token, command)
+    return TokenPage(tokens=tokens, next=following)

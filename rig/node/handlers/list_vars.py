@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rig.contract.names import split_app
-from rig.contract.variables import ListVars, VarPage
-from rig.node.paging import page_of
+from rig.contract.variables import ListVars, Var, VarPage
+from rig.node.paging import rows_of
 from rig.node.ports import NodeContext
 from rig.node.variables.resolve import stacks_next, stacks_of, winners
 from rig.node.variables.views import settings_of, var_view
@@ -17,10 +17,8 @@ def handle(command: ListVars, ctx: NodeContext) -> VarPage:
     stacks = stacks_next(network, state)
     serving = state.releases.get(state.current)
     deployed = winners(stacks_of(serving.started)) if serving else {}
-    names, following = page_of(list(stacks), command.after, command.limit)
     settings = settings_of(network, state)
-    return VarPage(
-        vars=[var_view(name, stacks[name], deployed.get(name), settings) for name in names],
-        next=following,
-        revision=state.config.revision,
+    rows, following = rows_of(
+        list(stacks), lambda name: [var_view(name, stacks[name], deployed.get(name), settings)], Var, command
     )
+    return VarPage(vars=rows, next=following, revision=state.config.revision)

@@ -12,7 +12,8 @@ from rig.node.ports import NodeContext
 
 
 def handle(command: RevealNetworkSecrets, ctx: NodeContext) -> SecretPage:
-    page = listed(ListNetworkSecrets(name=command.name, limit=command.limit, after=command.after), ctx)
+    unrevealed = ListNetworkSecrets(name=command.name, filter=command.filter, limit=command.limit, after=command.after)
+    page = listed(unrevealed, ctx)
     shown = [revealed(command.name, secret, ctx) for secret in page.secrets]
     if shown:
         names = sorted(secret.name for secret in shown)

@@ -11,13 +11,17 @@ from rig.node.handlers.list_secrets import handle as listed
 from rig.node.ports import NodeContext
 
 
+def _unrevealed(command: RevealSecrets) -> ListSecrets:
+    return ListSecrets(app=command.app, filter=command.filter, limit=command.limit, after=command.after)
+
+
 def revealed(scope: str, secret: Secret, ctx: NodeContext) -> Secret:
     value = ctx.ports.secrets.reveal(scope, secret.name, secret.version)
     return msgspec.structs.replace(secret, value=value, redacted=False)
 
 
 def handle(command: RevealSecrets, ctx: NodeContext) -> SecretPage:
-    page = listed(ListSecrets(app=command.app, limit=command.limit, after=command.after), ctx)
+    page = listed(_unrevealed(command), ctx)
     scopes = {"app": command.app, "network": split_app(command.app)[0]}
     shown = [revealed(scopes[secret.origin], secret, ctx) for secret in page.secrets]
     if shown:

@@ -15,7 +15,7 @@ from rig import __version__
 from rig.contract.api import API_VERSIONS, ROUTES, Route
 from rig.contract.base import Command, Reply
 from rig.contract.releases import ShowRelease
-from rig.contract.routing import command_of
+from rig.contract.routing import command_of, lists_of
 from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Stamp
@@ -119,7 +119,9 @@ async def read_command(route: Route, request: web.Request) -> Command:
         except UNREADABLE as error:
             raise RigError("usage", f"The body is not a JSON object: {error}.") from error
     try:
-        return command_of(route, dict(request.match_info), dict(request.query), body)
+        lists = lists_of(route.command)
+        query = {name: request.query.getall(name) if name in lists else request.query[name] for name in request.query}
+        return command_of(route, dict(request.match_info), query, body)
     except msgspec.ValidationError as error:
         raise RigError("invalid_data", f"{error}.") from error
 
