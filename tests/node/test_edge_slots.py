@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.contract.names import LABEL_PATTERN
+from rig.node.edge.config import EdgeOptions, render
 from rig.node.edge.slots import FEW, NOBODY, Route, Slot, SlotFiles, access_log, assign, lay_out
 
 A, B = "a.demo.localhost", "b.demo.localhost"
@@ -122,3 +123,37 @@ def test_what_is_served_no_more_leaves_nothing_behind(tmp_path: Path) -> None:
     files.forget(second, third)
     assert [path.name for path in (tmp_path / "slots").iterdir()] == [str(first[1].id)]
     assert access_log(tmp_path, B).is_symlink()
+
+
+@given(some_routes, some_routes)
+def test_what_is_assigned_needs_no_loading(before: tuple[Route, ...], after: tuple[Route, ...]) -> None:
+    """So what was rendered once need not be rendered again to be compared."""
+    slots = lay_out((), before, 8)
+    assigned = assign(slots, after)
+    if assigned is not None:
+        options, folder = EdgeOptions(), Path("edge")
+        assert [slot.configured for slot in assigned] == [slot.configured for slot in slots]
+        assert render(assigned, options, folder) == render(slots, options, folder)
+
+
+def test_the_more_hostnames_there_are_the_more_slots_are_to_spare() -> None:
+    options = EdgeOptions()
+    assert [options.spare_for(count) for count in (0, 100, 1_000)] == [16, 16, 125]
+    assert EdgeOptions(tls="acme").spare_for(1_000) == 0
+
+
+def test_only_what_changes_is_written(tmp_path: Path) -> None:
+    files = SlotFiles(tmp_path)
+    routes = (route(A, 1), route(B, 2))
+    slots = lay_out((), routes, 1)
+    files.fill(slots, routes)
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    of_a = tmp_path / by_hostname(slots)[A].file("host")
+    of_a.unlink()
+    files.fill(slots, (routes[0], route(B, 3)))
+    assert not of_a.exists(), "what is as it was is not looked at"
+    port = tmp_path / by_hostname(slots)[B].file(0)
+    assert port.read_text() == "3"
+    assert {path for path, at in written.items() if path.exists() and path.stat().st_mtime_ns != at} == {port}
+    files.refill(slots, routes)
+    assert of_a.read_text() == A

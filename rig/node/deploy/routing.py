@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from rig.contract.names import split_app
@@ -12,6 +13,9 @@ from rig.node.edge.slots import Idle, Route
 from rig.node.supervisor.instance import Instance
 from rig.node.supervisor.supervisor import Supervisor
 from rig.node.world import World
+
+REST, LONGEST_REST = 4.0, 2.0
+"""A refresh waits for so many times as long as the one before took, and at most for so many seconds."""
 
 
 class Routing:
@@ -24,6 +28,9 @@ class Routing:
         self._api = api
         self._ports: dict[str, tuple[int, ...]] = {}
         self._lock = asyncio.Lock()
+        self._refreshing = False
+        self._rest = 0.0
+        """Seconds for which the next refresh waits."""
 
     def hostname(self, app: str) -> str:
         """``hello.demo.localhost`` of ``demo/hello``."""
@@ -65,9 +72,22 @@ class Routing:
             await self._edge.apply(self._routes())
 
     async def refresh(self) -> None:
-        """Show what became of apps that have no instance: a page for one that was made, or that crashes."""
+        """Show what became of apps that have no instance: a page for one that was made, or that crashes.
+
+        Of many that ask at once one does it for all; the others return before it is done.
+        """
+        if self._refreshing:
+            return
+        self._refreshing = True
+        try:
+            # What takes long with many apps is done seldom: it never has more than a part of the node's time.
+            await asyncio.sleep(self._rest)
+        finally:
+            self._refreshing = False
         async with self._lock:
+            began = time.monotonic()
             await self._edge.apply(self._routes())
+            self._rest = min(REST * (time.monotonic() - began), LONGEST_REST)
 
     async def drained(self, ports: list[int], seconds: float) -> bool:
         """Wait until the edge has no request with these instances, at most so long; whether it came to that."""

@@ -71,6 +71,9 @@ class Edge:
         self._files = SlotFiles(folder)
         self._loaded = b""
         """What Caddy was given. Not told from the routes alone: another version of rig may have made it."""
+        self._rendered: tuple[Slot, ...] | None = None
+        """What it was made of, as far as the slots go, if this node has made it: then it need not be made to be
+        compared."""
         self._admin = Admin("")
         self._process: EdgeProcess | None = None
         self._listening: Listening | None = None
@@ -121,22 +124,25 @@ class Edge:
             if not self._running.alive:
                 await self._launch()
             fitting = assign(self._record.slots, wanted)
-            await self._change(fitting or lay_out(self._record.slots, wanted, self.options.spare), wanted)
+            await self._change(fitting or self._lay_out(wanted), wanted)
             if await self._has_leisure():
                 try:
-                    await self._change(lay_out(self._record.slots, wanted, self.options.spare), wanted)
+                    await self._change(self._lay_out(wanted), wanted)
                 except RigError as error:
                     log.warning("new slots have to wait: %s", error.message)
 
     async def _change(self, slots: tuple[Slot, ...], routes: tuple[Route, ...]) -> None:
         """Serve these routes with these slots; load a configuration if the one that there is does not have them."""
         before = self._record
-        config = self._config(slots)
         try:
             self._files.fill(slots, routes)
             failpoint("edge.filled")
-            if config != self._loaded:
-                await self._load(config)
+            configured = tuple(slot.configured for slot in slots)
+            if configured != self._rendered:
+                config = await asyncio.to_thread(self._config, slots)
+                if config != self._loaded:
+                    await self._load(config)
+                self._rendered = configured
         except (RigError, OSError):
             self._files.fill(before.slots, before.routes)
             raise
@@ -144,9 +150,13 @@ class Edge:
         self._keep(msgspec.structs.replace(before, routes=routes, slots=slots))
         self._files.forget(before.slots, slots)
 
+    def _lay_out(self, routes: tuple[Route, ...]) -> tuple[Slot, ...]:
+        return lay_out(self._record.slots, routes, self.options.spare_for(len(routes)))
+
     async def _has_leisure(self) -> bool:
         """Whether this is the time for new spare slots: many are taken, and nobody is there to be hurt by a loading."""
-        if sum(not slot.hostname for slot in self._record.slots) >= self.options.spare // 2:
+        spare = self.options.spare_for(len(self._record.routes))
+        if sum(not slot.hostname for slot in self._record.slots) >= spare // 2:
             return False
         return not await asyncio.to_thread(self._running.clients_of, self.port)
 
@@ -244,12 +254,12 @@ class Edge:
             domain=self.options.domain,
             tls=self.options.tls,
             listeners=len(inherited),
-            slots=lay_out(before.slots, before.routes, self.options.spare),
+            slots=self._lay_out(before.routes),
         )
-        self._record = record
+        self._record, self._rendered = record, None
         self._files.refill(record.slots, record.routes)
         self._files.forget(before.slots, record.slots)
-        self._note(self._config(record.slots))
+        self._note(await asyncio.to_thread(self._config, record.slots))
         said_before = _size(self.folder / LOG)
         with bind_socket(path) as admin_socket:
             numbers = [each.fileno() for each in inherited]

@@ -68,6 +68,10 @@ class EdgeOptions(msgspec.Struct, frozen=True, kw_only=True):
         obtains them for the names that stand in its configuration."""
         return 16 if self.tls == "off" else 0
 
+    def spare_for(self, hostnames: int) -> int:
+        """The same for an edge that has so many: an eighth of them, so that of many more few have to be loaded."""
+        return max(self.spare, hostnames // 8) if self.spare else 0
+
 
 def render(slots: tuple[Slot, ...], options: EdgeOptions, folder: Path, listeners: int = 1) -> dict[str, Any]:
     """Caddy's whole configuration. ``folder`` takes its logs; ``listeners`` is the number of inherited sockets."""

@@ -69,6 +69,12 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
         around = range(self.instances - FEW, self.instances + FEW + 1)
         return tuple(sorted({*range(1, FEW + 1), *(count for count in around if count > 0)}))
 
+    @property
+    def configured(self) -> Slot:
+        """What of it stands in the configuration: two slots that are alike in this need no loading."""
+        hostname = self.hostname if self.named else ""
+        return msgspec.structs.replace(self, hostname=hostname, gone=False)
+
     def file(self, name: str | int) -> str:
         """A file of the slot, as a path within Caddy's working directory."""
         return f"{SLOTS}/{self.id}/{name}"
@@ -122,12 +128,19 @@ class SlotFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._filled: dict[str, str] = {}
+        """Content by file."""
+        self._last: dict[int, tuple[Slot, Route | None]] = {}
+        """What each slot was filled with: of many apps one changes."""
+        self._swept = False
 
     def fill(self, slots: Iterable[Slot], routes: Iterable[Route]) -> None:
         """Point the slots to what they serve. From here on requests go there."""
         by_hostname = {route.hostname: route for route in routes}
         for slot in slots:
             route = None if slot.gone else by_hostname.get(slot.hostname)
+            if self._last.get(slot.id) == (slot, route):
+                continue
+            self._last.pop(slot.id, None)
             if route is None:
                 contents = {"host": NOBODY, "count": NOBODY, "page": ""}
             else:
@@ -140,27 +153,34 @@ class SlotFiles:
                     # Not synced: after a power cut they are all filled again.
                     write_atomic(self.folder / path, content.encode(), durable=False)
                     self._filled[path] = content
+            self._last[slot.id] = slot, route
 
     def forget(self, before: Iterable[Slot], slots: Iterable[Slot]) -> None:
         """Remove what is left of hostnames that are served no more, and of slots that the configuration no longer has.
 
         The access log goes at once: the next owner of the name must not read it.
         """
+        before, slots = tuple(before), tuple(slots)
         serving = {slot.hostname for slot in slots if not slot.gone}
-        kept = {str(slot.id) for slot in slots}
         for slot in before:
             if slot.hostname and not slot.gone and slot.hostname not in serving:
                 access_log(self.folder, slot.hostname).unlink(missing_ok=True)
                 for path in (self.folder / SLOTS / str(slot.id)).glob("access*.log*"):
                     path.unlink(missing_ok=True)
+        kept = {str(slot.id) for slot in slots}
+        if self._swept and kept >= {str(slot.id) for slot in before}:
+            return
         for path in (self.folder / SLOTS).glob("*"):
             if path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
         self._filled = {path: content for path, content in self._filled.items() if path.split("/")[1] in kept}
+        self._last = {number: last for number, last in self._last.items() if str(number) in kept}
+        self._swept = True
 
     def refill(self, slots: Iterable[Slot], routes: Iterable[Route]) -> None:
         """As :meth:`fill`, whatever stands in the files now."""
         self._filled.clear()
+        self._last.clear()
         self.fill(slots, routes)
 
     def _contents(self, slot: Slot, route: Route) -> dict[str, str]:
