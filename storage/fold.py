@@ -42,8 +42,7 @@ def fold(
                 if not stopped:
                     chosen.append(recorded)
             folded += len(chosen)
-            for projection in projections:
-                apply_all(connection, projection, chosen)
+            apply_all(connection, projections, chosen)
         return [digest(connection, projection) for projection in projections], folded
 
 

@@ -22,10 +22,10 @@ from storage.database import transaction, unavailable
 from storage.files import create_private
 from storage.fold import stored_records
 from storage.merkle import leaf_hash
-from storage.migrate import migrate, statements
+from storage.migrate import migrate
 from storage.projections import runner
 from storage.projections.base import Projection
-from storage.projections.folding import fold_range
+from storage.projections.folding import fold_range, make_indexes, make_tables
 from storage.verify_export import Export
 
 APPLICATION_ID = 0x52494745
@@ -84,9 +84,10 @@ def _fill(connection: sqlite3.Connection, path: str, export: Export, projections
         connection.execute("INSERT INTO evidence VALUES (1, ?, ?, ?, ?)", row)
         connection.executemany(record.INSERT, _rows(export))
         for projection in projections:
-            for statement in statements(projection.ddl):
-                connection.execute(statement)
-            fold_range(connection, connection, "event", projection, header["first"], header["end"])
+            make_tables(connection, projection)
+        fold_range(connection, connection, "event", projections, header["first"], header["end"])
+        for projection in projections:
+            make_indexes(connection, projection)
             runner.store(connection, projection, header["end"])
 
 

@@ -55,3 +55,13 @@ class Choosy(Protocol):
 
     @property
     def types(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
+class Seeking(Protocol):
+    """A projection that finds rows by other indexes than its primary keys while it folds."""
+
+    @property
+    def sought_by(self) -> tuple[str, ...]:
+        """Names of these indexes. All others of its indexes are made when the rows are there, by sorting them once."""
+        ...

@@ -1,58 +1,102 @@
-"""Folds a range of records into a projection, page by page."""
+"""Folds a range of records into projections, page by page. Every record is read and decoded once for all of them."""
 
 from __future__ import annotations
 
 import gc
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rig.kernel.ports import Recorded
 from storage import record
 from storage.migrate import statements
-from storage.projections.base import Batched, Choosy, Projection
+from storage.projections.base import Batched, Choosy, Projection, Seeking
 
-_PARTIAL_OR_TABLE = re.compile(r"^\s*(CREATE (?!(UNIQUE )?INDEX)|.*\bWHERE\b)", re.IGNORECASE | re.DOTALL)
 PAGE = 2000
 """Records that are read in one go, between which the read lock is let go."""
+_INDEX = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+(\w+)", re.IGNORECASE)
 
 
 def make_tables(connection: sqlite3.Connection, projection: Projection) -> None:
-    """Make the tables of a projection, and of its indexes those that cover some rows only, as folding asks for.
+    """Make the tables of a projection, and of its indexes only those that folding asks for.
 
-    To keep an index over all rows in order while they come in costs more than the folding; it is made at the end.
+    To keep an index in order while rows come in costs more than the folding; the others are made at the end.
     """
     for statement in statements(projection.ddl):
-        if _PARTIAL_OR_TABLE.search(statement):
+        if not is_index(statement) or _is_sought(statement, projection):
             connection.execute(statement)
 
 
+def make_indexes(connection: sqlite3.Connection, projection: Projection) -> None:
+    """Make the indexes that :func:`make_tables` left out."""
+    for statement in statements(projection.ddl):
+        if is_index(statement) and not _is_sought(statement, projection):
+            connection.execute(statement)
+
+
+def is_index(statement: str) -> bool:
+    """Whether a statement makes an index."""
+    return _INDEX.match(statement) is not None
+
+
+def _is_sought(statement: str, projection: Projection) -> bool:
+    found = _INDEX.match(statement)
+    return found is not None and isinstance(projection, Seeking) and found[1] in projection.sought_by
+
+
 def fold_range(
-    target: sqlite3.Connection, source: sqlite3.Connection, table: str, projection: Projection, start: int, end: int
+    target: sqlite3.Connection,
+    source: sqlite3.Connection,
+    table: str,
+    projections: Sequence[Projection],
+    start: int,
+    end: int,
 ) -> None:
     """Apply the records from ``start`` to ``end - 1``. Raises `RigError` for one that cannot be read.
 
     The records are those of ``table`` in ``source``.
     """
-    types = projection.types if isinstance(projection, Choosy) else ()
-    chosen = f" AND type IN ({', '.join('?' * len(types))})" if types else ""
+    types = _types(projections)
+    chosen = "" if types is None else f" AND type IN ({', '.join('?' * len(types))})"
     query = f"SELECT rec FROM {table} WHERE pos >= ? AND pos < ?{chosen} ORDER BY pos"  # noqa: S608 - constants
-    # What a page leaves behind is no cycle; looking for some takes a fifth of the time.
+    with without_collecting():
+        for first in range(start, end, PAGE):
+            page = source.execute(query, (first, min(first + PAGE, end), *(types or ()))).fetchall()
+            apply_all(target, projections, [record.recorded(rec) for (rec,) in page])
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """What a page leaves behind is no cycle; looking for some takes a fifth of the time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for first in range(start, end, PAGE):
-            page = source.execute(query, (first, min(first + PAGE, end), *types)).fetchall()
-            apply_all(target, projection, [record.recorded(rec) for (rec,) in page])
+        yield
     finally:
         if collecting:
             gc.enable()
 
 
-def apply_all(connection: sqlite3.Connection, projection: Projection, records: Sequence[Recorded]) -> None:
-    """Fold records in, at once where the projection knows how."""
-    if isinstance(projection, Batched):
-        projection.apply_all(connection, records)
-        return
-    for recorded in records:
-        projection.apply(connection, recorded)
+def apply_all(connection: sqlite3.Connection, projections: Sequence[Projection], records: Sequence[Recorded]) -> None:
+    """Fold records into each projection, at once where it knows how."""
+    for projection in projections:
+        wanted = records
+        if isinstance(projection, Choosy):
+            types = projection.types
+            wanted = [recorded for recorded in records if recorded.fact.type in types]
+        if isinstance(projection, Batched):
+            projection.apply_all(connection, wanted)
+            continue
+        for recorded in wanted:
+            projection.apply(connection, recorded)
+
+
+def _types(projections: Sequence[Projection]) -> tuple[str, ...] | None:
+    """The types of facts that are looked at; None for all of them."""
+    types: set[str] = set()
+    for projection in projections:
+        if not isinstance(projection, Choosy):
+            return None
+        types.update(projection.types)
+    return tuple(sorted(types))

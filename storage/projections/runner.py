@@ -16,7 +16,7 @@ from rig.kernel.ports import Recorded
 from storage.database import connect, damaged, transaction
 from storage.migrate import statements
 from storage.projections.base import Projection
-from storage.projections.folding import PAGE, apply_all, fold_range, make_tables
+from storage.projections.folding import PAGE, apply_all, fold_range, is_index, make_tables
 
 
 class State:
@@ -47,8 +47,8 @@ def fold(connection: sqlite3.Connection, projections: Sequence[Projection], size
         if state is None or state.version != projection.version:
             continue
         if state.pos < size:
-            fold_range(connection, connection, "event", projection, state.pos, size)
-        apply_all(connection, projection, new)
+            fold_range(connection, connection, "event", [projection], state.pos, size)
+        apply_all(connection, [projection], new)
         store(connection, projection, size + len(new))
 
 
@@ -66,35 +66,47 @@ def lagging(connection: sqlite3.Connection, projections: Sequence[Projection]) -
 
 def bring_up(connection: sqlite3.Connection, path: str, projections: Sequence[Projection]) -> None:
     """Make every projection current. Raises `sqlite3.Error`, or `RigError` for a record that cannot be read."""
-    for projection in projections:
-        state = states(connection).get(projection.name)
-        if state is None or state.version < projection.version:
-            _rebuild(connection, path, projection)
+    if _outdated(connection, projections):
+        _rebuild(connection, path, projections)
     with transaction(connection):
         fold(connection, projections, _size(connection), ())
 
 
-def _rebuild(connection: sqlite3.Connection, path: str, projection: Projection, *, again: bool = False) -> None:
-    """Make the tables anew, unless somebody did so meanwhile; ``again``: in any case."""
+def _outdated(connection: sqlite3.Connection, projections: Sequence[Projection]) -> list[Projection]:
+    """Those that were never made here, or by an older version."""
+    known = states(connection)
+    return [
+        projection
+        for projection in projections
+        if (state := known.get(projection.name)) is None or state.version < projection.version
+    ]
+
+
+def _rebuild(
+    connection: sqlite3.Connection, path: str, projections: Sequence[Projection], *, all: bool = False
+) -> None:
+    """Make the tables anew of those that are outdated, or of all, in one pass over the records."""
     from storage.files import lock
 
     # A fixed name under a lock: nobody does the same work twice, and what a killed process left behind is removed.
     shadow_path = f"{path}.shadow"
     with lock(f"{path}.shadow.lock"):
-        state = states(connection).get(projection.name)
-        if state is not None and state.version >= projection.version and not again:
+        chosen = projections if all else _outdated(connection, projections)  # somebody may have done it meanwhile
+        if not chosen:
             return
         first, size = _span(connection)
         folded = first
         if size - first > PAGE:
-            folded = _fill_shadow(connection, shadow_path, projection)
+            folded = _fill_shadow(connection, shadow_path, chosen)
             connection.execute("ATTACH DATABASE ? AS shadow", (shadow_path,))
         try:
             with transaction(connection):
-                _take_over(connection, projection, copy=folded > first)
+                for projection in chosen:
+                    _take_over(connection, projection, copy=folded > first)
                 first, size = _span(connection)
-                fold_range(connection, connection, "event", projection, max(folded, first), size)
-                store(connection, projection, size)
+                fold_range(connection, connection, "event", chosen, max(folded, first), size)
+                for projection in chosen:
+                    store(connection, projection, size)
         finally:
             if folded > first:
                 connection.execute("DETACH DATABASE shadow")
@@ -105,19 +117,15 @@ def _take_over(connection: sqlite3.Connection, projection: Projection, *, copy: 
     """Put the tables of the shadow, or empty ones, in the place of those that are there."""
     drop(connection, projection)
     making = list(statements(projection.ddl))
-    for statement in filter(_makes_table, making):
-        connection.execute(statement)
+    for statement in making:
+        if not is_index(statement):
+            connection.execute(statement)
     if copy:
         for table in projection.tables:
             connection.execute(f'INSERT INTO main."{table}" SELECT * FROM shadow."{table}"')  # noqa: S608 - constants
     # An index that is made over all rows at once is a matter of sorting.
-    for statement in making:
-        if not _makes_table(statement):
-            connection.execute(statement)
-
-
-def _makes_table(statement: str) -> bool:
-    return statement.lstrip().upper().startswith("CREATE TABLE")
+    for statement in filter(is_index, making):
+        connection.execute(statement)
 
 
 def drop(connection: sqlite3.Connection, projection: Projection) -> None:
@@ -129,11 +137,10 @@ def drop(connection: sqlite3.Connection, projection: Projection) -> None:
 
 def rebuild(connection: sqlite3.Connection, path: str, projections: Sequence[Projection]) -> None:
     """Make the tables of these projections anew, whatever they are now."""
-    for projection in projections:
-        _rebuild(connection, path, projection, again=True)
+    _rebuild(connection, path, projections, all=True)
 
 
-def _fill_shadow(connection: sqlite3.Connection, shadow_path: str, projection: Projection) -> int:
+def _fill_shadow(connection: sqlite3.Connection, shadow_path: str, projections: Sequence[Projection]) -> int:
     """Fold what is there now into a database of its own; gives the number of records."""
     _remove(shadow_path)
     first, size = _span(connection)
@@ -141,8 +148,9 @@ def _fill_shadow(connection: sqlite3.Connection, shadow_path: str, projection: P
     try:
         shadow.execute("PRAGMA synchronous=OFF")
         shadow.execute("BEGIN")
-        make_tables(shadow, projection)
-        fold_range(shadow, connection, "event", projection, first, size)
+        for projection in projections:
+            make_tables(shadow, projection)
+        fold_range(shadow, connection, "event", projections, first, size)
         shadow.execute("COMMIT")
     finally:
         shadow.close()

@@ -41,7 +41,7 @@ class Shadow:
         self._fold(self.pos, size)
 
     def _fold(self, start: int, end: int) -> None:
-        fold_range(self.connection, self.connection, "journal.event", self._projection, start, end)
+        fold_range(self.connection, self.connection, "journal.event", [self._projection], start, end)
         self.pos = end
 
     def difference(self) -> str:
