@@ -107,6 +107,12 @@ class DeployStarted(Fact, frozen=True, kw_only=True):
     isolation: str = ""
     supplied: Supplied = Supplied()
     """The variables and secrets that it has besides those of `rig.toml`."""
+    environment: str = ""
+    """The `[environments.NAME]` of `rig.toml` that was laid over the rest of it, empty for none."""
+
+
+LAYERS = ("network", "rig.toml", "environment", "app", "release")
+"""Where a variable comes from; a later one wins, as `rig.node.variables.resolve` has it."""
 
 
 def settings_of(started: DeployStarted) -> dict[str, str]:
@@ -116,7 +122,7 @@ def settings_of(started: DeployStarted) -> dict[str, str]:
     _flatten("", {table: value for table, value in started.config.items() if table != "env"}, found)
     won: dict[str, tuple[str, str]] = {}
     given = started.supplied
-    for layer in ("network", "rig.toml", "app"):  # as `rig.node.variables.resolve` has it: a later one wins
+    for layer in LAYERS:
         own = started.config.get("env", {}) if layer == "rig.toml" else given.vars.get(layer, {})
         won |= {name: (f"env.{name}", value) for name, value in own.items()}
         won |= {name: (f"secret.{name}", ref.digest) for name, ref in given.secrets.get(layer, {}).items()}

@@ -20,7 +20,11 @@ class SecretRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Supplied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the platform gives a release besides rig.toml, by layer (``network``, ``app``) and name."""
+    """What a release has besides `[env]` of rig.toml, by layer and name.
+
+    ``network`` and ``app`` are what was set on the platform; ``environment`` is `[environments.NAME.env]` of rig.toml,
+    and ``release`` what one deployment alone was given.
+    """
 
     vars: dict[str, dict[str, str]] = {}
     secrets: dict[str, dict[str, SecretRef]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from handlers.changing import change
 from handlers.dotenv import parse
 from rig.contract.names import suggest_variable, variable_problem
@@ -27,7 +29,20 @@ def wanted(command: CreateVars, filed: dict[str, str]) -> dict[str, str]:
     values = {**filed, **command.values}
     if not values:
         raise RigError("usage", "Nothing to set.", "Say what, as `A=1`, or name a file with `--from-file`.")
-    for name in values:
+    check_names(values)
+    empty = sorted(name for name, value in values.items() if not value)
+    if empty and not command.allow_empty:
+        raise RigError(
+            "invalid_data",
+            f"The value of `{empty[0]}` is empty.",
+            f"If that is meant: `--allow-empty`. To remove it: `rig delete var {command.app} {empty[0]}`.",
+        )
+    return values
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse what cannot be the name of a variable, and say why. Raises `RigError` ``invalid_data``."""
+    for name in names:
         if problem := variable_problem(name):
             near = suggest_variable(name)
             raise RigError(
@@ -37,11 +52,3 @@ def wanted(command: CreateVars, filed: dict[str, str]) -> dict[str, str]:
             )
         if name in RESERVED:
             raise RigError("invalid_data", f"`{name}` cannot be set: {RESERVED[name]}.", "Choose another name.")
-    empty = sorted(name for name, value in values.items() if not value)
-    if empty and not command.allow_empty:
-        raise RigError(
-            "invalid_data",
-            f"The value of `{empty[0]}` is empty.",
-            f"If that is meant: `--allow-empty`. To remove it: `rig delete var {command.app} {empty[0]}`.",
-        )
-    return values

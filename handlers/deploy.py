@@ -8,12 +8,14 @@ from typing import TypeVar
 
 import msgspec
 
+from handlers.create_vars import check_names
 from handlers.follow import begun, conclude, ended, follow
 from handlers.resume import find_begun, resumed_report, start_release, with_arguments
 from rig.contract.accounts import Login
 from rig.contract.deploy import Deploy, Deployment
 from rig.contract.names import split_app
 from rig.contract.node import StartNode
+from rig.contract.project import AppConfig
 from rig.contract.releases import Release, StartRelease
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
@@ -36,7 +38,8 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
             key, command = earlier.key, with_arguments(command, earlier)
     timings: dict[str, int] = {}
     sources = ctx.ports.sources
-    config = ctx.ports.app_config(command.path, command.env)
+    check_vars(command)
+    config, of_environment = configured(command, ctx)
     with_files = command.dry_run
     source = timed(
         timings,
@@ -72,6 +75,9 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
         message=command.message,
         create=command.create,
         force=command.force,
+        environment=command.env,
+        environment_vars=of_environment,
+        vars=command.var,
     )
     release = start_release(start, key, command.lock_wait, ctx)
     failpoint("deploy.accepted")
@@ -80,6 +86,30 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
     ctx.record()
     failpoint("deploy.begun")
     return watch(report, release, command, ctx)
+
+
+def check_vars(command: Deploy) -> None:
+    """Refuse variables that cannot be; an empty one is mostly a `$NAME` that is not there. Raises `RigError`."""
+    check_names(command.var)
+    empty = sorted(name for name, value in command.var.items() if not value)
+    if empty:
+        raise RigError(
+            "invalid_data",
+            f"The value of `{empty[0]}` is empty.",
+            f"If that is meant: `rig create var {command.app} {empty[0]}= --allow-empty`.",
+        )
+
+
+def configured(command: Deploy, ctx: ClientContext) -> tuple[AppConfig, dict[str, str]]:
+    """What rig.toml says, and apart from it the variables of the environment that was asked for.
+
+    They stay apart so that it can be told which of the two a value comes from.
+    """
+    config = ctx.ports.app_config(command.path, command.env)
+    if not command.env:
+        return config, {}
+    file = ctx.ports.project(command.path)
+    return msgspec.structs.replace(config, env=file.env), file.environments[command.env].env or {}
 
 
 def watch(report: Deployment, release: Release, command: Deploy, ctx: ClientContext) -> Deployment:

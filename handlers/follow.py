@@ -43,6 +43,7 @@ def begun(release: Release) -> list[Fact]:
             rollback_of=release.rollback_of,
             isolation=release.isolation,
             supplied=release.supplied,
+            environment=release.environment,
         )
     ]
 

@@ -48,10 +48,11 @@ def _may_begin(change: Unsettled) -> bool:
 
 
 def with_arguments(command: Deploy, earlier: Unsettled) -> Deploy:
-    """The command with what the earlier one said and this one leaves open: message, environment, consent."""
+    """The command with what the earlier one said and this one leaves open: message, environment, variables, consent."""
     fact = earlier.received.fact
     assert isinstance(fact, CommandReceived)
-    kept = {name: fact.arguments[name] for name in ("message", "env", "create", "force") if name in fact.arguments}
+    names = ("message", "env", "var", "create", "force")
+    kept = {name: fact.arguments[name] for name in names if name in fact.arguments}
     given = {name: value for name in kept if (value := getattr(command, name))}
     return msgspec.structs.replace(command, **{**kept, **given})
 

@@ -19,6 +19,8 @@ def show_app(app: App, out: Output) -> None:
             ("release", release(app)),
             ("commit", app.commit),
             ("message", app.message),
+            ("environment", app.environment),
+            ("for this release", ", ".join(app.overrides)),
             ("processes", ", ".join(f"{name}={count}" for name, count in sorted(app.processes.items()))),
             ("created", f"{moment(app.created_at)} by {app.created_by}"),
             ("updated", moment(app.updated_at)),

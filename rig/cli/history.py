@@ -47,6 +47,8 @@ def commit(release: Release) -> str:
 def what(release: Release) -> str:
     """What the release changed, and what its author says of it."""
     changed = ", ".join(release.changed) or "nothing"
+    if release.overrides:
+        changed += f"; for this release alone: {', '.join(release.overrides)}"
     return f"{release.message} ({changed})" if release.message else changed
 
 

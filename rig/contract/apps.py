@@ -44,6 +44,10 @@ class App(Reply, frozen=True, kw_only=True):
     message: str = ""
     commit: str = ""
     bundle: str = ""
+    environment: str = ""
+    """The `[environments.NAME]` of rig.toml that the release was deployed with, empty for none."""
+    overrides: list[str] = []
+    """Names of the variables that the release alone has: those of `rig deploy --var`."""
 
 
 class AppPage(Page, frozen=True, kw_only=True):

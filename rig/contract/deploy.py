@@ -67,6 +67,15 @@ class Deploy(Command, frozen=True, kw_only=True, tag="deploy"):
     env: Annotated[
         str, Meta(max_length=63), opt("Lay `[environments.NAME]` of rig.toml over the rest of it.", metavar="NAME")
     ] = ""
+    var: Annotated[
+        dict[str, str],
+        opt(
+            "A variable for this release alone, as A=1: it wins over all others, and the next deployment drops it. May "
+            "be given more than once.",
+            "--var",
+            metavar="NAME=VALUE",
+        ),
+    ] = {}
     create: Annotated[bool, opt("Make the app, and its network, where they are missing.", "--create")] = False
     message: Message = ""
     dry_run: Annotated[bool, opt("List every file and byte that would be sent, and send none.", "--dry-run")] = False

@@ -12,7 +12,8 @@ from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
 from rig.contract.names import Digest
 from rig.contract.networks import After, Limit
-from rig.contract.project import AppConfig
+from rig.contract.project import AppConfig, EnvVars
+from rig.contract.variables import VarName, VarValue
 
 Outcome = Literal["pending", "succeeded", "failed"]
 Phase = Literal["queued", "building", "releasing", "starting", "checking", "switching", "done"]
@@ -55,6 +56,10 @@ class Release(Reply, frozen=True, kw_only=True):
     config: AppConfig = AppConfig()
     supplied: Supplied = Supplied()
     """Variables and secrets that it has besides those of rig.toml; not told in lists."""
+    environment: str = ""
+    """The `[environments.NAME]` of rig.toml that it was deployed with, empty for none."""
+    overrides: list[str] = []
+    """Names of the variables that it alone has: those of `rig deploy --var`."""
     processes: dict[str, str] = {}
     """Command line of each process type."""
     changed: list[str] = []
@@ -93,6 +98,9 @@ class StartRelease(Command, frozen=True, kw_only=True, tag="release.start"):
     message: Message = ""
     create: Annotated[bool, wire("Make the app, and its network, where they are missing.")] = False
     force: Annotated[bool, wire("Build even if this bundle was built before.")] = False
+    environment: Annotated[str, Meta(max_length=63), wire("The environment of rig.toml that was laid over it.")] = ""
+    environment_vars: Annotated[EnvVars, wire("What `[environments.NAME.env]` says.")] = {}
+    vars: Annotated[dict[VarName, VarValue], wire("Variables for this release alone.")] = {}
 
 
 class ShowRelease(Command, frozen=True, kw_only=True, tag="release.show"):

@@ -25,8 +25,11 @@ RESERVED: dict[str, str] = {
 }
 """Names that cannot be set, and why."""
 
-Origin = Literal["node", "network", "rig.toml", "app"]
-"""Where a value comes from. What stands later in this list wins."""
+Origin = Literal["node", "network", "rig.toml", "environment", "app", "release"]
+"""Where a value comes from. What stands later in this list wins.
+
+``environment`` is `[environments.NAME.env]` of rig.toml, ``release`` what `rig deploy --var` gave one deployment alone.
+"""
 
 VarName = Annotated[str, Meta(pattern=VARIABLE_PATTERN)]
 VarValue = Annotated[str, Meta(max_length=MAX_VALUE)]

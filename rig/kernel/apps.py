@@ -63,6 +63,8 @@ def app_of(state: AppState, *, url: str, hostname: str, at: str = "") -> App:
         message=release.started.message if release else "",
         commit=str(release.started.source.get("commit", "")) if release else "",
         bundle=release.started.bundle if release else "",
+        environment=release.started.environment if release else "",
+        overrides=overrides_of(release.started) if release else [],
     )
 
 
@@ -93,6 +95,8 @@ def release_of(
         source=msgspec.convert(started.source, SourceInfo),
         config=_shown_config(started),
         supplied=started.supplied,
+        environment=started.environment,
+        overrides=overrides_of(started),
         processes=release.processes,
         changed=started.changed,
         rollback_of=started.rollback_of,
@@ -103,6 +107,11 @@ def release_of(
         hint=failure.hint if failure else "",
         output=failure.output if failure else [],
     )
+
+
+def overrides_of(started: DeployStarted) -> list[str]:
+    """Names of the variables that a release alone has."""
+    return sorted(started.supplied.vars.get("release", {}))
 
 
 def _shown_config(started: DeployStarted) -> AppConfig:

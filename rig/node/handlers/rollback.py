@@ -92,6 +92,7 @@ def decide(
         rollback_of=chosen,
         isolation=isolation,
         supplied=old.started.supplied,
+        environment=old.started.environment,
     )
     built = DeployBuilt(app=state.name, version=number, build=old.build, processes=old.processes)
     # What comes after the rollback goes on from what it restored, too.

@@ -16,6 +16,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.node.handlers.create_network import found
 from rig.node.ports import NodeContext, happening
+from rig.node.variables.change import check_values
 from rig.node.variables.resolve import differences, layers, resolve, stacks_of, supply
 from rig.node.views import release_view
 
@@ -37,7 +38,8 @@ def decide(state: AppState, command: StartRelease, isolation: str, network: Netw
     require_unlocked(state)
     config: dict[str, Any] = msgspec.to_builtins(command.config)
     source: dict[str, Any] = msgspec.to_builtins(command.source)
-    supplied = supply(network.config, state.config)
+    check_values(command.vars)
+    supplied = supply(network.config, state.config, environment=command.environment_vars, release=command.vars)
     started = DeployStarted(
         app=command.app,
         version=state.last + 1,
@@ -50,6 +52,7 @@ def decide(state: AppState, command: StartRelease, isolation: str, network: Netw
         force=command.force,
         isolation=isolation,
         supplied=supplied,
+        environment=command.environment,
     )
     return [*facts, started]
 

@@ -21,7 +21,7 @@ from rig.contract.variables import (
 )
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
-from rig.node.variables.resolve import differences, stacks_of, supply
+from rig.node.variables.resolve import differences, stacks_of, supply_again
 
 NAMES_TOLD = 5
 
@@ -47,14 +47,9 @@ def check(scope: str, command: ChangeVariables | ChangeNetworkVariables, state: 
     given = {**command.set_vars, **command.set_secrets}
     if not given and not command.unset_vars and not command.unset_secrets:
         raise RigError("usage", "Nothing to change.", "Say what, as `A=1`.")
-    for name, value in given.items():
-        if name in RESERVED:
-            raise RigError("invalid_data", f"`{name}` cannot be set: {RESERVED[name]}.", "Choose another name.")
-        if "\0" in value:
-            raise RigError("invalid_data", f"The value of `{name}` holds a zero byte.", "No environment can hold one.")
-        if len(value.encode()) > MAX_VALUE:
-            raise RigError("too_large", f"The value of `{name}` has more than {MAX_VALUE} bytes.")
-        if not value and name in command.set_secrets:
+    check_values(given)
+    for name, value in command.set_secrets.items():
+        if not value:
             raise RigError("invalid_data", f"The value of the secret `{name}` is empty.", "Was anything sent?")
     named = [*command.set_vars, *command.unset_vars, *command.set_secrets, *command.unset_secrets]
     twice = sorted({name for name in named if named.count(name) > 1}) if len(set(named)) < len(named) else []
@@ -67,6 +62,17 @@ def check(scope: str, command: ChangeVariables | ChangeNetworkVariables, state: 
         raise RigError(
             "too_large", f"All variables of `{scope}` together would have {total} bytes; {MAX_TOTAL} is the limit."
         )
+
+
+def check_values(values: Mapping[str, str]) -> None:
+    """Refuse names and values that no environment can have. Raises `RigError` ``invalid_data`` or ``too_large``."""
+    for name, value in values.items():
+        if name in RESERVED:
+            raise RigError("invalid_data", f"`{name}` cannot be set: {RESERVED[name]}.", "Choose another name.")
+        if "\0" in value:
+            raise RigError("invalid_data", f"The value of `{name}` holds a zero byte.", "No environment can hold one.")
+        if len(value.encode()) > MAX_VALUE:
+            raise RigError("too_large", f"The value of `{name}` has more than {MAX_VALUE} bytes.")
 
 
 def _check_kinds(scope: str, command: ChangeVariables | ChangeNetworkVariables, state: ConfigState) -> None:
@@ -146,7 +152,10 @@ def facts_between(
 
 
 def release_facts(state: AppState, network: NetworkState, isolation: str, message: str = "") -> list[Fact]:
-    """The facts of a release that differs from the one that serves by its variables alone; none where it would not."""
+    """The facts of a release that differs from the one that serves by its variables alone; none where it would not.
+
+    It is of the same deployment, so it keeps what that one alone was given.
+    """
     serving = state.releases.get(state.current)
     if serving is None:
         return []
@@ -159,7 +168,8 @@ def release_facts(state: AppState, network: NetworkState, isolation: str, messag
         source=old.source,
         previous=state.current,
         isolation=isolation,
-        supplied=supply(network.config, state.config),
+        supplied=supply_again(network.config, state.config, old.supplied),
+        environment=old.environment,
     )
     changed = differences(stacks_of(old), stacks_of(started))
     if not changed:

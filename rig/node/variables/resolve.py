@@ -1,7 +1,8 @@
-"""Which value a name has: node < network < rig.toml < app. Pure, so that the answer can be given for any release.
+"""Which value a name has: node < network < rig.toml < its environment < app < release. Pure: it can be asked of any
+release.
 
 What is set on the platform for one app wins over what its repository says: whoever operates it has the last word, and
-no deployment takes that back.
+no deployment takes that back. What one deployment alone was given wins over everything, and is gone with the next one.
 """
 
 from __future__ import annotations
@@ -60,17 +61,36 @@ def layers(supplied: Supplied, project: Mapping[str, str]) -> list[Given]:
         Given(origin="node", vars=NODE_DEFAULTS),
         given("network"),
         Given(origin="rig.toml", vars=project),
+        given("environment"),
         given("app"),
+        given("release"),
     ]
 
 
-def supply(network: ConfigState, app: ConfigState) -> Supplied:
-    """What a release that begins now is given."""
-    states = {"network": network, "app": app}
+def supply(
+    network: ConfigState,
+    app: ConfigState,
+    *,
+    environment: Mapping[str, str] | None = None,
+    release: Mapping[str, str] | None = None,
+) -> Supplied:
+    """What a release that begins now is given; ``environment`` and ``release`` are those of its deployment."""
+    variables = {
+        "network": network.vars,
+        "environment": dict(environment or {}),
+        "app": app.vars,
+        "release": dict(release or {}),
+    }
+    secrets = {"network": network.secrets, "app": app.secrets}
     return Supplied(
-        vars={layer: state.vars for layer, state in states.items() if state.vars},
-        secrets={layer: state.secrets for layer, state in states.items() if state.secrets},
+        vars={layer: given for layer, given in variables.items() if given},
+        secrets={layer: given for layer, given in secrets.items() if given},
     )
+
+
+def supply_again(network: ConfigState, app: ConfigState, deployed: Supplied) -> Supplied:
+    """What another release of the same deployment is given: its environment's variables and its own stay."""
+    return supply(network, app, environment=deployed.vars.get("environment"), release=deployed.vars.get("release"))
 
 
 def stacks_of(started: DeployStarted) -> Stacks:
@@ -79,10 +99,13 @@ def stacks_of(started: DeployStarted) -> Stacks:
 
 
 def stacks_next(network: NetworkState, app: AppState) -> Stacks:
-    """The same for the next release, if it is made of the rig.toml of the one that serves."""
+    """The same for the next release, if it is of the same deployment as the one that serves."""
     serving = app.releases.get(app.current)
-    project = serving.started.config.get("env", {}) if serving else {}
-    return resolve(layers(supply(network.config, app.config), project))
+    if serving is None:
+        return resolve(layers(supply(network.config, app.config), {}))
+    deployed = serving.started
+    supplied = supply_again(network.config, app.config, deployed.supplied)
+    return resolve(layers(supplied, deployed.config.get("env", {})))
 
 
 def winners(stacks: Stacks) -> dict[str, Entry]:
