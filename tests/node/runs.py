@@ -41,6 +41,7 @@ class Runs:
         stop_timeout: int = 10,
         memory: int = 0,
         log_bytes: int = 1 << 25,
+        secrets: tuple[str, ...] = (),
     ) -> ProcessSpec:
         run = uuid7()
         return ProcessSpec(
@@ -48,6 +49,7 @@ class Runs:
             owner=self.owner,
             argv=argv,
             env={"PATH": PATH} if env is None else env,
+            secrets=secrets,
             cwd=self.inside,
             mounts=(Mount(source=self.home, target="/home/app", writable=True),),
             state_dir=self.state / run,

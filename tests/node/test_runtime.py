@@ -15,7 +15,7 @@ import pytest
 
 from rig.kernel.errors import RigError
 from rig.node.logs.reader import LogReader, StreamInfo
-from rig.node.runtime import identity
+from rig.node.runtime import identity, keeper
 from rig.node.runtime.cgroups import MemoryLimiter
 from rig.node.runtime.driver import ExitStatus, Handle, IsolationName
 from rig.node.runtime.process import ProcessDriver
@@ -77,6 +77,28 @@ def test_secrets_are_in_no_command_line_and_no_file(runs: Runs) -> None:
         await runs.driver.stop(handle)
 
     asyncio.run(scenario())
+
+
+def test_secrets_are_hidden_in_what_is_printed_however_it_is_written(runs: Runs) -> None:
+    pem = "-----BEGIN\nabcdef\n-----END\n"
+    env = {"PATH": "/usr/bin:/bin", "KEY": "canary-4711", "PEM": pem, "OPEN": "canary-4712"}
+    script = """
+half() { printf 'key=canary'; printf -- '-4711, '; printf '%s\\n' "$OPEN"; }
+half; half >&2; printf '%s' "$PEM"; printf canary-4711
+"""
+    spec = runs.spec("/bin/sh", "-c", script, env=env, secrets=("KEY", "PEM"))
+    asyncio.run(runs.driver.run(spec, 20))
+    shown = ["key=[secret KEY], canary-4712"] * 2 + ["[secret PEM]"] * 3 + ["[secret KEY]"]
+    assert sorted(runs.output(spec)) == sorted(shown)
+    for path in runs.base.rglob("*.seg"):
+        assert b"4711" not in path.read_bytes()
+
+
+def test_a_run_without_secrets_pays_nothing_for_hiding_them() -> None:
+    code = "import sys, rig.node.runtime.keeper; print([name for name in sys.modules if 'secrets' in name])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert keeper._mask({"secrets": [], "env": {}}) is None
 
 
 def test_a_hundred_thousand_lines_arrive_once_and_in_order(runs: Runs) -> None:

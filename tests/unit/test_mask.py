@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.node.secrets.mask import SHORTEST, Mask
+from rig.node.logs.lines import LineSplitter
+from rig.node.logs.segments import CONTINUES, STDOUT
+from rig.node.secrets.mask import SHORTEST, Mask, OutputMask
 
 KEYS = {"LONG": "hunter2-and-more", "SHORT": "hunter2", "PEM": "-----BEGIN\nabcdef\n-----END\n", "PIN": "123"}
 
@@ -39,3 +43,73 @@ def test_no_value_is_left_in_a_text(secrets: dict[str, str], before: str, after:
     for value in secrets.values():
         masked = Mask(secrets)(f"{before}\n{value}\n{after}")
         assert value not in masked.replace("[secret ", "[").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        ([b"url=hun", b"ter2!\nnext"], [b"url=[secret SHORT]!", b"next"]),
+        ([b"-----BEG", b"IN\nabc", b"def\n-----END\n"], [b"[secret PEM]"] * 3),
+        ([b"at 123\n"], [b"at 123"]),
+        ([b"hunter2-and-", b"more\r\n"], [b"[secret LONG]"]),
+        (["größe hunter2\n".encode()], ["größe [secret SHORT]".encode()]),
+    ],
+)
+def test_output_is_masked_across_the_pieces_in_which_it_comes(pieces: list[bytes], lines: list[bytes]) -> None:
+    assert split(pieces, KEYS) == [(STDOUT, line) for line in lines]
+
+
+def split(pieces: list[bytes], secrets: dict[str, str], limit: int = 64 << 10) -> list[tuple[int, bytes]]:
+    splitter = LineSplitter(STDOUT, limit, OutputMask(secrets))
+    return [entry for piece in pieces for entry in splitter.feed(piece)] + splitter.flush()
+
+
+def whole(entries: list[tuple[int, bytes]]) -> list[bytes]:
+    """The lines, those that were cut put together again."""
+    lines = [b""]
+    for flags, payload in entries:
+        lines[-1] += payload
+        if not flags & CONTINUES:
+            lines.append(b"")
+    return lines[:-1] if not lines[-1] else lines
+
+
+@given(
+    st.lists(st.sampled_from([b"x", b"hunter2", b"hunter", b"2-and-more", b"abcdef", b"ab", "ü".encode(), b"\n"])),
+    st.integers(1, 9),
+    st.integers(4, 30),
+)
+def test_wherever_output_is_cut_it_is_masked_as_a_whole(words: list[bytes], piece: int, limit: int) -> None:
+    data = b"".join(words)
+    entries = split([data[i : i + piece] for i in range(0, len(data), piece)], KEYS, limit)
+    mask = OutputMask(KEYS)
+    lines = data.split(b"\n") if data else []
+    wanted = [mask(line, len(line))[0] for line in lines]
+    if wanted and not wanted[-1]:
+        wanted.pop()
+    assert whole(entries) == wanted
+    assert all(len(payload) <= limit for _, payload in entries)
+
+
+def test_a_secret_longer_than_a_line_may_be_is_hidden_as_a_whole() -> None:
+    value = "s" + "0123456789" * 10
+    [*parts, last] = split([b"a" * 15, value.encode(), b" and more " * 3, b"\n"], {"BIG": value}, limit=20)
+    assert b"".join([*(payload for _, payload in parts), last[1]]) == b"a" * 15 + b"[secret BIG]" + b" and more " * 3
+    assert all(flags & CONTINUES for flags, _ in parts)
+
+
+def test_much_output_full_of_secrets_takes_time_in_proportion() -> None:
+    """Lines of nothing but values, with one more value that stands at their end alone."""
+    values = {"A": "aaaa", **{f"K{number}": f"other-{number}" for number in range(100)}, "Z": "the-end"}
+    mask = OutputMask(values)
+
+    def seconds(count: int) -> float:
+        line = b"aaaa" * count + b"the-end"
+        began = process_time()
+        shown, taken = mask(line, len(line))
+        took = process_time() - began
+        assert (shown, taken) == (b"[secret A]" * count + b"[secret Z]", len(line))
+        return took
+
+    short, long = (min(seconds(count) for _ in range(5)) for count in (8 << 10, 64 << 10))
+    assert long < 24 * short, "eight times the output takes eight times the time, or thereabouts"

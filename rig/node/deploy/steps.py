@@ -48,8 +48,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What its processes get, the values of its secrets among it: never written to disk, never logged."""
     build_env: dict[str, str]
     """What its build sees."""
+    secrets: tuple[str, ...]
+    """Names in ``env`` that are secrets."""
     mask: Mask
-    """Hides the values of its secrets in what is kept of its output."""
+    """Hides their values in what is shown of its output."""
 
 
 def job_of(
@@ -64,6 +66,7 @@ def job_of(
     config = config_of(release.started)
     key = release.build or build_key(release.started, config, driver.isolation)
     env = environment(release.started, {"network": split_app(app)[0], "app": app}, reveal)
+    secrets = tuple(secret_names(release.started))
     return Job(
         app=app,
         version=version,
@@ -72,7 +75,8 @@ def job_of(
         paths=BuildPaths(paths.app(*split_app(app)), key),
         env=env,
         build_env=plain(release.started),
-        mask=Mask({name: env[name] for name in secret_names(release.started)}),
+        secrets=secrets,
+        mask=Mask({name: env[name] for name in secrets}),
     )
 
 
@@ -114,6 +118,7 @@ async def run_release_command(job: Job, build: Build, nodepaths: NodePaths, driv
         owner=job.app,
         argv=started.argv,
         env=started.env,
+        secrets=job.secrets,
         cwd=started.cwd,
         mounts=started.mounts,
         state_dir=state_dir,
@@ -157,6 +162,7 @@ def instance_specs(job: Job, build: Build, driver: Driver, counts: dict[str, int
                 index=index,
                 argv=started.argv,
                 env=started.env,
+                secrets=job.secrets,
                 cwd=started.cwd,
                 mounts=started.mounts,
                 stop_timeout=given.stop_timeout if given else 10,

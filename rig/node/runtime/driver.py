@@ -34,6 +34,8 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Kept with the log, to find it again: ``process``, ``version`` …"""
     argv: tuple[str, ...]
     env: dict[str, str]
+    secrets: tuple[str, ...] = ()
+    """Names in ``env`` whose values are hidden in the log."""
     cwd: str
     """As the process sees it."""
     mounts: tuple[Mount, ...] = ()
@@ -100,6 +102,10 @@ class Driver(Protocol):
 
     def pids(self, handle: Handle) -> list[int]:
         """The pids, as the host sees them, of everything that runs inside, the shim and the sandbox left out."""
+        ...
+
+    def look(self) -> Callable[[Handle], list[int]]:
+        """Look at all processes once; gives what :meth:`pids` would say of each run at this moment."""
         ...
 
     async def wait(self, handle: Handle) -> ExitStatus: ...

@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from rig.node.secrets.mask import OutputMask
+
 READY = b"ready"
 RUN = "run.json"
 EXIT = "exit.json"
@@ -99,7 +101,8 @@ class Keeper:
         err, err_child = os.pipe()
         report, report_child = os.pipe()
         info, info_child = os.pipe()
-        self.outputs = {out: LineSplitter(STDOUT), err: LineSplitter(STDERR)}
+        mask = _mask(self.spec)
+        self.outputs = {out: LineSplitter(STDOUT, mask=mask), err: LineSplitter(STDERR, mask=mask)}
         if not self.sandboxed:
             _adopt_orphans()
         parent = os.getpid()
@@ -260,6 +263,15 @@ class Keeper:
         fields = {"pid": pid, "started": identity.started(pid), "root": self.root[0], "root_started": self.root[1]}
         numbers = ",".join(f'"{name}":{value}' for name, value in fields.items())
         _write_durably(self.spec["state_dir"], RUN, f'{{"boot":"{identity.boot_id()}",{numbers}}}')
+
+
+def _mask(spec: dict[str, Any]) -> OutputMask | None:
+    """What hides the values of its secrets in what the run prints; None where it has none, and pays nothing for it."""
+    if not spec["secrets"]:
+        return None
+    from rig.node.secrets.mask import OutputMask
+
+    return OutputMask({name: spec["env"][name] for name in spec["secrets"]})
 
 
 def _answer(message: bytes) -> None:

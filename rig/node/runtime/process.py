@@ -98,12 +98,20 @@ class ProcessDriver:
         return identity.same(handle.pid, handle.started)
 
     def pids(self, handle: Handle) -> list[int]:
-        if not self.alive(handle):
-            return []
-        run, spec = self._read(handle.state_dir)
-        if run is None or spec is None or not run.root:
-            return []
-        return identity.descendants(run.root if spec.sandboxed else run.pid)
+        return self.look()(handle)
+
+    def look(self) -> Callable[[Handle], list[int]]:
+        children = identity.children()
+
+        def pids(handle: Handle) -> list[int]:
+            if not self.alive(handle):
+                return []
+            run, spec = self._read(handle.state_dir)
+            if run is None or spec is None or not run.root:
+                return []
+            return identity.below(run.root if spec.sandboxed else run.pid, children)
+
+        return pids
 
     async def wait(self, handle: Handle) -> ExitStatus:
         await self._gone(handle)
@@ -175,6 +183,7 @@ class ProcessDriver:
             "id": spec.id,
             "argv": list(spec.argv),
             "env": dict(spec.env),
+            "secrets": list(spec.secrets),
             "cwd": spec.cwd,
             "uid": 0,
             "state_dir": str(spec.state_dir),

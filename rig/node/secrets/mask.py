@@ -1,9 +1,11 @@
-"""Hides the values of secrets in text that is kept or shown."""
+"""Hides the values of secrets in text that is kept or shown. Stdlib only, few imports: the shim uses it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the cost of importing typing
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import AnyStr
 
 SHORTEST = 4
 """Characters of a value, or of a line of one, that is looked for: a shorter one stands in too many other words."""
@@ -13,16 +15,60 @@ class Mask:
     """Replaces each value that occurs verbatim by the name of its secret; of values of several lines, each line."""
 
     def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
-        self._names: dict[str, str] = {}
-        for name, value in sorted((secrets or {}).items()):
-            for part in (value, *value.splitlines()):
-                if len(part.strip()) >= SHORTEST:
-                    self._names.setdefault(part.strip(), name)
-        # The longest first: one value may be the beginning of another.
-        parts = sorted(self._names, key=len, reverse=True)
-        self._found = re.compile("|".join(map(re.escape, parts))) if parts else None
+        self._labels = labels(secrets or {})
 
     def __call__(self, text: str) -> str:
-        if self._found is None:
-            return text
-        return self._found.sub(lambda found: f"[secret {self._names[found[0]]}]", text)
+        return masked(text, self._labels, len(text))[0]
+
+
+class OutputMask:
+    """The same for output as it comes from a pipe, a piece at a time."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        found = {_bytes(part): _bytes(label) for part, label in labels(secrets).items()}
+        self._labels = {part: found[part] for part in sorted(found, key=len, reverse=True)}
+        self.longest = max(map(len, found), default=0)
+        """Bytes of the longest value."""
+
+    def __call__(self, text: bytes, end: int) -> tuple[bytes, int]:
+        """As :func:`masked`. ``longest`` bytes behind ``end`` have to be there, unless no more will come."""
+        return masked(text, self._labels, end)
+
+
+def labels(secrets: Mapping[str, str]) -> dict[str, str]:
+    """What is looked for in a text → what is shown instead. The longest first: one may be the beginning of another."""
+    found: dict[str, str] = {}
+    for name, value in sorted(secrets.items()):
+        for part in (value, *value.splitlines()):
+            if len(part.strip()) >= SHORTEST:
+                found.setdefault(part.strip(), f"[secret {name}]")
+    return {part: found[part] for part in sorted(found, key=len, reverse=True)}
+
+
+def masked(text: AnyStr, shown: Mapping[AnyStr, AnyStr], end: int) -> tuple[AnyStr, int]:
+    """The text up to ``end`` with every part replaced that ``shown`` names, and how much of the text that took.
+
+    Of several parts at one place the longest is replaced. One that begins before ``end`` is replaced as a whole.
+    """
+    places = {part: text.find(part) for part in shown if part in text}
+    pieces: list[AnyStr] = []
+    begin = 0
+    while places:
+        # `min` takes the first of equals, and the longest stands first.
+        part = min(places, key=places.__getitem__)
+        at = places[part]
+        if at >= end:
+            break
+        pieces += [text[begin:at], shown[part]]
+        begin = at + len(part)
+        for other in [other for other, place in places.items() if place < begin]:
+            places[other] = text.find(other, begin)
+            if places[other] < 0:
+                del places[other]
+    end = max(begin, end)
+    return text[:0].join([*pieces, text[begin:end]]), end
+
+
+def _bytes(text: str) -> bytes:
+    """As an environment has it."""
+    return text.encode("utf-8", "surrogateescape")

@@ -118,9 +118,10 @@ class Instance:
             reason=self._restarts.reason,
         )
 
-    def measured(self) -> InstanceInfo:
-        """The same with what the system knows of its processes; to be asked takes it a moment."""
-        pids = self.pids() if self._state in ("starting", "up", "stopping") else []
+    def measured(self, seen: Callable[[Handle], list[int]]) -> InstanceInfo:
+        """The same with what the system knows of its processes. ``seen`` is the driver's look at them."""
+        running = self._handle if self._state in ("starting", "up", "stopping") else None
+        pids = seen(running) if running else []
         return msgspec.structs.replace(self.info(), pid=pids[0] if pids else 0, memory=_resident(pids))
 
     def begin(self) -> None:
@@ -277,6 +278,7 @@ class Instance:
             labels={"process": self.name, "version": str(spec.version)},
             argv=spec.argv,
             env=spec.env | ({"PORT": str(self.port)} if self.port else {}),
+            secrets=spec.secrets,
             cwd=spec.cwd,
             mounts=spec.mounts,
             state_dir=self.folder / self.record.run,

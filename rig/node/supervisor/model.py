@@ -26,6 +26,8 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     env: dict[str, str]
     """The whole environment but ``PORT``, which the supervisor adds where ``port`` is set."""
+    secrets: tuple[str, ...] = ()
+    """Names in ``env`` whose values are hidden in the log."""
     cwd: str
     mounts: tuple[Mount, ...] = ()
     stop_timeout: int = 10
