@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Coroutine
+from functools import cache
 from importlib import import_module
 from typing import Any, Generic, TypeVar, cast
 
@@ -279,7 +280,7 @@ def public_arguments(command: Command) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(command)
     fields.pop("type", None)
     for field in msgspec.structs.fields(command):
-        if field.encode_name in fields and option_of(_annotation(type(command), field.name)).secret:
+        if field.encode_name in fields and option_of(_annotations(type(command))[field.name]).secret:
             fields.pop(field.encode_name)
     return fields
 
@@ -290,10 +291,11 @@ def holds_secret(command: Command) -> bool:
     return any(name not in given for name in msgspec.to_builtins(command) if name != "type")
 
 
-def _annotation(command: type[Command], name: str) -> Any:
+@cache
+def _annotations(command: type[Command]) -> dict[str, Any]:
     from typing import get_type_hints
 
-    return get_type_hints(command, include_extras=True)[name]
+    return get_type_hints(command, include_extras=True)
 
 
 def fingerprint(command: Command) -> str:

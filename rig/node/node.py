@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from events.app import AppCrashed, AppState
 from events.base import Fact
 from rig import __version__
+from rig.contract.apps import ShowAppStatus
 from rig.contract.base import Command, Reply
 from rig.contract.collect import CollectGarbage
 from rig.kernel.bus import Bus
@@ -33,9 +34,9 @@ T = TypeVar("T")
 
 log = logging.getLogger("rig.node")
 
-BESIDE = (CollectGarbage,)
-"""Commands that take long. They are not carried out in the writer thread, where everybody else would wait for them, so
-their handlers must not decide by the world."""
+BESIDE = (CollectGarbage, ShowAppStatus)
+"""Commands that take long, since they look at the disk or at all processes. They are not carried out in the writer
+thread, where everybody else would wait for them, so their handlers must not decide by the world."""
 
 ACTOR = "system:node"
 """The node itself, as its journal names it."""

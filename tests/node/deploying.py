@@ -54,6 +54,8 @@ class Runs:
         self.answers = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         self.asked = 0
         """How many requests were sent to them."""
+        self.looks = 0
+        """How often all processes were looked at."""
         self._ends: dict[str, asyncio.Future[ExitStatus]] = {}
         self._servers: dict[str, asyncio.Server] = {}
         self._handles: dict[Path, Handle] = {}
@@ -76,6 +78,10 @@ class Runs:
 
     def alive(self, handle: Handle) -> bool:
         return not self._ends[handle.id].done()
+
+    def look(self) -> Callable[[Handle], list[int]]:
+        self.looks += 1
+        return self.pids
 
     def pids(self, handle: Handle) -> list[int]:
         return [os.getpid()] if self.alive(handle) else []

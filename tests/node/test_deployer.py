@@ -74,6 +74,20 @@ def test_scaling_does_not_cut_what_drains(tmp_path: Path) -> None:
     on_a_node(tmp_path, scenario)
 
 
+def test_to_tell_how_many_instances_are_doing_processes_are_looked_at_once(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy()
+        await node.say(AppScaled(name=APP, scale={"web": 3}))
+        await node.runs_as(("web.1", 1), ("web.2", 1), ("web.3", 1))
+        looked = node.runs.looks
+        assert [info.name for info in node.deployer.instances(APP)] == ["web.1", "web.2", "web.3"]
+        assert node.runs.looks == looked + 1
+        assert node.deployer.instances("demo/other") == []
+        assert node.runs.looks == looked + 1
+
+    on_a_node(tmp_path, scenario)
+
+
 def test_more_instances_get_requests_when_they_are_ready(tmp_path: Path) -> None:
     async def scenario(node: Deploying) -> None:
         await node.deploy(config=AppConfig(health=HealthConfig(timeout=60)))

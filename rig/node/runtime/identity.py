@@ -57,14 +57,27 @@ def table() -> dict[int, Process]:
 
 def descendants(root: int) -> list[int]:
     """Pids of everything below ``root``, parents first, zombies left out."""
-    processes = table()
-    children: dict[int, list[int]] = {}
-    for pid, process in processes.items():
-        children.setdefault(process[0], []).append(pid)
-    found = [root]
-    for pid in found:
-        found.extend(children.get(pid, ()))
-    return [pid for pid in found[1:] if not processes[pid][3]]
+    return below(root, children())
+
+
+Children = dict[int, list[tuple[int, bool]]]
+"""By pid: those of its children, each with whether it is a zombie."""
+
+
+def children() -> Children:
+    """Who is whose parent, of all processes."""
+    found: Children = {}
+    for pid, (parent, _, _, zombie) in table().items():
+        found.setdefault(parent, []).append((pid, zombie))
+    return found
+
+
+def below(root: int, of: Children) -> list[int]:
+    """As :func:`descendants`, for more than one root at the same moment."""
+    found = [(root, True)]
+    for pid, _ in found:
+        found.extend(of.get(pid, ()))
+    return [pid for pid, zombie in found if not zombie]
 
 
 def session(leader: int, start: int) -> list[int]:

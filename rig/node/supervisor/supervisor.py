@@ -16,7 +16,7 @@ from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import uuid7
 from rig.node.logs.retention import prune
 from rig.node.paths import NodePaths
-from rig.node.runtime.driver import Driver
+from rig.node.runtime.driver import Driver, Handle
 from rig.node.supervisor.instance import Instance
 from rig.node.supervisor.model import InstanceInfo, InstanceRecord, InstanceSpec, load
 from rig.node.supervisor.policy import Policy
@@ -46,7 +46,8 @@ class Supervisor:
         self._on_change = on_change
         self._policy = policy or Policy()
         self._ports = ports or Ports()
-        self._instances: dict[str, Instance] = {}
+        self._instances: dict[str, dict[str, Instance]] = {}
+        """By app and id."""
         self._lock = -1
 
     async def adopt(self, desired: Iterable[InstanceSpec] = ()) -> list[Instance]:
@@ -99,7 +100,7 @@ class Supervisor:
     async def end(self, instance: Instance) -> None:
         """SIGTERM, then SIGKILL after its stop timeout; returns when nothing of it is left. Again is fine."""
         await instance.end()
-        if self._instances.pop(instance.id, None) is not None:
+        if self._instances.get(instance.app, {}).pop(instance.id, None) is not None:
             self._ports.release(instance.port)
 
     def retire(self, instance: Instance) -> None:
@@ -125,32 +126,41 @@ class Supervisor:
             instance.begin()
 
     def instances(self, app: str = "") -> list[InstanceInfo]:
-        """The instances of ``app``, or all, by version and name, as the system sees them."""
-        # A copy first, made in one step: requests are answered in another thread than instances are started in.
-        found = [one for one in list(self._instances.values()) if app in ("", one.app)]
+        """The instances of ``app``, or all, by version and name, as the system sees them.
+
+        To be asked takes it a moment: for a thread that may block.
+        """
+        found = self._of(app)
         found.sort(key=lambda one: (one.app, one.record.version, one.record.process, one.record.index))
-        return [one.measured() for one in found]
+        seen = self._driver.look() if found else _nothing
+        return [one.measured(seen) for one in found]
 
     def committed(self, app: str) -> list[Instance]:
         """The instances of ``app`` that are to stay, such as those of the release that serves."""
-        return [one for one in self._instances.values() if one.app == app and one.committed and not one.retired]
+        return [one for one in self._of(app) if one.committed and not one.retired]
 
     def versions(self, app: str) -> set[int]:
         """The releases of ``app`` of which instances are there, whatever they are doing."""
-        return {one.record.version for one in self._instances.values() if one.app == app}
+        return {one.record.version for one in self._of(app)}
 
     async def stop_all(self, app: str = "") -> None:
         """End every instance of ``app``, or of every app."""
-        found = [one for one in self._instances.values() if app in ("", one.app)]
-        await asyncio.gather(*(self.end(instance) for instance in found))
+        await asyncio.gather(*(self.end(instance) for instance in self._of(app)))
 
     async def close(self) -> None:
         """Stop watching. What runs goes on; the next node adopts it."""
-        await asyncio.gather(*(instance.let_go() for instance in self._instances.values()))
+        await asyncio.gather(*(instance.let_go() for instance in self._of()))
         self._instances.clear()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _of(self, app: str = "") -> list[Instance]:
+        """The instances of one app, or of all."""
+        # Copies, each made in one step: requests are answered in other threads than instances are started in.
+        if app:
+            return list(self._instances.get(app, {}).values())
+        return [one for those in list(self._instances.values()) for one in list(those.values())]
 
     async def _clear(self, folder: Path) -> None:
         """End whatever runs in a folder that describes no instance, and remove it."""
@@ -179,7 +189,7 @@ class Supervisor:
         network, _, app = record.app.partition("/")
         logs = self._paths.app(network, app) / "logs"
         instance = Instance(self._driver, record, spec, folder, logs, self._policy, self._changed)
-        self._instances[record.id] = instance
+        self._instances.setdefault(record.app, {})[record.id] = instance
         return instance
 
     def _changed(self, instance: Instance) -> None:
@@ -193,7 +203,7 @@ class Supervisor:
                 _log.exception("a listener failed on %s %s", instance.app, info.name)
 
     def _prune(self, instance: Instance) -> None:
-        live = {one.record.run for one in self._instances.values() if one.app == instance.app}
+        live = {one.record.run for one in self._of(instance.app)}
         if instance.logs.is_dir():
             prune(instance.logs, live)
 
@@ -210,6 +220,10 @@ class Supervisor:
                 "locked", "Another node looks after these apps already.", "See which one with `rig node status`."
             ) from None
         self._lock = lock
+
+
+def _nothing(_: Handle) -> list[int]:
+    return []
 
 
 def _folders(path: Path) -> list[Path]:
