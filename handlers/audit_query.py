@@ -14,7 +14,7 @@ LAST = "\U0010ffff"
 """Behind every character: the end of a range of texts that begin alike."""
 
 _PREFIXES = ("actor", "target", "action", "src", "env", "session", "corr")
-_PARTIAL = {"env": " AND env <> ''", "session": " AND session <> ''"}
+_PARTIAL = {name: f" AND {name} <> ''" for name in ("env", "session", "corr")}
 """What a query has to say so that a partial index can answer it."""
 
 

@@ -99,10 +99,11 @@ def make(path: Path) -> None:
             session = f"s{pos // 200}" if pos % 20 == 0 else ""
             yield (
                 pos, at, at, f"{pos:032x}", f"command:{pos}", actor, action, target, outcomes[pos], "", "",
-                f"laptop{chance.randrange(40)}", session, f"c{pos // 3}", "work", env, privileged(action),
+                f"laptop{chance.randrange(40)}", session, f"c{pos // 3}", "work", env, privileged(action), 0, "", "",
+                None if action.endswith((".list", ".show")) else pos - pos % 3,
             )  # fmt: skip
 
-    connection.executemany(f"INSERT INTO audit VALUES ({', '.join('?' * 17)})", rows())
+    connection.executemany(f"INSERT INTO audit VALUES ({', '.join('?' * 21)})", rows())
     for statement in indexes.split(";"):
         connection.execute(statement)
     reader = connection.execute("SELECT pos, actor, action, target, src FROM audit")

@@ -1,0 +1,95 @@
+"""Which change a record belongs to, as the audit table keeps it.
+
+A change is a command with all that came of it: facts that it caused, facts that these caused, commands that it had
+carried out on its way. The row that began it *leads*; what nobody's command caused leads itself. A look-up, which is a
+query that went well, belongs to no change.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from events.command import CommandCompleted, CommandReceived
+from rig.kernel.ports import Recorded
+
+STREAM = "command:"
+
+# Every statement names the correlation, by whose index it is answered, and so do the keys of the dictionaries below.
+CAUSE = (
+    "SELECT lead FROM audit WHERE corr = ? AND corr <> '' AND (stream = ? OR id = ?) AND lead >= 0 ORDER BY pos LIMIT 1"
+)
+FIRST = "SELECT lead FROM audit WHERE corr = ? AND corr <> '' AND lead >= 0 ORDER BY pos LIMIT 1"
+AROUND = (
+    "SELECT lead FROM audit WHERE corr = ? AND corr <> '' AND process = ? AND outcome = 'unknown'"
+    " AND ended_at IS NULL ORDER BY pos LIMIT 1"
+)
+
+
+class Leads:
+    """Finds the leads of records that are folded together; ``connection`` has the rows of those before them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._by_cause: dict[tuple[str, str], int] = {}
+        """Correlation, and the stream of a command or the id of a record → lead."""
+        self._first: dict[str, int] = {}
+        """Correlation → lead of the first record that has it."""
+        self._running: dict[str, tuple[str, str, int]] = {}
+        """Stream of a command that has no end yet → its correlation, process and lead."""
+
+    def of(self, recorded: Recorded) -> int | None:
+        """Position of the row that leads this one, perhaps itself; None for a look-up."""
+        corr, fact = recorded.corr, recorded.fact
+        if isinstance(fact, CommandCompleted):
+            if recorded.outcome in {"success", "unknown"}:
+                return None
+            lead = recorded.pos
+        elif not corr:
+            return recorded.pos
+        elif isinstance(fact, CommandReceived):
+            lead = self._of_command(recorded, fact.process)
+        else:
+            lead = self._of_fact(recorded)
+        if recorded.stream.startswith(STREAM):
+            self._by_cause.setdefault((corr, recorded.stream), lead)
+        self._by_cause[corr, recorded.id] = lead
+        self._first.setdefault(corr, lead)
+        return lead
+
+    def end(self, recorded: Recorded) -> None:
+        """A command has come to its end: nothing that begins from now on is a part of it."""
+        self._running.pop(recorded.stream, None)
+
+    def _of_command(self, recorded: Recorded, process: str) -> int:
+        corr, lead = recorded.corr, None
+        if process:
+            # Where it is not the first of its correlation, it follows from another command that the process is at, or
+            # both were given their correlation from outside.
+            if recorded.stream != STREAM + corr:
+                lead = self._stored(AROUND, corr, process)
+                if lead is None:
+                    around = (each for *where, each in self._running.values() if where == [corr, process])
+                    lead = next(around, None)
+            self._running[recorded.stream] = corr, process, recorded.pos if lead is None else lead
+        elif not recorded.idem:
+            lead = self._caused(corr, recorded.stream, "")  # another try at what was begun
+        return recorded.pos if lead is None else lead
+
+    def _of_fact(self, recorded: Recorded) -> int:
+        corr, caus = recorded.corr, recorded.caus
+        lead = self._caused(corr, STREAM + caus, caus)
+        if lead is None and caus == corr:
+            lead = self._stored(FIRST, corr)
+            if lead is None:
+                lead = self._first.get(corr)
+        return recorded.pos if lead is None else lead
+
+    def _caused(self, corr: str, stream: str, identity: str) -> int | None:
+        for key in (stream, identity):
+            if (corr, key) in self._by_cause:
+                return self._by_cause[corr, key]
+        return self._stored(CAUSE, corr, stream, identity)
+
+    def _stored(self, sql: str, *parameters: str) -> int | None:
+        found = self._connection.execute(sql, parameters).fetchone()
+        return found[0] if found else None
