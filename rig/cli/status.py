@@ -5,8 +5,11 @@ from __future__ import annotations
 from rig.cli.humanize import ago, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
-from rig.contract.apps import AppStatus, ShowAppStatus
+from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus
 from rig.contract.networks import NetworkStatus, ShowNetworkStatus
+
+SHOWN = 5
+"""Lines of the output of a release that failed."""
 
 
 def show(status: AppStatus, out: Output) -> None:
@@ -19,8 +22,13 @@ def show(status: AppStatus, out: Output) -> None:
             ("url", app.url),
             ("isolation", status.isolation),
             ("deploying", f"v{status.deployment}, {status.phase}" if status.deployment else ""),
+            *failure(status.failed),
         ]
     )
+    if status.failed and status.failed.output:
+        out.line()
+        for line in status.failed.output[-SHOWN:]:
+            out.line(f"  {line}")
     if status.instances:
         out.line()
     rows = [
@@ -28,6 +36,18 @@ def show(status: AppStatus, out: Output) -> None:
         for i in status.instances
     ]
     out.table(("PROCESS", "STATE", "RELEASE", "STARTED", "RESTARTS", "LAST EXIT", "MEMORY"), rows)
+
+
+def failure(failed: FailedRelease | None) -> list[tuple[str, str]]:
+    """Which release failed and why, and the command that shows more."""
+    if failed is None:
+        return []
+    return [
+        ("failed", f"v{failed.version} by {failed.by.removeprefix('user:')}, {ago(failed.at)}"),
+        ("because", f"{failed.message} ({failed.code})"),
+        ("hint", failed.hint if f"`{failed.more}`" not in failed.hint else ""),
+        ("see", failed.more),
+    ]
 
 
 def show_network(status: NetworkStatus, out: Output) -> None:

@@ -72,6 +72,23 @@ class Instance(Reply, frozen=True, kw_only=True):
     """Resident bytes of the whole process tree."""
 
 
+class FailedRelease(Reply, frozen=True, kw_only=True):
+    """The newest release of an app, where it was given up: what served before still does."""
+
+    version: int
+    code: str
+    """Of the error, as ``build_failed``."""
+    message: str
+    hint: str = ""
+    at: str = ""
+    by: str = ""
+    """Who began it."""
+    output: list[str] = []
+    """The last lines of what explains it."""
+    more: str = ""
+    """The command that shows more."""
+
+
 class AppStatus(Reply, frozen=True, kw_only=True):
     """How an app is doing now."""
 
@@ -81,6 +98,8 @@ class AppStatus(Reply, frozen=True, kw_only=True):
     deployment: int = 0
     """The release that is being made right now, 0 if none."""
     phase: str = ""
+    failed: FailedRelease | None = None
+    """The newest release, if it failed."""
 
 
 class CreateApp(Command, frozen=True, kw_only=True, tag="app.create"):

@@ -15,9 +15,14 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "hello-static"
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    """A shell that is logged in to a node with the network `demo`, the app `demo/site` and the app `demo/empty`."""
+    """A shell that is logged in to a node with the network `demo`, the app `demo/site` and the app `demo/empty`.
+
+    Its folder holds `site`, which can be deployed, and `broken`, whose release command fails.
+    """
     folder = tmp_path_factory.mktemp("platform")
     shutil.copytree(EXAMPLE, folder / "site")
+    (folder / "broken").mkdir()
+    (folder / "broken" / "Procfile").write_text("web: true\nrelease: echo No database here.; exit 3\n")
     shell = Shell(folder / "home", folder)
     edge, api = free_ports(2)
     started = shell.process("node", "start", "--port", str(edge), "--api-port", str(api), "--isolation", "none")

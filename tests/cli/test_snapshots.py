@@ -94,6 +94,11 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "details network": ("", "details network demo", ""),
     "details network that is not there": ("", "details network nowhere", ""),
     "status app": ("", "status app demo/site", ""),
+    "status app whose deployment failed": (
+        f"{SERVE}\ndeploy broken --app other/site",
+        "status app other/site",
+        UNSERVE,
+    ),
     "status app that was never deployed": ("", "status app demo/empty", ""),
     "status app that is not there": ("", "status app demo/nothing", ""),
     "status network": (MAKE, "status network other", UNMAKE),
