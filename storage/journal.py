@@ -254,10 +254,15 @@ class Journal:
         """Bring the schema and the projections up to date. A file that cannot be written is taken as it is."""
         connection = connect(self.path, timeout=self.timeout)
         self._writer = connection
-        if check(connection, self.path) != SCHEMA_VERSION:
+        version = check(connection, self.path)
+        if version != SCHEMA_VERSION:
             from storage.migrate import migrate
 
-            migrate(connection, self.path)
+            try:
+                migrate(connection, self.path)
+            except sqlite3.Error as error:
+                if not (version and is_read_only(error)):
+                    raise
         if runner.lagging(connection, self.projections):
             self._catch_up()
 

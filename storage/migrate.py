@@ -45,12 +45,17 @@ def statements(sql: str) -> Iterator[str]:
         raise ValueError(f"the script ends in the middle of a statement: {pending.strip()[:60]!r}")
 
 
-def migrate(connection: sqlite3.Connection, path: str, directory: str | None = None) -> None:
-    """Run what is missing. Raises `RigError` for a file that is none of ours or newer than this version of rig."""
+def migrate(
+    connection: sqlite3.Connection, path: str, directory: str | None = None, *, until: int | None = None
+) -> None:
+    """Run what is missing, up to the version ``until`` where it is given.
+
+    Raises `RigError` for a file that is none of ours or newer than this version of rig.
+    """
     with transaction(connection):
         # Asked again under the lock: another process may have done it meanwhile.
         version = check(connection, path)
-        for number, script in scripts(directory or folder())[version:]:
+        for number, script in scripts(directory or folder())[version:until]:
             with open(script, encoding="utf-8") as file:
                 for statement in statements(file.read()):
                     connection.execute(statement)

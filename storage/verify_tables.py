@@ -47,7 +47,8 @@ def check_schema(connection: sqlite3.Connection, projections: Sequence[Projectio
     known = runner.states(connection)
     ours = [each for each in projections if each.name in known and known[each.name].version == each.version]
     foreign = tuple(f"{name}_" for name in known if name not in {each.name for each in ours})
-    expected, found = _expected(ours), _schema(connection)
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    expected, found = _expected(ours, version), _schema(connection)
     for name in sorted(expected.keys() | found.keys()):
         if name in found and name not in expected and f"{name}_".startswith(foreign):
             continue  # of a projection that another version of rig keeps
@@ -56,9 +57,10 @@ def check_schema(connection: sqlite3.Connection, projections: Sequence[Projectio
             yield "SCHEMA_MISMATCH", f"`{name}` of the schema {change}", -1, -1
 
 
-def _expected(projections: Sequence[Projection]) -> dict[str, str]:
+def _expected(projections: Sequence[Projection], version: int) -> dict[str, str]:
+    """The schema of this version: a file that cannot be written stays at the one that it has."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        migrate.migrate(connection, ":memory:")
+        migrate.migrate(connection, ":memory:", until=version)
         for projection in projections:
             for statement in migrate.statements(projection.ddl):
                 connection.execute(statement)

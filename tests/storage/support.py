@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from hashlib import sha256
@@ -13,6 +14,7 @@ import msgspec
 from events.command import CommandCompleted, CommandReceived
 from rig.contract.audit import Verification
 from rig.kernel.ports import Draft, Stamp
+from storage import migrate
 from storage.journal import Journal
 from storage.pin import Pin
 from storage.projections.audit import AuditProjection
@@ -78,6 +80,18 @@ def tamper(folder: Path, *statements: str | tuple[str, tuple[Any, ...]]) -> None
         for trigger, sql in triggers:
             if trigger.partition("_")[0] in tables:
                 connection.execute(sql)
+
+
+def make_older(folder: Path) -> None:
+    """Take the file back to the first schema, as a version of rig that knows no other has left it."""
+    first = Path(migrate.scripts(migrate.folder())[0][1]).read_text()
+    with closing(sqlite3.connect(folder / "journal.sqlite", isolation_level=None)) as connection:
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'index'")}
+        for statement in migrate.statements(first):
+            made = re.search(r"CREATE (?:UNIQUE )?INDEX (\w+)", statement)
+            if made and made[1] not in there:
+                connection.execute(statement)
+        connection.execute("PRAGMA user_version=1")
 
 
 def verification(folder: Path, *kept: Path) -> Verification:

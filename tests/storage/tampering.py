@@ -223,7 +223,7 @@ MATRIX: list[Row] = [
         sql("CREATE TRIGGER quiet AFTER INSERT ON audit BEGIN DELETE FROM audit WHERE pos = NEW.pos; END"),
         ("SCHEMA_MISMATCH",),
     ),
-    Row("an index removed", sql("DROP INDEX event_actor"), ("SCHEMA_MISMATCH",)),
+    Row("an index removed", sql("DROP INDEX event_corr"), ("SCHEMA_MISMATCH",)),
     Row("a checkpoint deleted", sql("DELETE FROM checkpoint"), ("UNSIGNED",), 0),
     Row(
         "a checkpoint's signature edited",

@@ -21,7 +21,7 @@ from rig.kernel.errors import RigError
 from storage import keys
 from storage.pin import Pin
 from storage.projections.releases import ReleasesProjection
-from tests.storage.support import completed, fill, findings, open_journal, received, stamp
+from tests.storage.support import completed, fill, findings, make_older, open_journal, received, stamp
 
 NOBODY = 65534
 KILLS = int(os.environ.get("RIG_KILLS", "5"))
@@ -189,7 +189,10 @@ def shared_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_a_read_only_journal_is_read_and_refuses_to_append(shared_folder: Path) -> None:
+@pytest.mark.parametrize("older", [False, True], ids=["of this version", "of an older one"])
+def test_a_read_only_journal_is_read_and_refuses_to_append(shared_folder: Path, older: bool) -> None:
+    if older:
+        make_older(shared_folder)
     (shared_folder / "pins").chmod(0o555)
     for path in shared_folder.rglob("*"):
         if os.geteuid() == 0:

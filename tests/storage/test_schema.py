@@ -19,7 +19,7 @@ from storage.projections import runner
 from storage.projections.audit import AuditProjection
 from storage.projections.releases import ReleasesProjection
 from storage.schema import SCHEMA_VERSION
-from tests.storage.support import completed, fill, findings, open_journal, received, stamp, tamper
+from tests.storage.support import completed, fill, findings, make_older, open_journal, received, stamp, tamper
 
 
 def test_the_schema_version_is_that_of_the_newest_migration() -> None:
@@ -53,6 +53,19 @@ def test_a_migration_that_fails_half_way_has_not_begun(tmp_path: Path) -> None:
         (tmp_path / "0002_b.sql").write_text("CREATE TABLE two(x);\n")
         migrate.migrate(connection, path, str(tmp_path))
         assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (2,)
+
+
+def test_a_file_of_an_older_rig_is_verified_as_it_is_and_brought_up_to_date(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    make_older(tmp_path)
+    assert findings(tmp_path) == ("verified", [])
+    with open_journal(tmp_path) as journal:
+        assert journal.info().schema_version == SCHEMA_VERSION
+        journal.append([received("command:after")], stamp())
+        indexes = [row["name"] for row in journal.rows("PRAGMA index_list(event)")]
+    assert "event_stream" in indexes
+    assert "event_actor" not in indexes
+    assert findings(tmp_path) == ("verified", [])
 
 
 def test_a_file_of_a_newer_rig_is_left_alone(tmp_path: Path) -> None:
