@@ -35,8 +35,7 @@ def texts(paths: NodePaths, *, build: str = KEY, outcome: str = "pending") -> li
 
 
 def test_a_build_is_read_while_it_is_made(paths: NodePaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "build_key", lambda *given: KEY)
-    monkeypatch.setattr(logs, "config_of", lambda started: None)
+    monkeypatch.setattr(logs, "build_of", lambda *given: KEY)
     assert texts(paths, build="") == ["building"]
 
 

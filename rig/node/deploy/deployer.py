@@ -231,8 +231,7 @@ class Deployer:
             self._retire(old, job)
 
     def _job(self, app: str, version: int) -> Job:
-        release = self._world.app(app).releases[version]
-        return job_of(self._paths, app, version, release, self._driver, self._secrets.reveal)
+        return job_of(self._paths, self._world.app(app), version, self._driver, self._secrets.reveal)
 
     async def _build(self, job: Job, cause: Recorded) -> Build:
         self._enter(job.app, "building")

@@ -31,12 +31,30 @@ def build_key(started: DeployStarted, config: AppConfig, isolation: str) -> str:
     return f"{digest}-v{started.version}" if started.force else digest
 
 
+def build_of(state: AppState, version: int, isolation: str) -> str:
+    """The id of the build that a release stands on, or will stand on: what is made of the same, if it is there already.
+
+    ``--force`` makes more than one build of the same. Then the newest release that succeeded says which is good: one
+    that was forced and did not get to serve is not taken again, nor is one that was rolled back. Raises `RigError`
+    ``bad_config``.
+    """
+    release = state.releases[version]
+    if release.build:
+        return release.build
+    key = build_key(release.started, config_of(release.started), isolation)
+    good = [
+        number
+        for number, other in state.releases.items()
+        if other.outcome == "succeeded" and other.build.partition("-")[0] == key
+    ]
+    return state.releases[max(good)].build if good else key
+
+
 def pending_build(state: AppState, isolation: str) -> str:
     """The build that the release which is being made will ask for; empty where none is made."""
-    release = state.releases.get(state.pending)
-    if release is None:
+    if state.pending not in state.releases:
         return ""
     try:
-        return release.build or build_key(release.started, config_of(release.started), isolation)
+        return build_of(state, state.pending, isolation)
     except RigError:
         return ""  # its configuration cannot be understood, so it comes to nothing

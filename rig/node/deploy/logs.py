@@ -9,9 +9,9 @@ from rig.contract.names import split_app
 from rig.contract.releases import LogLine
 from rig.node.builder.model import BuildPaths
 from rig.node.builder.output import read_logs
-from rig.node.deploy.keys import build_key
+from rig.node.deploy.keys import build_of
 from rig.node.paths import NodePaths
-from rig.node.world import World, config_of
+from rig.node.world import World
 
 
 def kept_log(paths: NodePaths, app: str, version: int, step: Literal["build", "release"]) -> Path:
@@ -28,12 +28,12 @@ class KeptBuildLogs:
 
     def lines(self, app: str, version: int, after: int, limit: int) -> tuple[list[LogLine], bool]:
         """Up to ``limit`` lines after the first ``after`` ones, and whether nothing will follow them."""
-        release = self._world.app(app).releases[version]
+        state = self._world.app(app)
+        release = state.releases[version]
         over = release.outcome != "pending"
         log = kept_log(self._paths, app, version, "build")
         if not over and not log.exists():
-            key = release.build or build_key(release.started, config_of(release.started), release.started.isolation)
-            build = BuildPaths(self._paths.app(*split_app(app)), key)
+            build = BuildPaths(self._paths.app(*split_app(app)), build_of(state, version, release.started.isolation))
             # A complete build is an earlier release's, or is about to be kept: its output is no news here.
             log = log if build.record.exists() else build.log
         lines, all_of_them = read_logs((log, kept_log(self._paths, app, version, "release")), after, limit)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from events.app import ReleaseState
+from events.app import AppState, ReleaseState
 from rig.contract.names import split_app
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
@@ -22,7 +22,7 @@ from rig.node.builder.pipeline import build as run_build
 from rig.node.builder.settings import build_settings
 from rig.node.bundles.materialise import materialise
 from rig.node.bundles.store import Store
-from rig.node.deploy.keys import build_key
+from rig.node.deploy.keys import build_of
 from rig.node.deploy.logs import kept_log
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver, ProcessSpec
@@ -56,15 +56,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 def job_of(
     paths: NodePaths,
-    app: str,
+    state: AppState,
     version: int,
-    release: ReleaseState,
     driver: Driver,
     reveal: Callable[[str, str, int], str],
 ) -> Job:
     """What there is to do for a release. Raises `RigError` ``bad_config``, or ``failed`` for a secret that is lost."""
+    app, release = state.name, state.releases[version]
     config = config_of(release.started)
-    key = release.build or build_key(release.started, config, driver.isolation)
+    key = build_of(state, version, driver.isolation)
     env = environment(release.started, {"network": split_app(app)[0], "app": app}, reveal)
     secrets = tuple(secret_names(release.started))
     return Job(
