@@ -57,6 +57,7 @@ ERRORS: dict[str, ErrorKind] = {
     "key_reused": ErrorKind(73, 409, False, "The idempotency key was used for another request."),
     "precondition_failed": ErrorKind(73, 412, False, "It was changed by someone else since it was read."),
     "locked": ErrorKind(75, 423, True, "Someone else is at it; nothing was accepted."),
+    "too_slow": ErrorKind(75, 408, True, "The request did not arrive in time; nothing was accepted."),
     "rate_limited": ErrorKind(75, 429, True, "Too many requests; nothing was accepted."),
     "unavailable": ErrorKind(75, 503, True, "The platform cannot take it just now; nothing was accepted."),
     "journal_unavailable": ErrorKind(75, 503, True, "The journal cannot be written, so nothing was done."),

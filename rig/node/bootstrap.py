@@ -40,6 +40,7 @@ from rig.node.edge.config import EdgeOptions
 from rig.node.edge.slots import Route
 from rig.node.http import openapi
 from rig.node.http.api import Api
+from rig.node.http.listening import answer_on
 from rig.node.http.origin import Origin, edge_proof
 from rig.node.http.problems import problems
 from rig.node.lifecycle import Lifecycle, stop_requested
@@ -127,11 +128,7 @@ async def serve(options: NodeOptions) -> None:
             # Other machines reach the API through the edge, with its certificate.
             api_host = f"api.{domain}" if public else ""
             parts = await _build(paths, edge, isolation, api_url, api_host, listening.port, stack)
-            runner = web.AppRunner(parts.web, access_log=None, shutdown_timeout=2.0)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            for each in listening.sockets:
-                await web.SockSite(runner, each).start()
+            await answer_on(parts.web, listening.sockets, stack)
             fact = NodeStarted(version=__version__, isolation=isolation, domain=domain)
             await parts.record(fact)
             edge_url = edge.url(domain)

@@ -134,8 +134,9 @@ def test_a_path_that_leads_nowhere(method: str, path: str, body: bytes, user: Us
     ids=lambda headers: next(iter(headers)),
 )
 def test_headers_that_are_none(headers: dict[str, str], user: User) -> None:
-    status, _ = ask(user, "POST", "/v1/networks", b'{"name":"evil"}', headers)
+    status, answer = ask(user, "POST", "/v1/networks", b'{"name":"evil"}', headers)
     assert 400 <= status < 500
+    assert json.loads(answer)["code"] in {"usage", "invalid_data", "too_large", "login_required"}
     assert ask(user, "GET", "/v1/networks/evil")[0] == 404
 
 
@@ -158,6 +159,7 @@ def test_framing_that_could_smuggle_a_request(wire: bytes, user: User) -> None:
             answer += data
     assert answer.split(b"\r\n")[0].split()[1] == b"400"
     assert answer.count(b"HTTP/1.") == 1
+    assert b"application/problem+json" in answer
 
 
 # Keys, and several at once

@@ -18,6 +18,7 @@ from rig.node.accounts import codes, oauth, pages
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.oauth import OAuthError
 from rig.node.accounts.principal import Principal
+from rig.node.http.body import read_body
 
 MAX_FORM = 16 * 1024
 _CSRF = "rig_csrf"
@@ -188,11 +189,7 @@ async def _form(request: web.Request) -> list[tuple[str, str]]:
     """The fields of a form body, within `MAX_FORM` bytes. Raises `RigError`."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise RigError("usage", "The body must be application/x-www-form-urlencoded.")
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > MAX_FORM:
-            raise RigError("too_large", f"The form is larger than {MAX_FORM} bytes.")
+    body = await read_body(request, MAX_FORM)
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError as error:

@@ -15,8 +15,8 @@ from rig.kernel.failpoints import failpoint
 from rig.node.bundles.receive import receive
 from rig.node.bundles.store import Store
 from rig.node.bundles.verify import commit
+from rig.node.http.body import body_chunks, read_body, too_large
 
-_CHUNK = 256 << 10
 _COMMIT_MAX = 4096
 
 
@@ -41,7 +41,7 @@ def add_routes(
     async def negotiate(request: web.Request) -> web.Response:
         store = await enter(request)
         try:
-            ask = msgspec.msgpack.decode(await _body(request, 2 * ASK_MAX), type=Ask)
+            ask = msgspec.msgpack.decode(await read_body(request, 2 * ASK_MAX), type=Ask)
         except UNREADABLE as error:
             raise _unreadable(error) from error
         lacks = await asyncio.to_thread(store.lacks, ask)
@@ -52,10 +52,10 @@ def add_routes(
         # Spooled, since unpacking blocks: the event loop only moves bytes, and memory stays flat.
         with store.spool() as spool:
             length = 0
-            async for chunk in request.content.iter_chunked(_CHUNK):
+            async for chunk in body_chunks(request):
                 length += len(chunk)
                 if length > PACK_MAX:
-                    raise _too_large(PACK_MAX)
+                    raise too_large(PACK_MAX)
                 spool.write(chunk)
             spool.seek(0)
             failpoint("bundle.spooled")
@@ -65,7 +65,7 @@ def add_routes(
     async def commit_bundle(request: web.Request) -> web.Response:
         store = await enter(request)
         try:
-            wanted = msgspec.json.decode(await _body(request, _COMMIT_MAX), type=Commit)
+            wanted = msgspec.json.decode(await read_body(request, _COMMIT_MAX), type=Commit)
         except UNREADABLE as error:
             raise _unreadable(error) from error
         bundle = await asyncio.to_thread(commit, store, wanted.bundle)
@@ -74,19 +74,6 @@ def add_routes(
     app.router.add_post(bundle_path("{network}", "/negotiate"), negotiate)
     app.router.add_post(bundle_path("{network}", "/packs"), packs)
     app.router.add_post(bundle_path("{network}"), commit_bundle)
-
-
-async def _body(request: web.Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.content.iter_chunked(_CHUNK):
-        body += chunk
-        if len(body) > limit:
-            raise _too_large(limit)
-    return bytes(body)
-
-
-def _too_large(limit: int) -> RigError:
-    return RigError("too_large", f"The body of the request is over {limit} bytes.")
 
 
 def _unreadable(error: Exception) -> RigError:

@@ -20,6 +20,7 @@ from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Stamp
 from rig.node.accounts.principal import Principal
+from rig.node.http.body import read_body
 from rig.node.http.origin import Origin
 
 MAX_BODY = 1024 * 1024
@@ -104,16 +105,10 @@ class Api:
 
 
 async def read_command(route: Route, request: web.Request) -> Command:
-    """The command that a request carries. Raises `RigError` ``usage``, ``invalid_data`` or ``too_large``."""
+    """The command that a request carries. Raises `RigError` ``usage``, ``invalid_data``, and what `read_body` does."""
     body: dict[str, Any] | None = None
     if route.method in {"POST", "PATCH"}:
-        if request.content_length is not None and request.content_length > MAX_BODY:
-            raise RigError("too_large", f"The body is larger than {MAX_BODY} bytes.")
-        data = await request.content.read(MAX_BODY + 1)
-        while len(data) <= MAX_BODY and (more := await request.content.read(MAX_BODY + 1 - len(data))):
-            data += more
-        if len(data) > MAX_BODY:
-            raise RigError("too_large", f"The body is larger than {MAX_BODY} bytes.")
+        data = await read_body(request, MAX_BODY)
         try:
             body = msgspec.json.decode(data or b"{}", type=dict[str, Any])
         except UNREADABLE as error:

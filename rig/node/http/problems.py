@@ -42,9 +42,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             log.error("%s %s failed", request.method, request.path, exc_info=error.__cause__ or error)
         return problem_response(error)
     except web.HTTPException as error:
-        if error.status < 400 or error.content_type == "text/html":
+        if not is_refusal(error):
             raise
-        return problem_response(RigError(_CODES.get(error.status, "usage"), error.reason or "Refused."))
+        return problem_response(refusal(error))
     except web.RequestPayloadError as error:
         # Chunks that are none, a body that does not unpack, an end that came too early.
         return problem_response(RigError("usage", f"The body cannot be read: {error.__cause__ or error}."))
@@ -56,6 +56,16 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             return problem_response(RigError("unavailable", "The node's disk takes nothing more.", "Make room on it."))
         cause = RigError("internal", f"The node failed in a way it should not: {type(error).__name__}.")
         return problem_response(cause)
+
+
+def is_refusal(error: web.HTTPException) -> bool:
+    """Whether it is an error that is told in aiohttp's own words: no redirect, and no page of ours."""
+    return error.status >= 400 and error.content_type != "text/html"
+
+
+def refusal(error: web.HTTPException) -> RigError:
+    """The same in ours."""
+    return RigError(_CODES.get(error.status, "usage"), error.reason or "Refused.")
 
 
 _CODES = {404: "not_found", 405: "usage", 413: "too_large"}
