@@ -61,6 +61,11 @@ def decode(type_: str, sv: int, body: bytes | msgspec.Raw) -> Fact:
     return msgspec.convert(upcast(type_, sv, old, current), fact)
 
 
+def current_version(type_: str) -> int:
+    """The version of the shape that facts of this type are written in. Raises `UnknownFact`."""
+    return _decoder(type_)[0].sv
+
+
 def _decoder(type_: str) -> tuple[type[Fact], msgspec.json.Decoder[Fact]]:
     if type_ not in _decoders:
         module = MODULES.get(type_.partition(".")[0])

@@ -7,20 +7,32 @@ row is a part: the position of the row that began it (see `storage.projections.l
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
-from events.app import AppCrashed, AppRestartFailed, DeployBuilt, DeployFailed, DeployStarted, DeploySucceeded
-from events.command import CommandCompleted, CommandReceived
+import msgspec
+
 from rig.kernel.ports import Recorded
+from storage.projections.audit_rows import (
+    ACTION,
+    CODE,
+    COLUMNS,
+    CORR,
+    ENDED_AT,
+    ENV,
+    LEAD,
+    OUTCOME,
+    POS,
+    REASON,
+    STREAM,
+    Entry,
+    Row,
+    entries_of,
+    entry_of,
+)
 from storage.projections.leads import Leads
 
-PRIVILEGED = ("account.", "auth.", "journal.", "node.", "policy.", "role.", "secret.", "session.", "token.", "witness.")
-"""Actions that begin so touch how rights are given, or need more than the right to deploy. So does every deletion."""
-
-
-TELLING = (DeployStarted, DeployBuilt, DeploySucceeded, DeployFailed, AppCrashed, AppRestartFailed)
-"""Facts that tell of a release, or of what went wrong."""
+Command = tuple[str, str]
+"""Stream and action."""
 
 
 class AuditProjection:
@@ -34,7 +46,7 @@ class AuditProjection:
     """
 
     name = "audit"
-    version = 3
+    version = 4
     tables = ("audit",)
     sought_by = ("audit_stream", "audit_corr", "audit_env_corr")
     ddl = """
@@ -82,71 +94,71 @@ CREATE INDEX audit_effects ON audit(lead) WHERE lead <> pos;
 
     def apply_all(self, connection: sqlite3.Connection, records: Sequence[Recorded]) -> None:
         """Fold several records: an intent and its end that come together are one row from the start."""
-        rows: dict[int, list[Any]] = {}
-        unknown: dict[tuple[str, str], list[int]] = {}
-        """Stream and action → the rows among these that have no end yet."""
-        leads = Leads(connection)
-        for recorded in records:
-            row = _row(recorded)
-            key = recorded.stream, row[_ACTION]
-            if isinstance(recorded.fact, CommandCompleted):
-                ended = row[_ENDED_AT], row[_OUTCOME], row[_CODE], row[_REASON]
-                # A retried intent has several beginnings; the end belongs to the last one.
-                leads.end(recorded)
-                if begun := unknown.get(key):
-                    pos = begun[-1] if row[_OUTCOME] == "unknown" else begun.pop()
-                    rows[pos][_ENDED_AT], rows[pos][_OUTCOME], rows[pos][_CODE], rows[pos][_REASON] = ended
-                    continue
-                if connection.execute(END, (*ended, *key)).rowcount:
-                    continue
-            row[_LEAD] = leads.of(recorded)
-            rows[recorded.pos] = row
-            if row[_OUTCOME] == "unknown":
-                unknown.setdefault(key, []).append(recorded.pos)
-        connection.executemany(INSERT, rows.values())
+        _fold(connection, list(map(entry_of, records)))
+
+    def apply_written(self, connection: sqlite3.Connection, written: Sequence[str]) -> None:
+        """Fold records as they were written."""
+        _fold(connection, entries_of(written))
 
 
-_ENDED_AT, _ACTION, _OUTCOME, _CODE, _REASON, _LEAD = 2, 6, 8, 9, 10, -1
-"""Where they stand in a row."""
-
-END = (
-    "UPDATE audit SET ended_at = ?, outcome = ?, code = ?, reason = ? WHERE pos = "
-    "(SELECT max(pos) FROM audit WHERE stream = ? AND outcome = 'unknown' AND action = ?)"
+OPEN = (
+    "SELECT pos, stream, action FROM audit INDEXED BY audit_stream"
+    " WHERE outcome = 'unknown' AND stream IN (SELECT value FROM json_each(?)) ORDER BY pos"
 )
-INSERT = (
-    # What follows from a command was done for the environment that the command named.
-    "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-    " coalesce(nullif(?, ''), (SELECT env FROM audit WHERE corr = ? AND env <> '' LIMIT 1), ''), ?,"
-    " ?, ?, ?, ?)"
+END_AT = "UPDATE audit SET ended_at = ?, outcome = ?, code = ?, reason = ? WHERE pos = ?"
+ANY_ENV = "SELECT 1 FROM audit INDEXED BY audit_env_corr WHERE env <> '' LIMIT 1"
+ENVS = (
+    "SELECT corr, env FROM audit INDEXED BY audit_env_corr"
+    " WHERE env <> '' AND corr IN (SELECT value FROM json_each(?)) ORDER BY pos DESC"
 )
+INSERT = f"INSERT INTO audit VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - a number
 
 
-def _row(recorded: Recorded) -> list[Any]:
-    """The parameters of :data:`INSERT` for one record."""
-    fact = recorded.fact
-    action, context, env, code, reason, ended_at = fact.type, "", "", "", "", None
-    version, process = 0, ""
-    if isinstance(fact, CommandReceived):
-        action, context, env, process = fact.command, fact.context, environment(fact), fact.process
-    elif isinstance(fact, CommandCompleted):
-        action, context, env = fact.command, fact.context, environment(fact)
-        code, reason, ended_at = fact.code, fact.message, recorded.at
-    elif isinstance(fact, TELLING):
-        version = getattr(fact, "version", 0)
-        code, reason = getattr(fact, "code", ""), getattr(fact, "reason", "")
-    return [
-        recorded.pos, recorded.at, ended_at, recorded.id, recorded.stream, recorded.actor, action,
-        recorded.target, recorded.outcome, code, reason, recorded.src, recorded.session, recorded.corr, context,
-        env, recorded.corr, privileged(action), version, recorded.idem, process, None,
-    ]  # fmt: skip
+def _fold(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    rows: dict[int, Row] = {}
+    unknown = _open(connection, entries)
+    leads = Leads(connection)
+    for entry in entries:
+        row = entry.row
+        key = row[STREAM], row[ACTION]
+        if entry.ends:
+            leads.end(row[STREAM])
+            ended = row[ENDED_AT], row[OUTCOME], row[CODE], row[REASON]
+            # A retried intent has several beginnings; the end belongs to the last one.
+            if begun := unknown.get(key):
+                pos = begun[-1] if row[OUTCOME] == "unknown" else begun.pop()
+                if pos in rows:
+                    rows[pos][ENDED_AT], rows[pos][OUTCOME], rows[pos][CODE], rows[pos][REASON] = ended
+                else:
+                    connection.execute(END_AT, (*ended, pos))
+                continue
+        row[LEAD] = leads.of(entry)
+        rows[row[POS]] = row
+        if row[OUTCOME] == "unknown":
+            unknown.setdefault(key, []).append(row[POS])
+    _name_environments(connection, rows.values())
+    connection.executemany(INSERT, rows.values())
 
 
-def environment(fact: CommandReceived | CommandCompleted) -> str:
-    """The environment of rig.toml that a command names."""
-    env = fact.arguments.get("env", "")
-    return env if isinstance(env, str) else ""
+def _open(connection: sqlite3.Connection, entries: Sequence[Entry]) -> dict[Command, list[int]]:
+    """Positions of the rows that have no end yet, of all commands that end among these entries."""
+    begun = {entry.row[STREAM] for entry in entries if entry.ver == 1}  # nothing of these is older
+    streams = list({entry.row[STREAM] for entry in entries if entry.ends} - begun)
+    found: dict[Command, list[int]] = {}
+    if streams:
+        for pos, stream, action in connection.execute(OPEN, (msgspec.json.encode(streams).decode(),)):
+            found.setdefault((stream, action), []).append(pos)
+    return found
 
 
-def privileged(action: str) -> bool:
-    """Whether an action touches how rights are given, or takes something away for good."""
-    return action.startswith(PRIVILEGED) or action.endswith((".delete", ".deleted"))
+def _name_environments(connection: sqlite3.Connection, rows: Collection[Row]) -> None:
+    """What follows from a command was done for the environment that the command named."""
+    if connection.execute(ANY_ENV).fetchone() is None and not any(row[ENV] for row in rows):
+        return
+    correlations = msgspec.json.encode(list({row[CORR] for row in rows if row[CORR]})).decode()
+    known: dict[str, str] = dict(connection.execute(ENVS, (correlations,)))
+    for row in rows:
+        if row[ENV]:
+            known.setdefault(row[CORR], row[ENV])
+        elif row[CORR]:
+            row[ENV] = known.get(row[CORR], "")

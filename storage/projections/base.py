@@ -50,6 +50,16 @@ class Batched(Protocol):
 
 
 @runtime_checkable
+class Lean(Protocol):
+    """A projection that decodes of many records only what it needs, and comes to the same as with all of it.
+
+    `RigError` is raised for a record that this version of rig cannot read, as by decoding it.
+    """
+
+    def apply_written(self, connection: sqlite3.Connection, written: Sequence[str]) -> None: ...
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A projection that looks at some types of facts only; the others are not even decoded for it."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from rig.kernel.ports import Recorded
 from storage import record
 from storage.migrate import statements
-from storage.projections.base import Batched, Choosy, Projection, Seeking
+from storage.projections.base import Batched, Choosy, Lean, Projection, Seeking
 
 PAGE = 2000
 """Records that are read in one go, between which the read lock is let go."""
@@ -57,13 +57,18 @@ def fold_range(
 
     The records are those of ``table`` in ``source``.
     """
-    types = _types(projections)
-    chosen = "" if types is None else f" AND type IN ({', '.join('?' * len(types))})"
-    query = f"SELECT rec FROM {table} WHERE pos >= ? AND pos < ?{chosen} ORDER BY pos"  # noqa: S608 - constants
+    lean = [projection for projection in projections if isinstance(projection, Lean)]
+    others = [projection for projection in projections if not isinstance(projection, Lean)]
+    types = _types(others)
+    chosen = "" if lean or types is None else f" AND type IN ({', '.join('?' * len(types))})"
+    query = f"SELECT type, rec FROM {table} WHERE pos >= ? AND pos < ?{chosen} ORDER BY pos"  # noqa: S608 - constants
+    parameters = sorted(types or ()) if chosen else ()
     with without_collecting():
         for first in range(start, end, PAGE):
-            page = source.execute(query, (first, min(first + PAGE, end), *(types or ()))).fetchall()
-            apply_all(target, projections, [record.recorded(rec) for (rec,) in page])
+            page = source.execute(query, (first, min(first + PAGE, end), *parameters)).fetchall()
+            for projection in lean:
+                projection.apply_written(target, [rec for _, rec in page])
+            apply_all(target, others, [record.recorded(rec) for kind, rec in page if types is None or kind in types])
 
 
 @contextmanager
@@ -92,11 +97,11 @@ def apply_all(connection: sqlite3.Connection, projections: Sequence[Projection],
             projection.apply(connection, recorded)
 
 
-def _types(projections: Sequence[Projection]) -> tuple[str, ...] | None:
+def _types(projections: Sequence[Projection]) -> set[str] | None:
     """The types of facts that are looked at; None for all of them."""
     types: set[str] = set()
     for projection in projections:
         if not isinstance(projection, Choosy):
             return None
         types.update(projection.types)
-    return tuple(sorted(types))
+    return types

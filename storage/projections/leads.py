@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from events.command import CommandCompleted, CommandReceived
-from rig.kernel.ports import Recorded
+from storage.projections.audit_rows import CORR, ID, KEY, OUTCOME, POS, PROCESS, STREAM, Entry
 
-STREAM = "command:"
+STREAMS = "command:"
+"""What the streams of commands begin with."""
 
 # Every statement names the correlation, by whose index it is answered, and so do the keys of the dictionaries below.
 CAUSE = (
@@ -37,52 +37,53 @@ class Leads:
         self._running: dict[str, tuple[str, str, int]] = {}
         """Stream of a command that has no end yet → its correlation, process and lead."""
 
-    def of(self, recorded: Recorded) -> int | None:
+    def of(self, entry: Entry) -> int | None:
         """Position of the row that leads this one, perhaps itself; None for a look-up."""
-        corr, fact = recorded.corr, recorded.fact
-        if isinstance(fact, CommandCompleted):
-            if recorded.outcome in {"success", "unknown"}:
+        row = entry.row
+        pos, corr, stream = row[POS], row[CORR], row[STREAM]
+        lead: int
+        if entry.ends:
+            if row[OUTCOME] in {"success", "unknown"}:
                 return None
-            lead = recorded.pos
+            lead = pos
         elif not corr:
-            return recorded.pos
-        elif isinstance(fact, CommandReceived):
-            lead = self._of_command(recorded, fact.process)
+            return int(pos)
+        elif entry.begins:
+            lead = self._of_command(pos, corr, stream, entry)
         else:
-            lead = self._of_fact(recorded)
-        if recorded.stream.startswith(STREAM):
-            self._by_cause.setdefault((corr, recorded.stream), lead)
-        self._by_cause[corr, recorded.id] = lead
+            lead = self._of_fact(pos, corr, entry.caus)
+        if stream.startswith(STREAMS):
+            self._by_cause.setdefault((corr, stream), lead)
+        self._by_cause[corr, row[ID]] = lead
         self._first.setdefault(corr, lead)
         return lead
 
-    def end(self, recorded: Recorded) -> None:
+    def end(self, stream: str) -> None:
         """A command has come to its end: nothing that begins from now on is a part of it."""
-        self._running.pop(recorded.stream, None)
+        self._running.pop(stream, None)
 
-    def _of_command(self, recorded: Recorded, process: str) -> int:
-        corr, lead = recorded.corr, None
+    def _of_command(self, pos: int, corr: str, stream: str, entry: Entry) -> int:
+        lead, process = None, entry.row[PROCESS]
         if process:
             # Where it is not the first of its correlation, it follows from another command that the process is at, or
             # both were given their correlation from outside.
-            if recorded.stream != STREAM + corr:
+            if stream != STREAMS + corr:
                 lead = self._stored(AROUND, corr, process)
                 if lead is None:
                     around = (each for *where, each in self._running.values() if where == [corr, process])
                     lead = next(around, None)
-            self._running[recorded.stream] = corr, process, recorded.pos if lead is None else lead
-        elif not recorded.idem:
-            lead = self._caused(corr, recorded.stream, "")  # another try at what was begun
-        return recorded.pos if lead is None else lead
+            self._running[stream] = corr, process, pos if lead is None else lead
+        elif not entry.row[KEY] and entry.ver > 1:
+            lead = self._caused(corr, stream, "")  # another try at what was begun
+        return pos if lead is None else lead
 
-    def _of_fact(self, recorded: Recorded) -> int:
-        corr, caus = recorded.corr, recorded.caus
-        lead = self._caused(corr, STREAM + caus, caus)
+    def _of_fact(self, pos: int, corr: str, caus: str) -> int:
+        lead = self._caused(corr, STREAMS + caus, caus)
         if lead is None and caus == corr:
             lead = self._stored(FIRST, corr)
             if lead is None:
                 lead = self._first.get(corr)
-        return recorded.pos if lead is None else lead
+        return pos if lead is None else lead
 
     def _caused(self, corr: str, stream: str, identity: str) -> int | None:
         for key in (stream, identity):

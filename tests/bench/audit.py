@@ -15,7 +15,8 @@ import msgspec
 from handlers.audit_answer import answer
 from handlers.audit_query import question
 from rig.contract.review import AuditFilter
-from storage.projections.audit import AuditProjection, privileged
+from storage.projections.audit import AuditProjection
+from storage.projections.audit_rows import privileged
 from storage.texts import TextIndex
 from tests.bench.harness import Figure, seconds
 from tests.storage.records import Silence

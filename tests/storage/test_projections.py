@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.app import AppCreated, AppDeleted, AppScaled, DeployBuilt, DeployFailed, DeployStarted, DeploySucceeded
 from events.command import CommandCompleted, CommandReceived
+from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft
+from storage import record
+from storage.projections import folding, runner
+from storage.projections.audit_rows import entries_of, entry_of
 from storage.replica import Replica
+from tests.storage import golden
 from tests.storage.records import PROJECTIONS, follow, open_record
 from tests.storage.support import stamp
 
@@ -33,9 +39,21 @@ FACTS: st.SearchStrategy[tuple[str, Any]] = st.one_of(
     st.builds(lambda app, v: (app, DeploySucceeded(app=app, version=v)), APPS, SMALL),
     st.builds(lambda app, v: (app, DeployFailed(app=app, version=v, code="c", reason="r")), APPS, SMALL),
 )
+TAGS = st.sampled_from(["deploy", "app.delete"])
+ENVS = st.one_of(VALUES, st.just(""), st.just(7))
 COMMANDS: st.SearchStrategy[tuple[str, Any]] = st.one_of(
-    st.builds(lambda env: ("", CommandReceived(command="deploy", arguments={"env": env})), VALUES),
-    st.builds(lambda code: ("", CommandCompleted(command="deploy", exit=code)), st.sampled_from([0, 1])),
+    st.builds(
+        lambda tag, env, process: ("", CommandReceived(command=tag, arguments={"env": env}, process=process)),
+        TAGS,
+        ENVS,
+        st.sampled_from(["", "1:1"]),
+    ),
+    st.builds(
+        lambda tag, env, code: ("", CommandCompleted(command=tag, arguments={"env": env}, exit=code, message="m")),
+        TAGS,
+        ENVS,
+        st.sampled_from([0, 1]),
+    ),
 )
 
 
@@ -58,10 +76,14 @@ def dump(path: str) -> dict[str, list[Any]]:
         return {table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr) for table in TABLES}
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories(), st.lists(st.integers(1, 5), min_size=1, max_size=10))
-def test_rebuilt_is_inline_is_replicated(history: list[tuple[str, Any, int]], batches: list[int]) -> None:
-    with tempfile.TemporaryDirectory() as name:
+@settings(max_examples=100, deadline=None)
+@given(histories(), st.lists(st.integers(1, 5), min_size=1, max_size=10), st.integers(1, 7), st.data())
+def test_rebuilt_is_inline_is_replicated(
+    history: list[tuple[str, Any, int]], batches: list[int], page: int, data: st.DataObject
+) -> None:
+    """However the records are cut into appends and pages; rebuilt in place, and beside the journal."""
+    outcomes, correlations = st.sampled_from(["success", "unknown", "failure"]), st.sampled_from(["", "c1", "c2", "c3"])
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
         with open_record(folder) as journal:
             rest, turn = list(history), 0
@@ -71,21 +93,54 @@ def test_rebuilt_is_inline_is_replicated(history: list[tuple[str, Any, int]], ba
                 command = group[0][2]
                 drafts = [
                     Draft(
-                        stream=f"app:{app}" if app else f"command:{command}", fact=fact, target=app, outcome="unknown"
+                        stream=f"app:{app}" if app else f"command:c{cause}",
+                        fact=fact,
+                        target=app,
+                        outcome=data.draw(outcomes),
+                        caus=f"c{cause}",
                     )
-                    for app, fact, _ in group
+                    for app, fact, cause in group
                 ]
-                journal.append(drafts, msgspec.structs.replace(stamp(id=f"c{command}")))
+                asked = msgspec.structs.replace(stamp(id=f"c{command}"), corr=data.draw(correlations))
+                journal.append(drafts, asked, idem=data.draw(st.sampled_from(["", f"key{turn}"])))
             path = journal.path
             replica = Replica(str(folder / "replica.sqlite"), PROJECTIONS)
             follow(replica, journal)
             replica.close()
-        inline = dump(path)
-        if history:
-            assert dump(replica.path) == inline
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("UPDATE projection SET code_version = 0")
-            connection.commit()
-        with open_record(folder) as journal:
-            assert list(journal.rows("SELECT DISTINCT code_version = 0 AS old FROM projection")) == [{"old": 0}]
-        assert dump(path) == inline
+            inline = dump(path)
+            if history:
+                assert dump(replica.path) == inline
+            patch.setattr(folding, "PAGE", page)
+            for beside in (len(history), page):
+                patch.setattr(runner, "PAGE", beside)
+                with closing(sqlite3.connect(path)) as connection:
+                    for table in TABLES:
+                        connection.execute(f'DELETE FROM "{table}"')
+                    connection.commit()
+                assert not any(dump(path).values())
+                journal.rebuild(PROJECTIONS)
+                assert dump(path) == inline
+            assert [finding.code for finding in journal.verify().findings] in ([], ["NO_PIN"])
+
+
+@pytest.mark.parametrize("path", sorted(golden.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_what_is_decoded_in_part_is_what_is_decoded_whole(path: Path) -> None:
+    """Every shape ever written, old ones and those whose fields have another meaning included."""
+    written = path.read_text()
+    assert entries_of([written]) == [entry_of(record.recorded(written))]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('"type":"command.received"', '"type":"mystery.happened"', "no fact `mystery.happened`"),
+        ('"sv":1', '"sv":99', "version 99 of `command.received` is not known here"),
+        ('"command":"a command"', '"command":7', "holds a damaged record"),
+        ('"ver":1', '"ver":1,', "holds a damaged record"),
+    ],
+)
+def test_what_cannot_be_read_is_told_and_not_skipped(before: str, after: str, message: str) -> None:
+    written = golden.path_of("command.received", 1).read_text()
+    assert before in written
+    with pytest.raises(RigError, match=message):
+        entries_of([written.replace(before, after)])
