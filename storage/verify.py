@@ -195,16 +195,23 @@ class _Check:
             self._read_checkpoint(size, note)
         if head is not None and head[5]:
             self._begin_behind(head[5], segments)
-            if low is not None and low < self.first:
-                self.find("HEAD_MISMATCH", f"records from {low} on are here, and were archived by its own account", low)
         elif segments:
             self.find("HEAD_MISMATCH", "records were archived, and by its own account none were")
+        if low is not None and low < self.first:
+            self.find("HEAD_MISMATCH", f"records from {low} on are here, and by its own account it begins later", low)
         end = self.first if high is None else high + 1
-        sizes = {size for size, _ in stored}
-        for size in range(self.first // KEPT_EVERY * KEPT_EVERY + KEPT_EVERY, end + 1, KEPT_EVERY):
-            if size not in sizes:
-                self.find("UNSIGNED", f"the checkpoint over {size} records is missing", size - 1)
+        self._check_kept(end, [size for size, _ in stored])
         return head, end
+
+    def _check_kept(self, end: int, sizes: list[int]) -> None:
+        """Whether every checkpoint that is kept for good is there. A finding for each gap: it may be very wide."""
+        due = self.first // KEPT_EVERY * KEPT_EVERY + KEPT_EVERY
+        kept = [size for size in sizes if due <= size <= end and size % KEPT_EVERY == 0]
+        for size in (*kept, end // KEPT_EVERY * KEPT_EVERY + KEPT_EVERY):
+            if size > due:
+                more = f", and others up to {size - KEPT_EVERY}," if size > due + KEPT_EVERY else ""
+                self.find("UNSIGNED", f"the checkpoint over {due} records{more} is missing", due - 1)
+            due = size + KEPT_EVERY
 
     def _begin_behind(self, first: int, segments: list[tuple[Any, ...]]) -> None:
         """Take up the tree behind what was archived; the newest segment has its frontier."""
@@ -246,8 +253,8 @@ class _Check:
 
     def _check_records(self, end: int) -> None:
         self._compare_roots(0)
-        with Work(self.path, self.timeout, self.projections, end - self.first) as work:
-            for part in work.ranges(self.first, end):
+        with Work(self.path, self.timeout, self.projections, self.first, end) as work:
+            for part in work.ranges():
                 self._add(part)
             self.find_all(work.rest())
         self.root = self.frontier.root().hex() if self.frontier else ""

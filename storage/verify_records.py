@@ -57,6 +57,15 @@ class Reader:
     def close(self) -> None:
         self._connection.close()
 
+    def pages(self, first: int, end: int, size: int) -> list[tuple[int, int]]:
+        """The range from ``first`` to ``end - 1`` in parts of at most ``size`` records, however far apart these are."""
+        found: list[tuple[int, int]] = []
+        while first < end:
+            (begin,) = self._connection.execute("SELECT min(pos) FROM event WHERE pos >= ?", (first,)).fetchone()
+            found.append((first, end if begin is None else min(begin + size, end)))
+            first = found[-1][1]
+        return found
+
     def range(self, first: int, end: int) -> Range:
         """Check the records from ``first`` to ``end - 1``. Raises `sqlite3.Error` where they cannot be read."""
         result = Range(first, first)

@@ -1,4 +1,4 @@
-"""Checks what stands beside the records: the file itself, its schema, the outbox, and the projections.
+"""Checks what stands beside the records: the schema, the outbox, and the projections.
 
 Queries read the projections, so a record that cannot be changed unseen is worth little where the row that is made from
 it can. They are folded anew and compared.
@@ -27,19 +27,6 @@ READ_OUTBOX = """
 SELECT o.idem, o.key, o.fingerprint, o.body, o.state, intent.rec, (
     SELECT rec FROM event WHERE stream = 'command:' || o.idem AND type = 'command.completed' ORDER BY ver DESC LIMIT 1
 ) FROM outbox o LEFT JOIN event intent ON intent.stream = 'command:' || o.idem AND intent.ver = 1"""
-
-
-def check_file(path: str, timeout: float) -> list[Found]:
-    """Whether it is a whole SQLite database. Table by table, so that writers get their turn between them."""
-    found: list[Found] = []
-    with closing(connect(path, read_only=True, timeout=timeout)) as connection:
-        tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name"
-        for (table,) in connection.execute(tables).fetchall():
-            quoted = table.replace("'", "''")
-            for (line,) in connection.execute(f"PRAGMA integrity_check('{quoted}')").fetchall():
-                if line != "ok":
-                    found.append(("DAMAGED", f"the database file is damaged: {line}", -1, -1))
-    return found
 
 
 def check_schema(connection: sqlite3.Connection, projections: Sequence[Projection]) -> Iterator[Found]:

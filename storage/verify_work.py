@@ -6,12 +6,14 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
+from contextlib import closing
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from storage import verify_tables
 from storage.projections.base import Projection
+from storage.verify_indexes import check_table, tables_of
 from storage.verify_records import PAGE, Found, Range, Reader
 
 if TYPE_CHECKING:
@@ -30,57 +32,50 @@ _reader: Reader | None = None
 class Work:
     """A context manager: on leaving, all processes have ended. ``Work.ranges`` and ``Work.rest`` are used up once."""
 
-    def __init__(self, path: str, timeout: float, projections: Sequence[Projection], records: int) -> None:
+    def __init__(self, path: str, timeout: float, projections: Sequence[Projection], first: int, end: int) -> None:
         self._path = path
         self._timeout = timeout
-        self._projections = projections
         self._pool: ProcessPoolExecutor | None = None
         self._beside: list[Future[list[Found]]] = []
+        self._jobs: list[Job] = [partial(check_table, path, table, timeout) for table in tables_of(path, timeout)]
+        self._jobs.append(partial(verify_tables.check_projections, path, projections, timeout))
+        with closing(Reader(path, timeout)) as reader:
+            self._pages = reader.pages(first, end, PAGE)
         processes = min(os.cpu_count() or 1, MAX_PROCESSES)
-        if records >= WORTH_PROCESSES and processes > 1:
+        if len(self._pages) * PAGE >= WORTH_PROCESSES and processes > 1:
             self._pool = _start(path, timeout, processes)
 
     def __enter__(self) -> Work:
         if self._pool is not None:
             # The longest one first.
-            self._beside = [self._pool.submit(job) for job in reversed(self._jobs())][::-1]
+            self._beside = [self._pool.submit(job) for job in reversed(self._jobs)][::-1]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def ranges(self, first: int, end: int) -> Iterator[Range]:
+    def ranges(self) -> Iterator[Range]:
         """The records, range by range, in order."""
-        starts = range(first, end, PAGE)
         done = 0
         if self._pool is not None:
             try:
-                for part in self._pool.map(_check_range, starts, [min(start + PAGE, end) for start in starts]):
+                for part in self._pool.map(_check_range, *zip(*self._pages, strict=True)):
                     yield part
                     done += 1
             except BrokenExecutor:
                 pass  # that processes cannot be started says nothing about the journal: the rest is done here
-        reader = Reader(self._path, self._timeout)
-        try:
-            for start in starts[done:]:
-                yield reader.range(start, min(start + PAGE, end))
-        finally:
-            reader.close()
+        with closing(Reader(self._path, self._timeout)) as reader:
+            for first, end in self._pages[done:]:
+                yield reader.range(first, end)
 
     def rest(self) -> Iterator[Found]:
         """What was found beside the records."""
-        for number, job in enumerate(self._jobs()):
+        for number, job in enumerate(self._jobs):
             try:
                 yield from self._beside[number].result() if self._beside else job()
             except BrokenExecutor:
                 yield from job()
-
-    def _jobs(self) -> tuple[Job, ...]:
-        return (
-            partial(verify_tables.check_file, self._path, self._timeout),
-            partial(verify_tables.check_projections, self._path, self._projections, self._timeout),
-        )
 
 
 def _start(path: str, timeout: float, processes: int) -> ProcessPoolExecutor:

@@ -123,6 +123,25 @@ def drop_triggers(folder: Path) -> None:
         connection.execute("DROP TRIGGER event_is_never_changed")
 
 
+def replace_index(folder: Path, name: str, made: str) -> None:
+    """Make an index by another statement than the schema goes on to say it was made by."""
+    with closing(sqlite3.connect(folder / "journal.sqlite", isolation_level=None)) as connection:
+        (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
+        connection.execute(f'DROP INDEX "{name}"')
+        connection.execute(made)
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, name))
+
+
+def hidden_from_an_index(folder: Path) -> None:
+    replace_index(folder, "event_stream", "CREATE UNIQUE INDEX event_stream ON event(stream, ver) WHERE pos <> 3")
+
+
+def copied_to(pos: int) -> str:
+    columns = "'far', 'far', 1, type, at, actor, outcome, target, session, corr, src, NULL"
+    return f"INSERT INTO event SELECT {pos}, rec, leaf, {columns} FROM event WHERE pos = 3"
+
+
 def forged_cut(folder: Path) -> None:
     """The older records are gone, and the file says that they were archived; all that can be computed is right."""
     frontier = Frontier()
@@ -224,6 +243,14 @@ MATRIX: list[Row] = [
         ("SCHEMA_MISMATCH",),
     ),
     Row("an index removed", sql("DROP INDEX event_corr"), ("SCHEMA_MISMATCH",)),
+    Row("a record hidden from an index", hidden_from_an_index, ("DAMAGED",)),
+    Row(
+        "a record put very far away",
+        sql(copied_to(1 << 60)),
+        ("COLUMN_MISMATCH", "GAP", "HEAD_MISMATCH", "UNSIGNED"),
+        COUNT,
+    ),
+    Row("a record put before the first", sql(copied_to(-1)), ("HEAD_MISMATCH",), -1),
     Row("a checkpoint deleted", sql("DELETE FROM checkpoint"), ("UNSIGNED",), 0),
     Row(
         "a checkpoint's signature edited",

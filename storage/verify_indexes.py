@@ -1,0 +1,146 @@
+"""Checks a table and its indexes as SQLite keeps them, and lets others write meanwhile.
+
+`PRAGMA integrity_check` does all of it under one read lock, and in this journal mode a reader holds up who wants to
+commit. So a long table is checked in two steps: `PRAGMA quick_check` walks its trees, a third of the work, and that the
+indexes lead to exactly its rows is asked here, slice by slice.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from storage.database import connect
+from storage.verify_records import Found
+
+LONG = 50_000
+"""Rows from which on a table is not checked in one go: that takes a tenth of a second for as many."""
+SLICE = 8192
+"""Rows that are looked up in one go, between which the read lock is let go."""
+_WHERE = re.compile(r"\sWHERE\s", re.IGNORECASE)
+
+
+class _Index(NamedTuple):
+    name: str
+    unique: bool
+    columns: str
+    """Their names, quoted, with commas between them."""
+    where: str
+    """Which rows it is about, as SQL; names of columns stand by themselves. Empty: all."""
+    leads: str
+    """SQL: whether it leads to the row ``t``, or is not about it."""
+
+
+def tables_of(path: str, timeout: float) -> list[str]:
+    """The names of all tables of the file."""
+    with closing(connect(path, read_only=True, timeout=timeout)) as connection:
+        query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name"
+        return [name for (name,) in connection.execute(query).fetchall()]
+
+
+def check_table(path: str, table: str, timeout: float) -> list[Found]:
+    """Whether a table and its indexes are whole, and agree. Raises `sqlite3.Error` where that cannot be told."""
+    with closing(connect(path, read_only=True, timeout=timeout)) as connection:
+        if not _is_long(connection, table):
+            return list(_pragma(connection, "integrity_check", table))
+        # What is no tree cannot be walked.
+        return list(_pragma(connection, "quick_check", table)) or list(_check_indexes(connection, table))
+
+
+def _is_long(connection: sqlite3.Connection, table: str) -> bool:
+    query = "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?"
+    (without_rowid,) = connection.execute(query, (table,)).fetchone()
+    count: int = connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchone()[0]  # noqa: S608 - quoted
+    return count >= LONG and not without_rowid
+
+
+def _pragma(connection: sqlite3.Connection, pragma: str, table: str) -> Iterator[Found]:
+    for (line,) in connection.execute(f"PRAGMA {pragma}({_quoted(table)})").fetchall():
+        if line != "ok":
+            yield "DAMAGED", f"the database file is damaged: {line}", -1, -1
+
+
+def _check_indexes(connection: sqlite3.Connection, table: str) -> Iterator[Found]:
+    """Each index leads to all of its rows, and has no more entries than those: so it has just the right ones."""
+    indexes = list(_indexes(connection, table))
+    if not indexes:
+        return
+    lacking: dict[str, int] = {}
+    """Index → the first row of the first slice in which it does not lead to all."""
+    for first, last in _slices(connection, table):
+        if _not_led_to(connection, table, indexes, first, last):
+            for index in indexes:
+                if _not_led_to(connection, table, [index], first, last):
+                    lacking.setdefault(index.name, first)
+    for name, first in lacking.items():
+        yield "DAMAGED", f"the index `{name}` does not lead to all rows of `{table}` from {first} on", -1, -1
+    for index, (rows, entries) in zip(indexes, _counts(connection, table, indexes), strict=True):
+        if index.name not in lacking and entries != rows:
+            yield "DAMAGED", f"the index `{index.name}` has {entries} entries for {rows} rows of `{table}`", -1, -1
+        if index.unique and (twice := _twice(connection, table, index)):
+            yield "DAMAGED", f"the index `{index.name}` has {twice} keys twice, and allows none", -1, -1
+
+
+def _indexes(connection: sqlite3.Connection, table: str) -> Iterator[_Index]:
+    """The indexes, as the schema describes them. That it is the right schema is checked elsewhere."""
+    for _, name, unique, _, partial in connection.execute(f"PRAGMA index_list({_quoted(table)})").fetchall():
+        columns = [_quoted(row[2]) for row in connection.execute(f"PRAGMA index_info({_quoted(name)})").fetchall()]
+        same = " AND ".join(f"i.{column} IS t.{column}" for column in (*columns, "rowid"))
+        leads = f"EXISTS (SELECT 1 FROM {_quoted(table)} i INDEXED BY {_quoted(name)} WHERE {same}"  # noqa: S608 - quoted
+        where = ""
+        if partial:
+            (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
+            where = _WHERE.split(sql, maxsplit=1)[1]
+            leads = f"(({where}) IS NOT TRUE OR {leads} AND ({where})))"
+        else:
+            leads += ")"
+        yield _Index(name, bool(unique), ", ".join(columns), where, leads)
+
+
+def _slices(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, int]]:
+    """First and last number of each slice that has rows; a single row may stand very far away."""
+    query = f"SELECT min(rowid) FROM {_quoted(table)} NOT INDEXED WHERE rowid > ?"  # noqa: S608 - quoted
+    last = -(1 << 63)
+    while (first := connection.execute(query, (last,)).fetchone()[0]) is not None:
+        last = min(first + SLICE, 1 << 63) - 1
+        yield first, last
+
+
+def _not_led_to(connection: sqlite3.Connection, table: str, indexes: Sequence[_Index], first: int, last: int) -> int:
+    """To how many rows of a slice one of these indexes does not lead."""
+    leads = " AND ".join(index.leads for index in indexes)
+    lacking = f"SELECT count(*) - count(*) FILTER (WHERE {leads}) FROM {_quoted(table)} t NOT INDEXED"  # noqa: S608
+    count: int = connection.execute(f"{lacking} WHERE rowid BETWEEN ? AND ?", (first, last)).fetchone()[0]
+    return count
+
+
+def _counts(connection: sqlite3.Connection, table: str, indexes: Sequence[_Index]) -> list[tuple[int, int]]:
+    """For each index how many rows it is about, and how many entries it has."""
+    about = ", ".join(f"count(*) FILTER (WHERE {index.where or 'TRUE'})" for index in indexes)
+    connection.execute("BEGIN")  # all at one moment
+    try:
+        rows = connection.execute(f"SELECT {about} FROM {_quoted(table)} NOT INDEXED").fetchone()  # noqa: S608 - quoted
+        # Not `count(*)`, for which SQLite takes whichever index it likes.
+        queries = [f"SELECT count(rowid) FROM {_through(table, index)}" for index in indexes]  # noqa: S608 - quoted
+        return list(zip(rows, (connection.execute(query).fetchone()[0] for query in queries), strict=True))
+    finally:
+        connection.execute("COMMIT")
+
+
+def _twice(connection: sqlite3.Connection, table: str, index: _Index) -> int:
+    """How many keys an index has more than once."""
+    # Not `DISTINCT`, which SQLite leaves out where the schema says that there is nothing to do.
+    groups = f"SELECT 1 FROM {_through(table, index)} GROUP BY {index.columns} HAVING count(*) > 1"  # noqa: S608 - quoted
+    twice: int = connection.execute(f"SELECT count(*) FROM ({groups})").fetchone()[0]  # noqa: S608 - quoted
+    return twice
+
+
+def _through(table: str, index: _Index) -> str:
+    return f"{_quoted(table)} INDEXED BY {_quoted(index.name)} WHERE {index.where or 'TRUE'}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
