@@ -61,7 +61,7 @@ def test_a_replica_begins_behind_what_was_archived(tmp_path: Path) -> None:
         page = handle(ListRecords(), context(journal, ports))
         assert (page.first, len(page.records), page.size) == (5, journal.info().size - 5, journal.info().size)
         replica = Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)
-        assert not replica.extend(page, at=1)
+        assert not replica.extend(page, asked=0, at=1)
         assert replica.verify() == []
         assert handle(ListRecords(after=page.size - 1), context(journal, ports)).records == []
         replica.close()
