@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from events.app import AppRestartRequested
 from events.base import Fact
+from handlers.settling import settle
 from rig.contract.apps import App, RestartApp
 from rig.kernel.client import ClientContext, send
 
@@ -17,4 +18,4 @@ def handle(command: RestartApp, ctx: ClientContext) -> App:
     app = send(ctx, command, App)
     for fact in decide(app):
         ctx.emit(f"app:{app.name}", fact, target=app.name)
-    return app
+    return settle(app, "restarting", ctx, no_wait=command.no_wait, timeout=command.timeout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment, size
+from rig.cli.humanize import count, moment, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.accounts import Invitation, Invite
@@ -31,6 +31,7 @@ def show(node: Node, out: Output) -> None:
             ("API", node.api),
             ("apps", node.edge.replace("://", "://APP.NETWORK.", 1) if node.edge else ""),
             ("isolation", node.isolation),
+            ("at once", f"{count(node.releases, 'release')}" if node.releases else ""),
             ("version", node.version),
             ("process", node.pid or ""),
             ("since", moment(node.started_at)),

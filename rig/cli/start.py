@@ -8,7 +8,7 @@ from rig.contract.apps import App, StartApp
 
 
 def show(app: App, out: Output) -> None:
-    out.line(f"{app.name} is started; it is served at {app.url}.")
+    out.line(f"{app.name} is {app.working or 'started'}; it is served at {app.url}.")
 
 
 VERBS = {"": Verb(command=StartApp, render=show)}

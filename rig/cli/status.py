@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import ago, size
+from rig.cli.humanize import ago, count, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus
@@ -21,10 +21,13 @@ def show(status: AppStatus, out: Output) -> None:
             ("release", f"v{app.version}" if app.version else "none yet"),
             ("url", app.url),
             ("isolation", status.isolation),
-            ("deploying", f"v{status.deployment}, {status.phase}" if status.deployment else ""),
+            ("deploying", deploying(status)),
+            ("just now", app.working),
             *failure(status.failed),
         ]
     )
+    if status.trouble:
+        out.pairs([("trouble", f"{status.trouble.message} ({status.trouble.code})"), ("hint", status.trouble.hint)])
     if status.failed and status.failed.output:
         out.line()
         for line in status.failed.output[-SHOWN:]:
@@ -36,6 +39,15 @@ def show(status: AppStatus, out: Output) -> None:
         for i in status.instances
     ]
     out.table(("PROCESS", "STATE", "RELEASE", "STARTED", "RESTARTS", "LAST EXIT", "MEMORY"), rows)
+
+
+def deploying(status: AppStatus) -> str:
+    """The release that is being made, and how far it is."""
+    if not status.deployment:
+        return ""
+    if status.waiting:
+        return f"v{status.deployment}, waits for its turn: {count(status.waiting, 'release')} in the queue"
+    return f"v{status.deployment}, {status.phase}"
 
 
 def failure(failed: FailedRelease | None) -> list[tuple[str, str]]:
@@ -62,7 +74,7 @@ def show_network(status: NetworkStatus, out: Output) -> None:
             app.status,
             f"v{app.version}" if app.version else "",
             app.processes,
-            f"v{app.deployment}" if app.deployment else "",
+            f"v{app.deployment}, {app.phase}" if app.deployment else "",
             ago(app.updated_at),
         )
         for app in status.apps

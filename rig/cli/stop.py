@@ -8,7 +8,7 @@ from rig.contract.apps import App, StopApp
 
 
 def show(app: App, out: Output) -> None:
-    out.line(f"{app.name} is stopped.")
+    out.line(f"{app.name} is {app.working or 'stopped'}.")
     out.hint(f"To start it again: rig start {app.name}")
 
 

@@ -119,6 +119,7 @@ class LocalNode:
             ("--port", command.port, state.edge_port),
             ("--api-port", command.api_port, state.api_port),
             ("--domain", command.domain, state.domain),
+            ("--releases", command.releases, state.releases),
             ("--isolation", "" if command.isolation == "auto" else command.isolation, state.isolation),
         ]
         for flag, wanted, has in wishes:
@@ -153,7 +154,12 @@ class LocalNode:
     def _spawn(self, command: StartNode, **how: Any) -> subprocess.Popen[bytes]:
         import subprocess
 
-        options = {"--edge-port": command.port, "--api-port": command.api_port, "--domain": command.domain}
+        options = {
+            "--edge-port": command.port,
+            "--api-port": command.api_port,
+            "--domain": command.domain,
+            "--releases": command.releases,
+        }
         # -P: a folder `rig` or `events` beside the user's files is never imported.
         argv = [sys.executable, "-P", "-m", self._module, "--home", self.folder, "--isolation", command.isolation]
         for flag, value in options.items():
@@ -210,6 +216,7 @@ class LocalNode:
             edge=state.edge if running or state.serving else "",
             domain=state.domain,
             isolation=state.isolation,
+            releases=state.releases,
             version=state.version,
             serving=state.serving,
             pid=state.pid if running else 0,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import msgspec
 from msgspec import Meta
 
-from rig.contract.base import Command, Effect, Page, Reply, arg, opt
+from rig.contract.base import Command, Effect, Page, Reply, arg, here, opt, wire
 from rig.contract.names import APP_PATTERN
 from rig.contract.networks import After, Filters, Limit
 from rig.contract.times import Moment
@@ -17,6 +18,11 @@ AppName = Annotated[
     arg(
         "The app, as network/app; the network may be left out where rig.toml gives it.", metavar="APP", completes="apps"
     ),
+]
+
+NoWait = Annotated[bool, here("Do not wait until it is done.", "--no-wait")]
+Timeout = Annotated[
+    int, Meta(ge=1, le=86400), here("Wait so many seconds at most; the work goes on.", "--timeout", metavar="SECONDS")
 ]
 
 
@@ -48,6 +54,10 @@ class App(Reply, frozen=True, kw_only=True):
     """The `[environments.NAME]` of rig.toml that the release was deployed with, empty for none."""
     overrides: list[str] = []
     """Names of the variables that the release alone has: those of `rig deploy --var`."""
+
+    working: str = ""
+    """What is being done to it just now: ``starting``, ``stopping``, ``restarting`` or ``scaling``; empty for nothing.
+    """
 
 
 class AppPage(Page, frozen=True, kw_only=True):
@@ -89,6 +99,16 @@ class FailedRelease(Reply, frozen=True, kw_only=True):
     """The command that shows more."""
 
 
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something did not come off."""
+
+    code: str
+    message: str
+    hint: str = ""
+    output: list[str] = []
+    """The last lines of the output that explain it."""
+
+
 class AppStatus(Reply, frozen=True, kw_only=True):
     """How an app is doing now."""
 
@@ -100,6 +120,10 @@ class AppStatus(Reply, frozen=True, kw_only=True):
     phase: str = ""
     failed: FailedRelease | None = None
     """The newest release, if it failed."""
+    waiting: int = 0
+    """While the phase is ``queued``: how many releases wait on the platform until fewer are being made."""
+    trouble: Trouble | None = None
+    """Why the app could not be started, stopped, restarted or scaled the last time; null where that went well."""
 
 
 class CreateApp(Command, frozen=True, kw_only=True, tag="app.create"):
@@ -143,6 +167,7 @@ class ShowAppStatus(Command, frozen=True, kw_only=True, tag="app.status"):
     reply: ClassVar[type[Reply]] = AppStatus
 
     app: AppName
+    wait: Annotated[int, Meta(ge=0, le=60), wire("Hold the answer back so many seconds while it is worked on.")] = 0
 
 
 class UpdateApp(Command, frozen=True, kw_only=True, tag="app.update"):
@@ -157,6 +182,8 @@ class UpdateApp(Command, frozen=True, kw_only=True, tag="app.update"):
         dict[str, Annotated[int, Meta(ge=0, le=100)]],
         opt("Wanted number of a process type; may be given more than once.", "--scale", metavar="TYPE=N"),
     ] = {}
+    no_wait: NoWait = False
+    timeout: Timeout = 300
 
 
 class DeleteApp(Command, frozen=True, kw_only=True, tag="app.delete"):
@@ -177,6 +204,8 @@ class StartApp(Command, frozen=True, kw_only=True, tag="app.start"):
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
+    no_wait: NoWait = False
+    timeout: Timeout = 300
 
 
 class StopApp(Command, frozen=True, kw_only=True, tag="app.stop"):
@@ -187,6 +216,8 @@ class StopApp(Command, frozen=True, kw_only=True, tag="app.stop"):
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
+    no_wait: NoWait = False
+    timeout: Timeout = 300
 
 
 class RestartApp(Command, frozen=True, kw_only=True, tag="app.restart"):
@@ -197,3 +228,5 @@ class RestartApp(Command, frozen=True, kw_only=True, tag="app.restart"):
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
+    no_wait: NoWait = False
+    timeout: Timeout = 300

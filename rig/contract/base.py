@@ -57,6 +57,7 @@ class CommandOption(msgspec.Struct, frozen=True):
     hidden: bool = False
     secret: bool = False
     wire_only: bool = False
+    stays: bool = False
     completes: str = ""
 
 
@@ -71,6 +72,12 @@ def opt(
 ) -> msgspec.Meta:
     """An option. Without ``flags`` it is ``--field-name``. A ``secret`` field never enters the journal."""
     option = CommandOption(metavar=metavar, flags=flags, hidden=hidden, secret=secret, completes=completes)
+    return msgspec.Meta(description=description, extra={"option": option})
+
+
+def here(description: str, *flags: str, metavar: str = "") -> msgspec.Meta:
+    """An option that does not travel: it says how the command is carried out on this machine."""
+    option = CommandOption(metavar=metavar, flags=flags, stays=True)
     return msgspec.Meta(description=description, extra={"option": option})
 
 

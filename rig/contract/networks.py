@@ -57,6 +57,8 @@ class AppSummary(Reply, frozen=True, kw_only=True):
     """The release that serves, 0 for none."""
     deployment: int
     """The release that is being made, 0 for none."""
+    phase: str
+    """How far that one is: ``queued`` while it waits for its turn."""
     processes: int
     """How many are to run."""
     updated_at: str

@@ -30,6 +30,9 @@ DOMAIN_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,6
 
 Isolation = Literal["auto", "bubblewrap", "none"]
 Port = Annotated[int, Meta(ge=0, le=65535)]
+RELEASES_AT_ONCE = 4
+ReleasesAtOnce = Annotated[int, Meta(ge=0, le=1000)]
+"""How many releases a node makes at once; 0: as many as before, else `RELEASES_AT_ONCE`."""
 NodeRunState = Literal["running", "starting", "stopped"]
 
 
@@ -52,6 +55,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     edge_port: Port = 0
     domain: Annotated[str, Meta(max_length=253)] = "localhost"
     isolation: Annotated[str, Meta(max_length=30)] = ""
+    releases: ReleasesAtOnce = 0
     serving: bool = False
     """Whether apps and edge may run. They do so without the node where it was killed, or told to leave them."""
     ready_at: Annotated[str, Meta(max_length=40)] = ""
@@ -70,6 +74,8 @@ class Node(Reply, frozen=True, kw_only=True):
     domain: str = ""
     isolation: str = ""
     """``bubblewrap`` or ``none``: what keeps apps apart."""
+    releases: int = 0
+    """How many releases it makes at once."""
     version: str = ""
     serving: bool = False
     """Whether apps are served. They may be while the node is stopped: it was killed, or stopped with --keep-apps."""
@@ -110,6 +116,12 @@ class StartNode(Command, frozen=True, kw_only=True, tag="node.start"):
     isolation: Annotated[
         Isolation, opt("What keeps apps apart; auto takes bubblewrap where there is one.", "--isolation")
     ] = "auto"
+    releases: Annotated[
+        ReleasesAtOnce,
+        opt(
+            f"Make so many releases at once; others wait. 0: as many as before, else {RELEASES_AT_ONCE}.", "--releases"
+        ),
+    ] = 0
     wait: Annotated[int, Meta(ge=1, le=600), opt("Seconds to wait until the node answers.", "--wait")] = 60
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
 from rig.contract.api import ROUTES, Route
-from rig.contract.base import Command
+from rig.contract.base import Command, option_of
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -38,7 +38,8 @@ def request_of(command: Command) -> Request:
     """The request that carries ``command``."""
     route = route_of(type(command))
     fields: dict[str, Any] = msgspec.to_builtins(command)
-    fields.pop("type", None)
+    for name in {"type", *staying(type(command))} & set(fields):
+        del fields[name]
     path = route.path
     if "{network}/{name}" in path:
         path = path.replace("{network}/{name}", fields.pop("app"))
@@ -54,6 +55,13 @@ def _text(value: Any) -> str | list[str]:
     if isinstance(value, list):
         return [str(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@cache
+def staying(command: type[Command]) -> frozenset[str]:
+    """The fields of a command that do not travel."""
+    hints = get_type_hints(command, include_extras=True)
+    return frozenset(name for name in command.__struct_fields__ if option_of(hints[name]).stays)
 
 
 @cache
@@ -77,7 +85,7 @@ def command_of(
     body: Mapping[str, Any] | None,
 ) -> Command:
     """The command that a request carries. Raises `msgspec.ValidationError` where a value breaks its rules."""
-    known = {field.encode_name for field in msgspec.structs.fields(route.command)}
+    known = {field.encode_name for field in msgspec.structs.fields(route.command)} - staying(route.command)
     given = {**query, **(body or {})}
     unknown = sorted(set(given) - known)
     if unknown:

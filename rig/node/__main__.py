@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--edge-port", type=int, default=0, help="port that apps are served on; 0: likewise")
     parser.add_argument("--domain", default="", help="apps are served under it; any but localhost is public")
     parser.add_argument("--isolation", choices=("auto", "bubblewrap", "none"), default="auto")
+    parser.add_argument("--releases", type=int, default=0, help="releases made at once; 0: as many as before, else 4")
     given = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
@@ -34,6 +35,7 @@ def main() -> int:
         edge_port=given.edge_port,
         domain=given.domain,
         isolation=given.isolation,
+        releases=given.releases,
     )
     try:
         asyncio.run(serve(options))

@@ -16,6 +16,7 @@ from aiohttp import web
 from events.base import Fact
 from events.node import NodeStarted, NodeStopped
 from rig import __version__
+from rig.contract.node import RELEASES_AT_ONCE
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import SystemClock
@@ -71,6 +72,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     edge_port: int = 0
     domain: str = ""
     isolation: Literal["auto", "bubblewrap", "none"] = "auto"
+    releases: int = 0
 
 
 class Ports:
@@ -116,6 +118,7 @@ async def serve(options: NodeOptions) -> None:
         domain = options.domain or (previous.domain if previous else "") or "localhost"
         public = domain != "localhost"
         isolation = choose(options.isolation, public=public)
+        releases = options.releases or (previous.releases if previous else 0) or RELEASES_AT_ONCE
         if isolation == "none":
             log.warning("apps are not kept apart: isolation is off (%s)", probe() or "as asked")
         for warning in held_back():
@@ -127,7 +130,7 @@ async def serve(options: NodeOptions) -> None:
             edge = Edge(paths.edge, EdgeOptions(domain=domain, tls="acme" if public else "off", port=options.edge_port))
             # Other machines reach the API through the edge, with its certificate.
             api_host = f"api.{domain}" if public else ""
-            parts = await _build(paths, edge, isolation, api_url, api_host, listening.port, stack)
+            parts = await _build(paths, edge, isolation, api_url, api_host, listening.port, releases, stack)
             await answer_on(parts.web, listening.sockets, stack)
             fact = NodeStarted(version=__version__, isolation=isolation, domain=domain)
             await parts.record(fact)
@@ -140,6 +143,7 @@ async def serve(options: NodeOptions) -> None:
                 edge_port=edge.port,
                 domain=domain,
                 isolation=isolation,
+                releases=releases,
             )
             log.info("ready: API %s, apps %s, isolation %s", api_url, edge_url, isolation)
             everything = await asked == "everything"
@@ -182,6 +186,7 @@ async def _build(
     api_url: str,
     api_host: str,
     api_port: int,
+    releases: int,
     stack: AsyncExitStack,
 ) -> Parts:
     clock = SystemClock()
@@ -233,7 +238,7 @@ async def _build(
 
     node = Node(journal, world, writer, recorder, ports_for, clock, isolation)
     supervisor = Supervisor(driver, paths, on_change=node.on_instance_change)
-    deployer = Deployer(world, paths, driver, supervisor, routing, stores, recorder, vault)
+    deployer = Deployer(world, paths, driver, supervisor, routing, stores, recorder, vault, releases)
     collector = Collector(world, paths, stores, deployer, writer, isolation)
 
     keeping = Keeping()

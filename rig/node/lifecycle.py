@@ -71,6 +71,7 @@ class Lifecycle:
                 edge_port=kept.edge_port,
                 domain=kept.domain,
                 isolation=kept.isolation,
+                releases=kept.releases,
             )
         # From here on apps may run, even if this process is killed.
         self._write(msgspec.structs.replace(self._state, serving=True))
@@ -82,7 +83,9 @@ class Lifecycle:
         likely = [port for port in (before, DEFAULT_API_PORT) if port]
         return listen(explicit, likely, flag="--api-port")
 
-    def ready(self, *, api: str, edge: str, api_port: int, edge_port: int, domain: str, isolation: str) -> NodeState:
+    def ready(
+        self, *, api: str, edge: str, api_port: int, edge_port: int, domain: str, isolation: str, releases: int
+    ) -> NodeState:
         """Tell the world that the API listens."""
         self._write(
             msgspec.structs.replace(
@@ -93,6 +96,7 @@ class Lifecycle:
                 edge_port=edge_port,
                 domain=domain,
                 isolation=isolation,
+                releases=releases,
                 ready_at=rfc3339(time.time_ns()),
             )
         )

@@ -10,6 +10,7 @@ from rig.contract.apps import Instance
 from rig.contract.collect import Collection
 from rig.contract.releases import LogLine, Phase
 from rig.kernel.context import Context
+from rig.kernel.errors import RigError
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.principal import Principal
 from rig.node.collect.model import Policy
@@ -37,6 +38,18 @@ class Runtime(Protocol):
 
     def phase(self, app: str) -> Phase:
         """The phase of the release that is being made; ``done`` where none is."""
+        ...
+
+    def waiting(self) -> int:
+        """How many releases wait until fewer are being made."""
+        ...
+
+    def working(self, app: str) -> str:
+        """What is being done to an app besides a release: ``restarting``, say; empty for nothing."""
+        ...
+
+    def problem(self, app: str) -> RigError | None:
+        """Why what was done to an app last, or its start with the node, did not come off."""
         ...
 
 

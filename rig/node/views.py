@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from events.app import AppState
 from events.network import NetworkState
 from rig.contract.apps import App
@@ -26,7 +28,9 @@ def network_view(state: NetworkState, ports: NodePorts) -> Network:
 
 def app_view(state: AppState, ports: NodePorts, at: str = "") -> App:
     """An app as the asker sees it; ``at`` names the moment where ``state`` is not the one of now."""
-    return app_of(state, url=ports.url(state.name), hostname=ports.hostname(state.name), at=at)
+    view = app_of(state, url=ports.url(state.name), hostname=ports.hostname(state.name), at=at)
+    working = "" if at else ports.runtime.working(state.name)
+    return msgspec.structs.replace(view, working=working) if working else view
 
 
 def release_view(state: AppState, version: int, ports: NodePorts) -> Release:

@@ -38,6 +38,7 @@ async def serve(life: Lifecycle, options: argparse.Namespace) -> None:
             edge_port=options.edge_port or 1234,
             domain=options.domain or (life.previous.domain if life.previous else "localhost"),
             isolation="none",
+            releases=options.releases or 4,
         )
     everything = await asked == "everything"
     await runner.cleanup()
@@ -48,6 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path)
     parser.add_argument("--api-port", type=int, default=0)
+    parser.add_argument("--releases", type=int, default=0)
     parser.add_argument("--edge-port", type=int, default=0)
     parser.add_argument("--domain", default="")
     parser.add_argument("--isolation", default="auto")

@@ -145,6 +145,11 @@ def test_what_drains_is_not_started_again_when_it_ends_by_itself(tmp_path: Path)
         await node.deploy(OTHER)
         handle = node.runs.adopt(old.folder / old.record.run)
         assert handle is not None
+
+        async def is_retired() -> bool:
+            return old.retired
+
+        await until(is_retired, "that it is let go of")
         node.runs.crash(handle, ExitStatus(code=1))
 
         async def is_over() -> bool:

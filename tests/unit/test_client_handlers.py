@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from events.app import AppCreated, AppDeleted, AppScaled
+from events.app import AppCreated, AppDeleted
 from events.base import Fact
 from events.network import NetworkCreated, NetworkDeleted
 from handlers import (
@@ -18,12 +18,11 @@ from handlers import (
     set_setting,
     show_build_log,
     show_schema,
-    update_app,
     use_context,
 )
 from rig.contract.accounts import Context as Platform
 from rig.contract.accounts import ListContexts, UseContext
-from rig.contract.apps import App, CreateApp, DeleteApp, UpdateApp
+from rig.contract.apps import App, CreateApp, DeleteApp
 from rig.contract.base import Command, Reply
 from rig.contract.networks import CreateNetwork, DeleteNetwork, Network
 from rig.contract.releases import BuildLog, LogLine, ShowBuildLog
@@ -103,13 +102,6 @@ NETWORK = Network(name="demo", domain="demo.localhost")
         (delete_network, DeleteNetwork(name="demo"), NETWORK, "network:demo", NetworkDeleted(name="demo")),
         (create_app, CreateApp(app="demo/hello"), APP, "app:demo/hello", AppCreated(name="demo/hello")),
         (delete_app, DeleteApp(app="demo/hello"), APP, "app:demo/hello", AppDeleted(name="demo/hello")),
-        (
-            update_app,
-            UpdateApp(app="demo/hello", scale={"web": 2}),
-            APP,
-            "app:demo/hello",
-            AppScaled(name="demo/hello", scale={"web": 2}),
-        ),
     ],
 )
 def test_what_the_platform_agreed_to_is_on_the_record(

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -24,6 +25,7 @@ from events.app import (
     AppCreated,
     AppDeleted,
     AppRestarted,
+    AppRestartFailed,
     AppRestartRequested,
     AppScaled,
     AppStarted,
@@ -38,16 +40,18 @@ from events.base import Fact
 from events.network import NetworkDeleted
 from rig.contract.apps import Instance as InstanceReply
 from rig.contract.names import split_app
+from rig.contract.node import RELEASES_AT_ONCE
 from rig.contract.project import DeployConfig
 from rig.contract.releases import Phase
 from rig.kernel.apps import counts_of, wanted_now
-from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
 from rig.node.builder.launch import process_commands
 from rig.node.builder.model import Build, load_build
 from rig.node.deploy.check import check
+from rig.node.deploy.ending import Ending
+from rig.node.deploy.failures import failure_of
 from rig.node.deploy.ports import Record, Secrets, Stores
 from rig.node.deploy.restart import restart
 from rig.node.deploy.routing import Routing, ports_of
@@ -59,6 +63,8 @@ from rig.node.deploy.steps import (
     provide_build,
     run_release_command,
 )
+from rig.node.deploy.turns import Turns
+from rig.node.deploy.works import What, Work, Works
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver
 from rig.node.runtime.removal import remove_tree
@@ -86,7 +92,9 @@ class Deployer:
         stores: Stores,
         record: Record,
         secrets: Secrets,
+        releases: int = RELEASES_AT_ONCE,
     ) -> None:
+        """``releases``: how many are made at once."""
         self._world = world
         self._paths = paths
         self._driver = driver
@@ -98,6 +106,9 @@ class Deployer:
         self._phases: dict[str, Phase] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = Ending(supervisor, routing, self._spawn)
+        self._turns = Turns(releases)
+        self._works = Works(self._tell)
         self._closed = False
         self._news: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
@@ -115,6 +126,18 @@ class Deployer:
         """The phase of the release that is being made."""
         return self._phases.get(app, "queued")
 
+    def waiting(self) -> int:
+        """How many releases wait until fewer are being made."""
+        return self._turns.waiting
+
+    def working(self, app: str) -> str:
+        """What is being done to an app besides a release: ``restarting``, say; empty for nothing."""
+        return self._works.doing(app)
+
+    def problem(self, app: str) -> RigError | None:
+        """Why what was done to an app last, or its start with the node, did not come off."""
+        return self._works.problem(app)
+
     def news(self, app: str) -> asyncio.Event:
         """What is set by the next change of a phase, or fact, of the app. Take it first, then look, then wait."""
         return self._news.setdefault(app, asyncio.Event())
@@ -130,6 +153,7 @@ class Deployer:
                 wanted += serving[1] if serving else []
             except RigError as error:
                 log.error("%s cannot be started: %s", app, error.message)
+                self._works.note(app, error)
         unwanted = await self._supervisor.adopt(wanted)
         failpoint("node.adopted")
         # Before they end: the edge may still send requests to what a switch that was cut off had started.
@@ -138,16 +162,17 @@ class Deployer:
         # What has served may have streams that the node before gave time; of a deleted app nothing is to be left.
         draining = [one for one in unwanted if one.committed and self._world.exists(one.app)]
         kept = {one.id for one in draining}
-        await self._end([one for one in unwanted if one.id not in kept])
-        self._spawn(self._drain(draining, DeployConfig().drain))
+        await self._ending.end([one for one in unwanted if one.id not in kept])
+        self._spawn(self._ending.drain(draining, DeployConfig().drain))
         failpoint("node.ended")
         await asyncio.to_thread(self._remove_leftovers)
-        for app in self._world.existing_apps():
-            state = self._world.app(app)
-            if state.pending:
-                self._spawn(self._make(app, state.pending, self._world.begun[app], resumed=True))
+        states = [self._world.app(app) for app in self._world.existing_apps()]
+        pending = [(self._world.begun[state.name], state) for state in states if state.pending]
+        for begun, state in sorted(pending, key=lambda each: each[0].pos):  # each in its turn, as before
+            self._spawn(self._make(state.name, state.pending, begun, resumed=True))
+        for state in states:
             if state.restarting:
-                self._spawn(self._restart(app, None))
+                self._work(state.name, "restarting", partial(self._restart, state.name, None))
 
     async def close(self) -> None:
         """Stop working. Releases that are being made are taken up again by the next node."""
@@ -168,21 +193,29 @@ class Deployer:
             case AppCreated() | AppCrashed():
                 self._spawn(self._routing.refresh())
             case AppRestartRequested():
-                self._spawn(self._restart(name, record))
-            case AppScaled() | AppStarted() | AppStopped():
-                self._spawn(self._scale(name))
+                self._work(name, "restarting", partial(self._restart, name, record))
+            case AppScaled():
+                self._work(name, "scaling", partial(self._scale, name))
+            case AppStarted():
+                self._work(name, "starting", partial(self._scale, name))
+            case AppStopped():
+                self._work(name, "stopping", partial(self._scale, name))
             case AppDeleted():
                 self._spawn(self._take_down(name))
             case NetworkDeleted():
                 self._spawn(asyncio.to_thread(self._stores.clear_removed))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         if self._closed:
             work.close()  # the next node finds in the world what there is to do
-            return
+            return None
         task = asyncio.create_task(guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _work(self, app: str, what: What, work: Work) -> None:
+        self._spawn(self._works.begin(app, what, work))
 
     def lock(self, app: str) -> asyncio.Lock:
         """Held while something is made of an app, or done to it."""
@@ -201,14 +234,15 @@ class Deployer:
 
     async def _make(self, app: str, version: int, cause: Recorded, *, resumed: bool = False) -> None:
         """Make one release, from its build to the end of the old instances; record how it ended."""
-        async with self.lock(app):
+        if resumed:
+            await self._end_leftovers(app, version)
+        # Those that one command asked for take their turns as one group.
+        async with self.lock(app), self._turns.turn(cause.corr or cause.id):
             launched: list[Instance] = []
             old = self._supervisor.committed(app)
             failpoint("release.heard")
             try:
                 job = self._job(app, version)
-                if resumed:
-                    await end_leftovers(job, self._paths, self._driver)
                 build = await self._build(job, cause)
                 failpoint("release.built")
                 self._enter(app, "releasing")
@@ -223,12 +257,19 @@ class Deployer:
                 self._enter(app, "switching")
                 await self._switch(job, launched, old, cause)
             except Exception as raised:
-                await self._end(launched)
+                await self._ending.end(launched)
                 await self._fail(app, version, raised, cause)
                 return
             finally:
                 self._phases.pop(app, None)
-            self._retire(old, job)
+            self._ending.retire(old, job.config.deploy.drain)
+
+    async def _end_leftovers(self, app: str, version: int) -> None:
+        """End what still runs of a release that was cut off, before it waits for its turn."""
+        try:
+            await end_leftovers(self._job(app, version), self._paths, self._driver)
+        except RigError as error:
+            log.warning("v%d of %s: %s", version, app, error.message)  # the release itself fails with it
 
     def _job(self, app: str, version: int) -> Job:
         return job_of(self._paths, self._world.app(app), version, self._driver, self._secrets.reveal)
@@ -259,42 +300,13 @@ class Deployer:
             failpoint("release.committed")
             await self._record(job.app, facts, outcome="success", cause=cause)
             failpoint("release.succeeded")
+            self._works.note(job.app, None)
         except Exception:
             await self._routing.switch(job.app, ports_of(old))
             raise
 
-    def _retire(self, instances: list[Instance], job: Job) -> None:
-        """Let go of instances that get no new requests. What comes next need not wait for the last of the old ones."""
-        for instance in instances:
-            self._supervisor.retire(instance)
-        self._spawn(self._drain(instances, job.config.deploy.drain))
-
-    async def _drain(self, instances: list[Instance], seconds: int) -> None:
-        """Let requests in flight end, at most so long, then end the instances."""
-        ports = ports_of(instances)
-        try:
-            if ports and seconds:
-                await self._routing.drained(ports, seconds)
-        except Exception:
-            log.exception("requests in flight cannot be counted; %s ends at once", instances[0].app)
-        failpoint("release.drained")
-        await self._end(instances)
-
-    async def _end(self, instances: Sequence[Instance]) -> None:
-        """End instances, each whatever becomes of the others."""
-        ends = await asyncio.gather(*map(self._supervisor.end, instances), return_exceptions=True)
-        for instance, raised in zip(instances, ends, strict=True):
-            if raised is not None:
-                log.error("%s %s could not be ended", instance.app, instance.name, exc_info=raised)
-
     async def _fail(self, app: str, version: int, raised: Exception, cause: Recorded) -> None:
-        if isinstance(raised, RigError):
-            error = raised
-        elif is_full(raised):
-            error = RigError("failed", "The node's disk takes nothing more.", "Make room on it, and deploy again.")
-        else:
-            log.error("making v%d of %s", version, app, exc_info=raised)
-            error = RigError("internal", f"The node failed in a way it should not: {type(raised).__name__}.")
+        error = failure_of(raised, f"making v{version} of {app}", "deploy again")
         fact = DeployFailed(
             app=app,
             version=version,
@@ -332,46 +344,67 @@ class Deployer:
             raise RigError("failed", f"The build of v{state.current} is no longer there.", "Deploy it again.")
         return job, instance_specs(job, build, self._driver, wanted_now(state))
 
-    async def _scale(self, app: str) -> None:
+    async def _scale(self, app: str) -> RigError | None:
+        """Make what runs of an app agree with the world; gives why not all of it is ready, if it is not."""
+        problem: RigError | None = None
         async with self.lock(app):
             # It may have been deleted while this waited for its turn.
             serving = await self._serving(app) if self._world.exists(app) else None
             if serving is None:
-                return
+                return None
             job, specs = serving
             wanted = {spec.key for spec in specs}
             before = self._supervisor.committed(app)
             staying = [one for one in before if one.key in wanted and not one.crashed]
             leaving = [one for one in before if one.key not in wanted]
+            ending = None
             if leaving:
                 await self._routing.switch(app, ports_of(staying))
-                self._retire(leaving, job)
+                ending = self._ending.retire(leaving, job.config.deploy.drain)
             await self._supervisor.set_desired(app, specs)
             joining = [one for one in self._supervisor.committed(app) if one not in staying]
-            try:
-                # Where nothing serves, requests had better wait for what is coming.
-                await check(joining if staying else (), job.config.health, self._routing.hostname(app))
-            except RigError as error:
-                log.warning("%s is scaled, and not all of it is ready: %s", app, error.message)
+            if staying:
+                problem = await self._unready(joining, job)
             await self._routing.switch(app, ports_of(self._supervisor.committed(app)))
-        self._tell(app)
+        if not staying:
+            # Where nothing serves, requests had better wait for what is coming; and others for their turn need not.
+            problem = await self._unready(joining, job)
+        if ending is not None:
+            await asyncio.wait([ending])
+        return problem
 
-    async def _restart(self, app: str, cause: Recorded | None) -> None:
+    async def _unready(self, instances: list[Instance], job: Job) -> RigError | None:
+        """Wait until instances are ready; gives why one is not."""
+        try:
+            await check(instances, job.config.health, self._routing.hostname(job.app), job.mask)
+        except RigError as error:
+            log.warning("not all of %s is ready: %s", job.app, error.message)
+            return error
+        return None
+
+    async def _restart(self, app: str, cause: Recorded | None) -> RigError | None:
+        """Replace the instances of an app; gives why that failed, if it did."""
         async with self.lock(app):
             # It may have been deleted, stopped or deployed while this waited for its turn.
             serving = await self._serving(app) if self._world.apps[app].restarting else None
             if serving is None:
-                return
+                return None
             job, specs = serving
             old = self._supervisor.committed(app)
-            fact = await restart(app, specs, job.config.health, self._supervisor, self._routing)
-            done = isinstance(fact, AppRestarted)
-            if done:
-                self._retire(old, job)
-            await self._record(app, [fact], outcome="success" if done else "failure", cause=cause)
+            problem: RigError | None = None
+            fact: Fact = AppRestarted(name=app)
+            try:
+                await restart(job, specs, self._supervisor, self._routing)
+                self._ending.retire(old, job.config.deploy.drain)
+            except Exception as raised:
+                problem = failure_of(raised, f"restarting {app}", "try again")
+                fact = AppRestartFailed(name=app, code=problem.code, reason=problem.message)
+            await self._record(app, [fact], outcome="failure" if problem else "success", cause=cause)
+            return problem
 
     async def _take_down(self, app: str) -> None:
         async with self.lock(app):
+            self._works.note(app, None)
             await self._routing.remove(app)
             await self._supervisor.stop_all(app)
             # Even where the name is taken again by now: a new app begins with nothing. Its releases wait for the lock.

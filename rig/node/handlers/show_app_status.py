@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from events.app import AppState
-from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus
+from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus, Trouble
+from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.node.ports import NodeContext
 from rig.node.views import app_view
@@ -31,14 +32,25 @@ def failed(state: AppState) -> FailedRelease | None:
     )
 
 
+def trouble(error: RigError | None) -> Trouble | None:
+    """Why the last thing that was done to an app did not come off, as it is told."""
+    if error is None:
+        return None
+    output = [str(line) for line in error.details.get("output", [])]
+    return Trouble(code=error.code, message=error.message, hint=error.hint, output=output)
+
+
 def handle(command: ShowAppStatus, ctx: NodeContext) -> AppStatus:
-    state = ctx.ports.world.app(command.app)
+    state, runtime = ctx.ports.world.app(command.app), ctx.ports.runtime
+    phase = runtime.phase(command.app) if state.pending else ""
     current = state.releases.get(state.current)
     return AppStatus(
         app=app_view(state, ctx.ports),
-        instances=ctx.ports.runtime.instances(command.app),
+        instances=runtime.instances(command.app),
         isolation=current.started.isolation if current else ctx.ports.isolation,
         deployment=state.pending,
-        phase=ctx.ports.runtime.phase(command.app) if state.pending else "",
+        phase=phase,
         failed=failed(state),
+        waiting=runtime.waiting() if phase == "queued" else 0,
+        trouble=trouble(runtime.problem(command.app)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from events.app import AppState
 from rig.contract.networks import AppSummary, NetworkStatus, ShowNetworkStatus
@@ -16,14 +16,15 @@ URGENCY = ("crashed", "deploying", "stopped", "empty", "live")
 """What is to be looked at first."""
 
 
-def summaries(states: Iterable[AppState]) -> list[AppSummary]:
-    """One line for each app, those that need a look first."""
+def summaries(states: Iterable[AppState], phase: Callable[[str], str]) -> list[AppSummary]:
+    """One line for each app, those that need a look first. ``phase`` tells how far a release is that is being made."""
     found = [
         AppSummary(
             name=state.name,
             status=app_status(state),
             version=state.current,
             deployment=state.pending,
+            phase=phase(state.name) if state.pending else "",
             processes=sum(wanted_now(state).values()),
             updated_at=rfc3339(state.updated_at),
         )
@@ -35,5 +36,5 @@ def summaries(states: Iterable[AppState]) -> list[AppSummary]:
 def handle(command: ShowNetworkStatus, ctx: NodeContext) -> NetworkStatus:
     world = ctx.ports.world
     network = network_view(world.network(command.name), ctx.ports)
-    apps = summaries(world.app(name) for name in world.apps_of(command.name))
+    apps = summaries((world.app(name) for name in world.apps_of(command.name)), ctx.ports.runtime.phase)
     return NetworkStatus(network=network, counts=dict(Counter(each.status for each in apps)), apps=apps)

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from rig import __version__
 from rig.contract.api import API_VERSIONS, ROUTES, Route
+from rig.contract.apps import AppStatus, ShowAppStatus
 from rig.contract.base import Command, Reply
 from rig.contract.releases import ShowRelease
 from rig.contract.routing import command_of, lists_of
@@ -75,15 +76,15 @@ class Api:
         return handle
 
     async def _dispatch(self, command: Command, stamp: Stamp, principal: Principal) -> tuple[Reply, list[str]]:
-        if isinstance(command, ShowRelease) and command.wait:
-            # A long poll: the answer is held back until the phase is another one than the asker has seen.
+        if isinstance(command, ShowRelease | ShowAppStatus) and command.wait:
+            # A long poll: the answer is held back while it says nothing new.
             deadline = asyncio.get_running_loop().time() + command.wait
             while True:
                 # Taken before the look, so that nothing that changes in between is missed.
                 news = self._dispatcher.news(command.app)
                 reply, warnings = await self._dispatcher.dispatch(command, stamp, principal)
                 left = deadline - asyncio.get_running_loop().time()
-                if getattr(reply, "phase", "") != command.seen or command.seen == "done" or left <= 0:
+                if tells(command, reply) or left <= 0:
                     return reply, warnings
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left):
@@ -102,6 +103,13 @@ class Api:
             client=_given(request, "User-Agent"),
             session=principal.session,
         )
+
+
+def tells(command: Command, reply: Reply) -> bool:
+    """Whether an answer says what its asker waits for: another phase of a release, or that nothing is being done."""
+    if isinstance(command, ShowRelease):
+        return getattr(reply, "phase", "") != command.seen or command.seen == "done"
+    return not (isinstance(reply, AppStatus) and reply.app.working)
 
 
 async def read_command(route: Route, request: web.Request) -> Command:

@@ -9,6 +9,7 @@ import msgspec
 from rig.contract.api import ROUTES, Route
 from rig.contract.base import tag_of
 from rig.contract.errors import Problem
+from rig.contract.routing import staying
 
 REF = "#/components/schemas/{name}"
 
@@ -67,7 +68,7 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.method in {"GET", "DELETE"}:
         for name, field in fields.items():
-            if name in in_path and names:
+            if (name in in_path and names) or name in staying(route.command):
                 continue
             schema = msgspec.json.schema(hints[field.name])
             parameters.append({"name": name, "in": "query", "required": field.required, "schema": schema})
@@ -91,7 +92,7 @@ def _body(route: Route, in_path: set[str]) -> dict[str, Any]:
     """The command's schema without what stands in the path and without the tag, which the route implies."""
     _, components = msgspec.json.schema_components([route.command], ref_template=REF)
     schema = dict(components[route.command.__name__])
-    dropped = in_path | {"type"}
+    dropped = in_path | {"type"} | staying(route.command)
     schema["properties"] = {name: value for name, value in schema["properties"].items() if name not in dropped}
     schema["required"] = [name for name in schema.get("required", []) if name not in dropped]
     return schema

@@ -66,7 +66,8 @@ def masked(text: AnyStr, shown: Mapping[AnyStr, AnyStr], end: int) -> tuple[AnyS
             if places[other] < 0:
                 del places[other]
     end = max(begin, end)
-    return text[:0].join([*pieces, text[begin:end]]), end
+    pieces.append(text[begin:end])
+    return text[:0].join(pieces), end
 
 
 def _bytes(text: str) -> bytes:
