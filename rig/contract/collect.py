@@ -8,10 +8,12 @@ from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Reply, opt
 
-Thing = Literal["build", "layer", "cache", "log", "app", "network", "contents", "directories", "upload", "segment"]
+Thing = Literal[
+    "build", "layer", "cache", "log", "access", "app", "network", "contents", "directories", "upload", "segment"
+]
 """``layer``: installed dependencies. ``cache``: what pip or npm have downloaded. ``app`` and ``network``: what is left
-of one that was deleted. ``contents``, ``directories`` and ``upload``: of sources. ``segment``: a file of sources of
-which most is garbage; the rest of it is written anew."""
+of one that was deleted; ``access``: of the access log of one. ``contents``, ``directories`` and ``upload``: of sources.
+``segment``: a file of sources of which most is garbage; the rest of it is written anew."""
 
 
 class Garbage(Reply, frozen=True, kw_only=True):

@@ -11,10 +11,12 @@ import pytest
 from rig.node.builder.model import Build, BuildPaths, save_build
 from rig.node.collect import caches
 from rig.node.collect.caches import DEPTH, Odd, downloads
-from rig.node.collect.disposal import free, measure, move_away
+from rig.node.collect.disposal import measure, move_away
 from rig.node.collect.model import Download, Found, Verdict
-from rig.node.collect.survey import apps_on_disk, empty_networks, survey_app
+from rig.node.collect.survey import access_logs, apps_on_disk, empty_networks, survey_app
+from rig.node.edge.slots import access_log
 from rig.node.paths import NodePaths
+from rig.node.runtime.removal import free, put_away
 
 
 def never() -> bool:
@@ -81,6 +83,34 @@ def test_apps_and_empty_networks_are_found(paths: NodePaths) -> None:
     assert [(each.app, each.used) for each in empty_networks(paths)] == [("old", 9)]
 
 
+def test_access_logs_of_apps_that_do_not_exist_are_found(paths: NodePaths) -> None:
+    edge = paths.edge
+    files(edge, {f"slots/{number}/access.log": "" for number in (1, 2, 3)} | {"slots/2/access-2026.log.gz": ""})
+    for name, slot in (("here.demo", 1), ("gone.demo", 2), ("renamed.demo", 3), ("now.demo", 3)):
+        link = access_log(edge, f"{name}.localhost")
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(f"../slots/{slot}/access.log")
+    found = access_logs(paths, {"demo/here", "demo/now"})
+    assert {each.kind for each in found} == {"access"}
+    # A slot that somebody has keeps its log, whoever else a link says had it.
+    assert [(each.app, str(each.path.relative_to(edge))) for each in found] == [
+        ("demo/gone", "access/gone.demo.localhost.log"),
+        ("demo/gone", "access/../slots/2/access-2026.log.gz"),
+        ("demo/gone", "access/../slots/2/access.log"),
+        ("demo/renamed", "access/renamed.demo.localhost.log"),
+    ]
+    moved = move_away(paths, [Verdict(found=each, goes=True, reason="") for each in found])
+    assert len(moved) == 4
+    assert sorted(path.name for path in edge.rglob("*.log*")) == [
+        "access.log", "access.log", "here.demo.localhost.log", "now.demo.localhost.log",
+    ]  # fmt: skip
+
+
+def test_what_is_not_there_cannot_be_put_away(paths: NodePaths) -> None:
+    assert put_away(paths.root / "none", paths.removed) is None
+    free(paths.root / "none", never)
+
+
 def test_a_layer_loses_its_stamp_first(paths: NodePaths) -> None:
     folder = files(paths.app("demo", "hello"), {"cache/layers/a/x": "1", "cache/layers/a.json": "{}"})
     (layer,) = survey_app(paths, "demo/hello")
@@ -93,7 +123,7 @@ def test_a_layer_loses_its_stamp_first(paths: NodePaths) -> None:
     assert place.parent == paths.removed
     (size,) = measure([place], 10, never).values()
     assert size >= 4096
-    free([place], never)
+    free(paths.removed, never)
     assert list(paths.removed.iterdir()) == []
 
 
@@ -104,9 +134,9 @@ def test_what_cannot_be_measured_in_time_counts_for_nothing(paths: NodePaths) ->
 
 
 def test_freeing_stops_when_it_is_told_to(paths: NodePaths) -> None:
-    files(paths.root, {"a/x": ""})
-    free([paths.root / "a"], lambda: True)
-    assert (paths.root / "a/x").exists()
+    files(paths.removed, {"a/x": ""})
+    free(paths.removed, lambda: True)
+    assert (paths.removed / "a/x").exists()
 
 
 def test_only_what_is_named_is_removed_from_a_cache(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from rig.node.bundles.verify import commit
 from rig.node.collect import collector as collector_module
 from rig.node.collect.collector import Collector
 from rig.node.collect.model import CACHE_AGE, Policy
+from rig.node.edge.slots import access_log
 from tests.node.deploying import APP, BUNDLE, OTHER, Deploying, deploying
 from tests.node.made_bundles import Source, send
 from tests.support import until, wait_until
@@ -197,6 +198,27 @@ def test_what_is_left_of_deleted_apps_and_networks_goes(tmp_path: Path) -> None:
         assert not node.paths.app("demo", "gone").exists()
         assert not node.paths.network("old").exists()
         assert node.paths.store("young").exists()
+
+    play(tmp_path, scenario)
+
+
+def test_the_access_log_of_an_app_goes_with_it(tmp_path: Path) -> None:
+    async def scenario(node: Deploying, collector: Collector) -> None:
+        await node.deploy()
+        for number, name in enumerate(("hello", "gone"), 1):
+            log = node.paths.edge / "slots" / str(number) / "access.log"
+            log.parent.mkdir(parents=True)
+            log.write_text("GET /\n")
+            link = access_log(node.paths.edge, f"{name}.demo.localhost")
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(f"../slots/{number}/access.log")
+        planned = await collector.collect(Policy(), dry_run=True)
+        assert told(planned) == [("access", "demo/gone", ""), ("access", "demo/gone", "")]
+        assert access_log(node.paths.edge, "gone.demo.localhost").exists()
+        assert told(await collector.collect(Policy())) == told(planned)
+        assert [path.name for path in (node.paths.edge / "access").iterdir()] == ["hello.demo.localhost.log"]
+        assert not (node.paths.edge / "slots/2/access.log").exists()
+        assert access_log(node.paths.edge, "hello.demo.localhost").read_text() == "GET /\n"
 
     play(tmp_path, scenario)
 

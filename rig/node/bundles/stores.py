@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 from rig.kernel.errors import RigError
-from rig.kernel.ids import uuid7
 from rig.node.bundles.store import Store
 from rig.node.paths import NodePaths
-from rig.node.runtime.removal import remove_tree
+from rig.node.runtime.removal import put_away
 
 
 class Stores:
@@ -43,14 +41,7 @@ class Stores:
             store = self._stores.pop(network, None)
             if store is not None:
                 store.close()
-            folder = self._paths.store(network)
-            if folder.exists():
-                self._paths.removed.mkdir(mode=0o700, exist_ok=True)
-                os.rename(folder, self._paths.removed / uuid7())
-
-    def clear_removed(self) -> None:
-        """Free the disk of what was removed, which may take a while."""
-        remove_tree(self._paths.removed)
+            put_away(self._paths.store(network), self._paths.removed)
 
     def close(self) -> None:
         for store in self._stores.values():

@@ -30,14 +30,15 @@ from rig.node.bundles import collect as sources
 from rig.node.bundles.marks import Stopped
 from rig.node.bundles.store import Store
 from rig.node.collect import caches
-from rig.node.collect.disposal import free, measure, move_away
+from rig.node.collect.disposal import measure, move_away
 from rig.node.collect.model import Found, Policy, Verdict
-from rig.node.collect.plan import gone_app, gone_network, kept_bundles, plan_app
+from rig.node.collect.plan import gone_access, gone_app, gone_network, kept_bundles, plan_app
 from rig.node.collect.report import of_store, of_verdict, total
-from rig.node.collect.survey import apps_on_disk, empty_networks, survey_app
+from rig.node.collect.survey import access_logs, apps_on_disk, empty_networks, survey_app
 from rig.node.deploy.keys import pending_build
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import IsolationName
+from rig.node.runtime.removal import free
 from rig.node.world import World
 
 T = TypeVar("T")
@@ -146,10 +147,12 @@ class Collector:
                 log.error("the garbage of %s cannot be collected: %s", app, error)
         for found in await self._in_thread(lambda: empty_networks(self._paths)):
             await self._writer.run(partial(self._network, found, run))
+        existing = set(self._world.existing_apps())
+        logs = await self._in_thread(lambda: access_logs(self._paths, existing))
+        await self._writer.run(partial(self._access, logs, run))
         garbage = await self._measured(run.going)
         if not run.dry_run:
-            places = [place for verdict, place in run.going if not verdict.downloads]
-            self._freeing.submit(free, places, self._stop.is_set)
+            self._freeing.submit(free, self._paths.removed, self._stop.is_set)
         for network in self._world.existing_networks():
             garbage += await self._sources(network, run)
         return Collection(
@@ -200,6 +203,10 @@ class Collector:
         if verdict.goes and not run.dry_run:
             self._stores.remove(network)
         self._carry_out([verdict], run)
+
+    def _access(self, found: Sequence[Found], run: _Run) -> None:
+        # One that was made since then has another log.
+        self._carry_out([gone_access(each) for each in found if not self._world.exists(each.app)], run)
 
     def _carry_out(self, verdicts: Sequence[Verdict], run: _Run) -> None:
         run.kept += [verdict for verdict in verdicts if not verdict.goes]

@@ -1,8 +1,4 @@
-"""Gets things off the disk in two steps: out of the way at once, and gone when there is time for it.
-
-A folder that was renamed into ``removed/`` is no longer part of anything; freeing its blocks may take as long as it
-likes, and goes on with the next node where this one ends meanwhile.
-"""
+"""Puts away what goes, and measures it: freeing the disk of it comes last, see `rig.node.runtime.removal`."""
 
 from __future__ import annotations
 
@@ -13,11 +9,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from rig.kernel.ids import uuid7
 from rig.node.collect.model import Verdict
 from rig.node.collect.survey import stamp_of
 from rig.node.paths import NodePaths
-from rig.node.runtime.removal import remove_tree
+from rig.node.runtime.removal import put_away
 
 log = logging.getLogger("rig.node.collect")
 
@@ -29,26 +24,14 @@ def move_away(paths: NodePaths, verdicts: Iterable[Verdict]) -> list[tuple[Verdi
         if verdict.found.kind == "layer":
             # Before the folder: a stamp without one would vouch for nothing.
             stamp_of(verdict.found.path).unlink(missing_ok=True)
-        target = paths.removed / uuid7()
         try:
-            _rename(verdict.found.path, target)
-        except FileNotFoundError:
-            continue
+            place = put_away(verdict.found.path, paths.removed)
         except OSError as error:
             log.error("%s cannot be moved away: %s", verdict.found.path, error.strerror)
             continue
-        moved.append((verdict, target))
+        if place is not None:
+            moved.append((verdict, place))
     return moved
-
-
-def _rename(source: Path, target: Path) -> None:
-    target.parent.mkdir(mode=0o700, exist_ok=True)
-    try:
-        source.rename(target)
-    except PermissionError:
-        # A folder that moves gets another parent written into it, and its builder may have taken that right away.
-        source.chmod(0o700)
-        source.rename(target)
 
 
 def measure(places: Iterable[Path], seconds: float, stop: Callable[[], bool]) -> dict[Path, int]:
@@ -76,14 +59,3 @@ def measure(places: Iterable[Path], seconds: float, stop: Callable[[], bool]) ->
             size = done.stdout.partition(b"\t")[0]
             sizes[place] = int(size) * 1024 if size.isdigit() else 0
     return sizes
-
-
-def free(places: Iterable[Path], stop: Callable[[], bool]) -> None:
-    """Free the disk of what was moved away, until it is to stop."""
-    for place in places:
-        if stop():
-            return
-        try:
-            remove_tree(place)
-        except OSError as error:
-            log.error("%s cannot be removed: %s", place, error.strerror)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-Kind = Literal["build", "layer", "cache", "log", "app", "network"]
+Kind = Literal["build", "layer", "cache", "log", "access", "app", "network"]
 
 CACHE_AGE = 30 * 86_400
 """Seconds after which a download that nobody used goes."""
@@ -41,7 +41,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     app: str
     """``network/app``; the network alone where it is one."""
     name: str
-    """Id of a build, key of a layer, ``pip``, ``v3.build``."""
+    """Id of a build, key of a layer, ``pip``, ``v3.build``; of an access log the hostname."""
     path: Path
     used: int = 0
     """When it was made or last changed, in seconds since the epoch."""

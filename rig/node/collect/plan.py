@@ -63,6 +63,11 @@ def gone_app(app: str, folder: Path) -> Verdict:
     return Verdict(found=found, goes=True, reason="the app was deleted")
 
 
+def gone_access(found: Found) -> Verdict:
+    """What becomes of an access log whose app does not exist."""
+    return Verdict(found=found, goes=True, reason="the app was deleted")
+
+
 def gone_network(found: Found, policy: Policy, now: int) -> Verdict:
     """What becomes of the folder of a network that does not exist; a first deployment sends source ahead of it."""
     if _young(found.used, policy, now):

@@ -17,7 +17,7 @@ def of_verdict(verdict: Verdict, size: int = 0) -> Garbage:
     return Garbage(
         what=found.kind,
         app=found.app,
-        name="" if found.kind in {"app", "network"} else found.name,
+        name="" if found.kind in {"app", "network", "access"} else found.name,
         reason=verdict.reason,
         count=len(downloads) or 1,
         bytes=sum(each.size for each in downloads) or size,

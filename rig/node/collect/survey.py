@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from rig.contract.names import split_app
@@ -38,6 +38,28 @@ def empty_networks(paths: NodePaths) -> list[Found]:
         if not _entries(folder / "apps"):
             used = max(map(_changed, (folder, store, *_entries(store))))
             found.append(Found(kind="network", app=folder.name, name=folder.name, path=folder, used=used))
+    return found
+
+
+def access_logs(paths: NodePaths, apps: Collection[str]) -> list[Found]:
+    """The access logs that belong to none of these apps: the files of each, and the link that names them.
+
+    The edge removes them when an app is deleted; these are of an edge or a node that was killed meanwhile.
+    """
+    found = []
+    owned, others = set(), []
+    for link in _entries(paths.edge / "access"):
+        name, _, rest = link.name.partition(".")
+        app = f"{rest.partition('.')[0]}/{name}"
+        slot = link.parent / link.readlink().parent if link.is_symlink() else None
+        if app in apps:
+            owned.add(slot)
+        else:
+            others.append((app, link, slot))
+    for app, link, slot in others:
+        files = sorted(slot.glob("access*.log*")) if slot is not None and slot not in owned else []
+        hostname = link.name.removesuffix(".log")
+        found += [Found(kind="access", app=app, name=hostname, path=path) for path in (link, *files)]
     return found
 
 

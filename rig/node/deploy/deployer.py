@@ -49,6 +49,7 @@ from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
 from rig.node.builder.launch import process_commands
 from rig.node.builder.model import Build, load_build
+from rig.node.collect.gone import put_away_app, put_away_gone
 from rig.node.deploy.check import check
 from rig.node.deploy.ending import Ending
 from rig.node.deploy.failures import failure_of
@@ -67,7 +68,7 @@ from rig.node.deploy.turns import Turns
 from rig.node.deploy.works import What, Work, Works
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver
-from rig.node.runtime.removal import remove_tree
+from rig.node.runtime.removal import free
 from rig.node.supervisor.instance import Instance
 from rig.node.supervisor.model import InstanceSpec
 from rig.node.supervisor.supervisor import Supervisor
@@ -165,7 +166,8 @@ class Deployer:
         await self._ending.end([one for one in unwanted if one.id not in kept])
         self._spawn(self._ending.drain(draining, DeployConfig().drain))
         failpoint("node.ended")
-        await asyncio.to_thread(self._remove_leftovers)
+        await asyncio.to_thread(put_away_gone, self._paths, self._world, self._stores)
+        self._spawn(self._free())
         states = [self._world.app(app) for app in self._world.existing_apps()]
         pending = [(self._world.begun[state.name], state) for state in states if state.pending]
         for begun, state in sorted(pending, key=lambda each: each[0].pos):  # each in its turn, as before
@@ -203,7 +205,7 @@ class Deployer:
             case AppDeleted():
                 self._spawn(self._take_down(name))
             case NetworkDeleted():
-                self._spawn(asyncio.to_thread(self._stores.clear_removed))
+                self._spawn(self._free())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         if self._closed:
@@ -212,6 +214,7 @@ class Deployer:
         task = asyncio.create_task(guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began
         return task
 
     def _work(self, app: str, what: What, work: Work) -> None:
@@ -405,21 +408,19 @@ class Deployer:
     async def _take_down(self, app: str) -> None:
         async with self.lock(app):
             self._works.note(app, None)
-            await self._routing.remove(app)
+            try:
+                await self._routing.remove(app)
+            except RigError as error:
+                # The next change of any route takes it out. Its processes end all the same.
+                log.error("%s is deleted, and still has its address: %s", app, error.message)
             await self._supervisor.stop_all(app)
             # Even where the name is taken again by now: a new app begins with nothing. Its releases wait for the lock.
-            await asyncio.to_thread(remove_tree, self._paths.app(*split_app(app)))
+            await asyncio.to_thread(put_away_app, self._paths, app)
+        await self._free()
 
-    def _remove_leftovers(self) -> None:
-        """Remove what a node that was killed left of deleted apps and networks, before their names are taken again."""
-        apps, networks = set(self._world.existing_apps()), set(self._world.existing_networks())
-        for folder in sorted(self._paths.root.glob("networks/*/apps/*")):
-            if f"{folder.parts[-3]}/{folder.name}" not in apps:
-                remove_tree(folder)
-        for folder in sorted(self._paths.root.glob("networks/*")):
-            if folder.name not in networks:
-                self._stores.remove(folder.name)
-        self._stores.clear_removed()
+    async def _free(self) -> None:
+        """Free the disk of what was put away."""
+        await asyncio.to_thread(free, self._paths.removed, lambda: self._closed)
 
 
 async def guarded(work: Coroutine[Any, Any, None]) -> None:

@@ -31,7 +31,3 @@ class Stores(Protocol):
     def remove(self, network: str) -> None:
         """Forget all bundles of a network."""
         ...
-
-    def clear_removed(self) -> None:
-        """Free the disk of what was removed."""
-        ...

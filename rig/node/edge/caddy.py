@@ -257,6 +257,8 @@ class Edge:
             slots=self._lay_out(before.routes),
         )
         self._record, self._rendered = record, None
+        known = {slot.id for slot in before.slots}
+        self._files.remove_logs(slot for slot in record.slots if slot.id not in known)
         self._files.refill(record.slots, record.routes)
         self._files.forget(before.slots, record.slots)
         self._note(await asyncio.to_thread(self._config, record.slots))

@@ -165,8 +165,7 @@ class SlotFiles:
         for slot in before:
             if slot.hostname and not slot.gone and slot.hostname not in serving:
                 access_log(self.folder, slot.hostname).unlink(missing_ok=True)
-                for path in (self.folder / SLOTS / str(slot.id)).glob("access*.log*"):
-                    path.unlink(missing_ok=True)
+                self.remove_logs((slot,))
         kept = {str(slot.id) for slot in slots}
         if self._swept and kept >= {str(slot.id) for slot in before}:
             return
@@ -176,6 +175,12 @@ class SlotFiles:
         self._filled = {path: content for path, content in self._filled.items() if path.split("/")[1] in kept}
         self._last = {number: last for number, last in self._last.items() if str(number) in kept}
         self._swept = True
+
+    def remove_logs(self, slots: Iterable[Slot]) -> None:
+        """Remove the access logs of slots, which are not theirs: of an edge whose record was lost, say."""
+        for slot in slots:
+            for path in (self.folder / SLOTS / str(slot.id)).glob("access*.log*"):
+                path.unlink(missing_ok=True)
 
     def refill(self, slots: Iterable[Slot], routes: Iterable[Route]) -> None:
         """As :meth:`fill`, whatever stands in the files now."""
