@@ -25,6 +25,9 @@ def _answer(argv: list[str]) -> int:
         return _print(f"rig {__version__}\n")
     if argv[0] == "help":
         argv = [*argv[1:], "--help"]
+    from rig.light import import_msgspec
+
+    import_msgspec()
     from rig.cli.run import run
 
     return run(argv)

@@ -23,6 +23,7 @@ HEAVY = {
     "sqlite_utils",
     "subprocess",
     "typer",
+    "typing_extensions",
     "websockets",
     "yaml",
     "zstandard",
