@@ -33,6 +33,15 @@ class AppScaled(Fact, frozen=True, kw_only=True):
     scale: dict[str, int]
 
 
+class AppScaleReset(Fact, frozen=True, kw_only=True):
+    """Wanted numbers were let go of: those of rig.toml are in force again."""
+
+    type: ClassVar[str] = "app.scale_reset"
+
+    name: str
+    processes: list[str]
+
+
 class AppStopped(Fact, frozen=True, kw_only=True):
     """Nothing of the app is to run, until it is started or deployed."""
 
@@ -243,6 +252,9 @@ def evolve(state: AppState, fact: Fact, happened: Happened, *, owned: bool = Fal
             return AppState(name=fact.name, last=state.last)
         case AppScaled():
             return change(state, scale={**state.scale, **fact.scale}, updated_at=happened.at, crashed={})
+        case AppScaleReset():
+            kept = {process: count for process, count in state.scale.items() if process not in fact.processes}
+            return change(state, scale=kept, updated_at=happened.at, crashed={})
         case AppStopped():
             return change(state, stopped=True, restarting=False, updated_at=happened.at, crashed={})
         case AppStarted():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -23,6 +23,24 @@ class NetworkDeleted(Fact, frozen=True, kw_only=True):
     name: str
 
 
+class NetworkConfigured(Fact, frozen=True, kw_only=True):
+    """A document was applied. What it changed stands in facts of its own, in the same append."""
+
+    type: ClassVar[str] = "network.configured"
+
+    name: str
+    document: dict[str, Any]
+    """The contract's ``Configuration``: values of variables, and digests of secrets."""
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """The document that was applied last."""
+
+    document: dict[str, Any]
+    at: int = 0
+    by: str = ""
+
+
 class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     """What a network is now. ``exists`` is false before the first ``network.created`` and after the last deletion."""
 
@@ -32,6 +50,7 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str = ""
     config: ConfigState = ConfigState()
     """The variables and secrets that its apps inherit."""
+    applied: Applied | None = None
 
 
 def evolve(state: NetworkState, fact: Fact, happened: Happened, *, owned: bool = False) -> NetworkState:
@@ -43,4 +62,7 @@ def evolve(state: NetworkState, fact: Fact, happened: Happened, *, owned: bool =
             return NetworkState(name=fact.name)
         case VarsChanged() | SecretsChanged():
             return msgspec.structs.replace(state, config=config.evolve(state.config, fact, happened, owned=owned))
+        case NetworkConfigured():
+            applied = Applied(document=fact.document, at=happened.at, by=happened.actor)
+            return msgspec.structs.replace(state, applied=applied)
     return state

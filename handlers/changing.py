@@ -24,7 +24,7 @@ def change(ctx: ClientContext, *, app: str, network: str, detach: bool, **what: 
     for fact in decide(reply):
         ctx.emit(stream, fact, target=reply.target)
     ctx.record()
-    watch([_begin(made, ctx) for made in reply.releases], detach, ctx)
+    watch([begin(made, ctx) for made in reply.releases], detach, ctx)
     return reply
 
 
@@ -54,7 +54,7 @@ def decide(reply: VariablesChange) -> list[Fact]:
     return facts
 
 
-def _begin(made: MadeRelease, ctx: ClientContext) -> Release:
+def begin(made: MadeRelease, ctx: ClientContext) -> Release:
     ask = ShowRelease(app=made.app, version=made.version)
     try:
         release = ctx.ports.platform.call(ask, Release, corr=ctx.stamp.corr)

@@ -25,6 +25,7 @@ RELEASING = ("deploy", "release.rollback", "var.create", "var.delete", "secret.c
 UNDOABLE = (*RELEASING, "app.create", "app.start", "app.stop", "app.update", "network.create", "settings.set")
 GONE = {
     "app.delete": "Its processes, files and address are gone. `rig deploy --create` makes it anew from the source.",
+    "config.apply": "Apply the file as it was before: `rig config apply`, from your version control.",
     "network.delete": "`rig create network` makes one of the same name, without its roles.",
     "account.invite": "An invitation ends by itself a day after it was made.",
     "token.create": "`rig delete token` ends it.",

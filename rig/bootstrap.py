@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rig.clients.project import Project
     from rig.clients.tokens import Tokens
     from rig.contract.accounts import Context
+    from rig.contract.configuration import Configuration
     from storage.absent import AbsentJournal
     from storage.evidence import Evidence
     from storage.journal import Journal
@@ -324,6 +325,12 @@ class Client:
 
         return load_project(folder, environment)
 
+    def configuration(self, path: str) -> Configuration:
+        """A `max.toml`; ``-`` is standard input."""
+        from rig.clients.configuration import load_configuration
+
+        return load_configuration(path)
+
     def open_browser(self, url: str) -> bool:
         """Show a page in the user's browser; whether one was found. The address comes from a platform, and a browser
         would open a file or run a script as gladly as a page."""
@@ -340,10 +347,16 @@ class Client:
 
 def _projections() -> tuple[Projection, ...]:
     from storage.projections.audit import AuditProjection
+    from storage.projections.changes import ChangesProjection
     from storage.projections.configuration import ConfigurationProjection
     from storage.projections.releases import ReleasesProjection
 
-    return AuditProjection(), ReleasesProjection(), ConfigurationProjection()
+    return (
+        AuditProjection(),
+        ReleasesProjection(),
+        ConfigurationProjection(),
+        ChangesProjection(),
+    )
 
 
 def os_user(environ: Mapping[str, str]) -> str:

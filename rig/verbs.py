@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "restart": ("rig.cli.restart", "Replace the processes of an app, without a gap", "Manage"),
     "update": ("rig.cli.update", "Change an app, or the role of a member", "Manage"),
     "delete": ("rig.cli.delete", "Delete a network, app, variable, secret, member", "Manage"),
+    "config": ("rig.cli.config", "A network as one file: compare, apply, who changed it", "Manage"),
     "audit": ("rig.cli.audit", "What was done, by whom, how it ended", "Prove"),
     "journal": ("rig.cli.journal", "Verify the journal, or tell about it", "Prove"),
     "login": ("rig.cli.login", "Log in to a platform", "You"),

@@ -7,7 +7,6 @@ ELSEWHERE = {
     "apply": "rig deploy",
     "auth": "rig login",
     "builds": "rig logs build",
-    "config": "rig list vars",
     "describe": "rig details",
     "destroy": "rig delete",
     "domains": "rig details app",

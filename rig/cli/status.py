@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import ago, count, size
+from rig.cli.humanize import ago, count, minute, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus
@@ -64,10 +64,18 @@ def failure(failed: FailedRelease | None) -> list[tuple[str, str]]:
 
 def show_network(status: NetworkStatus, out: Output) -> None:
     counts = ", ".join(f"{number} {name}" for name, number in status.counts.items())
-    out.pairs([("network", status.network.name), ("domain", status.network.domain), ("apps", counts or "none yet")])
-    if not status.apps:
-        return
-    out.line()
+    applied = f"{minute(status.applied_at)} by {status.applied_by.removeprefix('user:')}" if status.applied_at else ""
+    out.pairs(
+        [
+            ("network", status.network.name),
+            ("domain", status.network.domain),
+            ("apps", counts or "none yet"),
+            ("applied", applied),
+            ("drift", f"{count(len(status.drift), 'key')}, see below" if status.drift else ""),
+        ]
+    )
+    if status.apps:
+        out.line()
     rows = [
         (
             app.name,
@@ -80,9 +88,20 @@ def show_network(status: NetworkStatus, out: Output) -> None:
         for app in status.apps
     ]
     out.table(("APP", "STATUS", "RELEASE", "PROCESSES", "DEPLOYING", "CHANGED"), rows)
+    if status.drift:
+        out.line()
+        drift = [(one.key, one.what, one.set_by.removeprefix("user:"), minute(one.set_at)) for one in status.drift]
+        out.table(("NOT AS APPLIED", "WHAT", "WHO", "WHEN"), drift)
+
+
+def differences(command: ShowNetworkStatus, status: NetworkStatus) -> int:
+    """2 where the network is not as it was applied, if that was asked for."""
+    return 2 if command.detailed_exitcode and status.drift else 0
 
 
 VERBS = {
     "app": Verb(command=ShowAppStatus, render=show, rows=lambda status: status.instances),
-    "network": Verb(command=ShowNetworkStatus, render=show_network, rows=lambda status: status.apps),
+    "network": Verb(
+        command=ShowNetworkStatus, render=show_network, rows=lambda status: status.apps, exit_code=differences
+    ),
 }

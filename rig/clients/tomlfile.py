@@ -88,6 +88,8 @@ def _mismatch(value: Any, expected: Any, keys: Keys) -> tuple[Keys, str, str] | 
     try:
         msgspec.convert(value, expected)
     except msgspec.ValidationError as error:
+        if concealed := _concealed(expected):
+            return keys, f"{_name(keys)} is not {concealed}", "What it is instead is not shown: it may be a secret."
         reason = str(error).split(" - at ", maxsplit=1)[0]
         if "matching regex" in reason or "enum value" in reason:
             return keys, f"{_name(keys)} cannot be `{value}`", _rule(expected)
@@ -100,6 +102,12 @@ def _mismatch(value: Any, expected: Any, keys: Keys) -> tuple[Keys, str, str] | 
         )
         return keys, f"{_name(keys)}: {reason[:1].lower() + reason[1:]}", quoted
     return None
+
+
+def _concealed(expected: Any) -> str:
+    """What a value has to be that is never to be shown where it is something else; empty for all others."""
+    metas = [meta for meta in getattr(expected, "__metadata__", ()) if meta.extra and meta.extra.get("concealed")]
+    return str(metas[0].description) if metas else ""
 
 
 _WORDS = {"int": "a whole number", "str": "a text", "object": "a table", "array": "a list", "bool": "true or false"}
@@ -161,9 +169,9 @@ def line_of(text: str, keys: Keys) -> int:
             table = here = _split_key(stripped.strip("[").split("]", maxsplit=1)[0])
         else:
             here = (*table, *_split_key(stripped.split("=", maxsplit=1)[0]))
-        length = len(here)
-        if length > best_length and keys[:length] == here:
-            best, best_length = number, length
+        shared = here[: len(keys)]  # `[apps.shop]` is where `apps` is, if nothing says it alone
+        if len(shared) > best_length and keys[: len(shared)] == shared:
+            best, best_length = number, len(shared)
     return best
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -64,6 +64,17 @@ class AppSummary(Reply, frozen=True, kw_only=True):
     updated_at: str
 
 
+class Drifted(Reply, frozen=True, kw_only=True):
+    """A key of an applied document that is not as it says any more; `rig config diff` shows how."""
+
+    key: str
+    """``env.REGION``, ``apps.shop.processes.web``; ``apps.shop`` is the app itself."""
+    what: Literal["changed", "removed"]
+    set_by: str = ""
+    """Who set what is live, as far as that is known."""
+    set_at: str = ""
+
+
 class NetworkStatus(Reply, frozen=True, kw_only=True):
     """How the apps of a network are doing."""
 
@@ -71,6 +82,11 @@ class NetworkStatus(Reply, frozen=True, kw_only=True):
     counts: dict[str, int]
     """Number of apps by status."""
     apps: list[AppSummary]
+    applied_at: str = ""
+    """When `rig config apply` was here last, empty for never."""
+    applied_by: str = ""
+    drift: list[Drifted] = []
+    """What was applied then and is not so any more."""
 
 
 class CreateNetwork(Command, frozen=True, kw_only=True, tag="network.create"):
@@ -110,6 +126,9 @@ class ShowNetworkStatus(Command, frozen=True, kw_only=True, tag="network.status"
     reply: ClassVar[type[Reply]] = NetworkStatus
 
     name: NetworkName
+    detailed_exitcode: Annotated[
+        bool, opt("Exit with 2 where a network is not as it was applied by `rig config apply`.", "--detailed-exitcode")
+    ] = False
 
 
 class DeleteNetwork(Command, frozen=True, kw_only=True, tag="network.delete"):

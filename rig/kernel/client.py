@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from rig.kernel.evidence import Evidence
 from rig.kernel.logins import Contexts, Logins, Settings
 from rig.kernel.ports import NodeProcess, Platform, Progress, Record, Replica, Texts
 
+if TYPE_CHECKING:
+    from rig.contract.configuration import Configuration
+
 R = TypeVar("R", bound=Reply)
 
 
@@ -27,6 +30,13 @@ class Terminal(Protocol):
 
     def agree(self, question: str, *, default: bool = False) -> bool:
         """Ask a yes-or-no question. False where nobody can be asked."""
+        ...
+
+    def confirm(self, question: str, *, flag: str, word: str = "") -> None:
+        """Go on only with a yes, or with ``word`` where there is one.
+
+        Raises `RigError` ``input_required`` that names ``flag`` without a terminal, ``cancelled`` on anything else.
+        """
         ...
 
     def tell(self, text: str) -> None:
@@ -160,6 +170,10 @@ class ClientPorts(Protocol):
 
     def app_config(self, folder: str, environment: str = "") -> AppConfig:
         """The part of `rig.toml` that a release keeps. Raises `RigError` ``bad_config``."""
+        ...
+
+    def configuration(self, path: str) -> Configuration:
+        """A `max.toml`; ``-`` is standard input. Raises `RigError` ``bad_config``, ``not_found`` or ``too_large``."""
         ...
 
     def open_browser(self, url: str) -> bool:

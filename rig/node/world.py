@@ -14,14 +14,28 @@ import msgspec
 
 from events import app as app_stream
 from events import network as network_stream
-from events.app import AppState, DeployStarted
+from events.app import AppCreated, AppDeleted, AppScaled, AppScaleReset, AppState, DeployStarted
 from events.base import Happened
-from events.network import NetworkState
+from events.config import SecretsChanged, VarsChanged
+from events.network import NetworkConfigured, NetworkCreated, NetworkDeleted, NetworkState
+from rig.contract.names import split_app
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft, Journal, OutboxRow, Recorded, Settled, Stamp
 
 PAGE = 5_000
+CONFIGURES = (
+    AppCreated,
+    AppDeleted,
+    AppScaled,
+    AppScaleReset,
+    NetworkConfigured,
+    NetworkCreated,
+    NetworkDeleted,
+    SecretsChanged,
+    VarsChanged,
+)
+"""Facts that change what `rig config` compares."""
 
 
 class World:
@@ -34,6 +48,8 @@ class World:
         """Names of the apps that exist, sorted."""
         self.versions: dict[str, int] = {}
         """Version of each stream, for optimistic appends."""
+        self.configured: dict[str, int] = {}
+        """By network, where in the record its configuration or that of one of its apps was changed last."""
         self.begun: dict[str, Recorded] = {}
         """The newest ``deploy.started`` of each app: what follows of that release stands under its actor."""
         self.listeners: list[Callable[[Recorded], None]] = []
@@ -75,6 +91,8 @@ class World:
         else:
             return
         self.versions[record.stream] = record.ver
+        if isinstance(record.fact, CONFIGURES):
+            self.configured[split_app(name)[0] or name] = record.pos
 
     def version(self, stream: str) -> int:
         """The version that a stream has now, 0 where it has no record."""
@@ -104,6 +122,10 @@ class World:
         existing = self.existing_apps()
         # What begins with `demo/` stands before `demo0`: the zero is the character that follows the slash.
         return existing[bisect_left(existing, f"{network}/") : bisect_left(existing, f"{network}0")]
+
+    def states_of(self, network: str) -> dict[str, AppState]:
+        """The apps that exist in a network, by name, sorted."""
+        return {name: self.apps[name] for name in self.apps_of(network)}
 
     def existing_apps(self) -> list[str]:
         """Names of all apps that exist, sorted."""

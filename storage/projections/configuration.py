@@ -6,7 +6,15 @@ import sqlite3
 
 import msgspec
 
-from events.app import AppDeleted, AppScaled, DeployFailed, DeployStarted, DeploySucceeded, settings_of
+from events.app import (
+    AppDeleted,
+    AppScaled,
+    AppScaleReset,
+    DeployFailed,
+    DeployStarted,
+    DeploySucceeded,
+    settings_of,
+)
 from rig.kernel.ports import Recorded
 
 
@@ -18,8 +26,15 @@ class ConfigurationProjection:
     """
 
     name = "configuration"
-    version = 1
-    types = (AppDeleted.type, AppScaled.type, DeployFailed.type, DeployStarted.type, DeploySucceeded.type)
+    version = 2
+    types = (
+        AppDeleted.type,
+        AppScaled.type,
+        AppScaleReset.type,
+        DeployFailed.type,
+        DeployStarted.type,
+        DeploySucceeded.type,
+    )
     tables = ("configuration", "configuration_pending")
     ddl = """
 CREATE TABLE configuration(
@@ -64,6 +79,10 @@ CREATE TABLE configuration_pending(
             case AppScaled() as fact:
                 scale = {f"scale.{process}": str(count) for process, count in fact.scale.items()}
                 _change(connection, recorded, fact.name, {**_now(connection, fact.name), **scale}, recorded.actor, 0)
+            case AppScaleReset() as fact:
+                gone = {f"scale.{process}" for process in fact.processes}
+                kept = {key: value for key, value in _now(connection, fact.name).items() if key not in gone}
+                _change(connection, recorded, fact.name, kept, recorded.actor, 0)
             case AppDeleted() as fact:
                 connection.execute("DELETE FROM configuration_pending WHERE app = ?", (fact.name,))
                 _change(connection, recorded, fact.name, {}, recorded.actor, 0)

@@ -33,6 +33,8 @@ def every_verb() -> Iterator[tuple[str, Verb]]:
 ALL = dict(every_verb())
 COMMANDS = all_commands()
 TRAVELS_ONLY = {
+    "config.apply_network",  # sent by `rig config apply`
+    "config.show",  # asked by `rig config`
     "intent.show",  # asked about a change that was cut off
     "journal.records",  # asked by whatever looks at the platform's record
     "journal.register",  # sent by `rig login`

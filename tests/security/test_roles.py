@@ -13,6 +13,7 @@ from rig.contract import (
     accounts,
     apps,
     collect,
+    configuration,
     intents,
     members,
     networks,
@@ -58,6 +59,10 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     secrets.RevealSecrets: lambda network, app: secrets.RevealSecrets(app=f"{network}/{app}"),
     secrets.RotateKeys: lambda network, app: secrets.RotateKeys(),
     secrets.ListSecrets: lambda network, app: secrets.ListSecrets(app=f"{network}/{app}"),
+    configuration.ShowNetworkConfig: lambda network, app: configuration.ShowNetworkConfig(network=network),
+    configuration.ApplyNetworkConfig: lambda network, app: configuration.ApplyNetworkConfig(
+        network=network, document=configuration.Configuration(network=network, env={"A": "1"})
+    ),
     apps.CreateApp: lambda network, app: apps.CreateApp(app=f"{network}/{app}"),
     apps.ListApps: lambda network, app: apps.ListApps(),
     apps.ShowApp: lambda network, app: apps.ShowApp(app=f"{network}/{app}"),

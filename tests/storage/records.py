@@ -15,13 +15,19 @@ from rig.kernel.ports import Stamp
 from storage.imports import ImportedJournal
 from storage.journal import Journal
 from storage.projections.audit import AuditProjection
+from storage.projections.changes import ChangesProjection
 from storage.projections.configuration import ConfigurationProjection
 from storage.projections.releases import ReleasesProjection
 from storage.replica import Replica
 from storage.texts import TextIndex
 from tests.storage.support import FakeClock, stamp
 
-PROJECTIONS = (AuditProjection(), ReleasesProjection(), ConfigurationProjection())
+PROJECTIONS = (
+    AuditProjection(),
+    ReleasesProjection(),
+    ConfigurationProjection(),
+    ChangesProjection(),
+)
 Shown = Callable[[str], bool]
 
 

@@ -28,6 +28,7 @@ from events.app import (
     AppRestartFailed,
     AppRestartRequested,
     AppScaled,
+    AppScaleReset,
     AppStarted,
     AppStopped,
     DeployBuilt,
@@ -196,7 +197,7 @@ class Deployer:
                 self._spawn(self._routing.refresh())
             case AppRestartRequested():
                 self._work(name, "restarting", partial(self._restart, name, record))
-            case AppScaled():
+            case AppScaled() | AppScaleReset():
                 self._work(name, "scaling", partial(self._scale, name))
             case AppStarted():
                 self._work(name, "starting", partial(self._scale, name))

@@ -9,6 +9,7 @@ from events.app import AppState
 from rig.contract.networks import AppSummary, NetworkStatus, ShowNetworkStatus
 from rig.kernel.apps import app_status, wanted_now
 from rig.kernel.ids import rfc3339
+from rig.node.configuration.live import drift_of
 from rig.node.ports import NodeContext
 from rig.node.views import network_view
 
@@ -35,6 +36,13 @@ def summaries(states: Iterable[AppState], phase: Callable[[str], str]) -> list[A
 
 def handle(command: ShowNetworkStatus, ctx: NodeContext) -> NetworkStatus:
     world = ctx.ports.world
-    network = network_view(world.network(command.name), ctx.ports)
-    apps = summaries((world.app(name) for name in world.apps_of(command.name)), ctx.ports.runtime.phase)
-    return NetworkStatus(network=network, counts=dict(Counter(each.status for each in apps)), apps=apps)
+    network, states = world.network(command.name), world.states_of(command.name)
+    apps = summaries(states.values(), ctx.ports.runtime.phase)
+    return NetworkStatus(
+        network=network_view(network, ctx.ports),
+        counts=dict(Counter(each.status for each in apps)),
+        apps=apps,
+        applied_at=rfc3339(network.applied.at) if network.applied else "",
+        applied_by=network.applied.by if network.applied else "",
+        drift=drift_of(network, states),
+    )

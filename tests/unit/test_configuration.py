@@ -1,0 +1,354 @@
+"""Documents: what differs between a file, what was applied and what is live; and what an apply comes to."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.app import AppCreated, AppDeleted, AppScaled, AppScaleReset, AppState, DeployBuilt, DeployStarted, evolve
+from events.base import Fact, Happened
+from events.config import SecretRef, SecretsChanged, VarsChanged
+from events.network import NetworkConfigured, NetworkCreated, NetworkState
+from events.network import evolve as evolve_network
+from handlers.export_config import decide as exported
+from rig.clients.configuration import parse_configuration
+from rig.contract.configuration import ApplyNetworkConfig, AppTable, Configuration
+from rig.kernel.configtext import toml_of
+from rig.kernel.configuration import compare, differs, drift, flat, parts, redacted, to_do
+from rig.kernel.errors import RigError
+from rig.node.configuration.apply import Decided, decide
+from rig.node.configuration.live import applied_of, document_of, drift_of, wanted_of
+from tests.unit.given import ANA, APP, CREATED, app, network, served, started
+
+DIGEST = "digest:" + "0123456789abcdef" * 4
+MADE = NetworkCreated(name="demo")
+SECRET = SecretsChanged(scope=APP, set={"KEY": SecretRef(version=1, digest=DIGEST.removeprefix("digest:"))})
+
+
+def document(apps: dict[str, AppTable] | None = None, **tables: Any) -> Configuration:
+    return Configuration(network="demo", apps=apps or {}, **tables)
+
+
+def hello(**tables: Any) -> Configuration:
+    return document({"hello": AppTable(**tables)})
+
+
+def actions(file: Configuration, applied: Configuration | None, live: Configuration) -> dict[str, str]:
+    return {change.key: change.action for change in compare(file, applied, live)}
+
+
+# -- differences -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "applied", "live", "action", "drifted"),
+    [
+        ("1", "1", "1", None, False),
+        ("1", None, "1", None, False),
+        ("1", None, None, "add", False),
+        ("1", "1", None, "add", True),
+        ("2", "1", "1", "change", False),
+        ("2", None, "1", "change", False),
+        ("1", "1", "2", "change", True),
+        (None, "1", "1", "remove", False),
+        (None, "1", "2", "remove", True),
+        (None, "1", None, None, False),
+        (None, None, "1", "unmanaged", False),
+    ],
+)
+def test_one_key_three_ways(
+    file: str | None, applied: str | None, live: str | None, action: str | None, drifted: bool
+) -> None:
+    def env(value: str | None) -> Configuration:
+        return document(env={} if value is None else {"A": value})
+
+    changes = compare(env(file), env(applied), env(live))
+    assert [(change.action, change.drift) for change in changes] == ([] if action is None else [(action, drifted)])
+    if action:
+        assert (changes[0].file, changes[0].applied, changes[0].live) == (file, applied, live)
+
+
+@pytest.mark.parametrize(
+    ("pin", "live", "action"),
+    [
+        ("", DIGEST, None),
+        (DIGEST[:19], DIGEST, None),
+        (DIGEST, None, "missing"),
+        ("digest:" + "f" * 12, DIGEST, "rotated"),
+    ],
+)
+def test_a_secret_is_known_by_the_beginning_of_its_digest(pin: str, live: str | None, action: str | None) -> None:
+    there = hello(secrets={} if live is None else {"KEY": live})
+    found = actions(hello(secrets={"KEY": pin}), None, there)
+    assert found == ({"apps.hello.secrets.KEY": action} if action else {})
+
+
+def test_an_app_is_one_change_with_all_that_is_its_own() -> None:
+    old = hello(env={"A": "1"}, processes={"web": 2})
+    assert actions(document(), old, old) == {"apps.hello": "remove"}
+    assert actions(document(), None, old) == {"apps.hello": "unmanaged"}
+    assert actions(old, None, document()) == {
+        "apps.hello": "add",
+        "apps.hello.env.A": "add",
+        "apps.hello.processes.web": "add",
+    }
+
+
+def test_fewer_processes_than_run_now_is_told_whoever_says_how_many_there_are() -> None:
+    [change] = compare(hello(processes={"web": 2}), None, hello(), {"apps.hello.processes.web": 3})
+    assert (change.action, change.shrinks) == ("add", True)
+    [change] = compare(hello(processes={"web": 3}), None, hello(), {"apps.hello.processes.web": 3})
+    assert not change.shrinks
+
+
+def test_values_of_variables_are_hidden_and_nothing_else() -> None:
+    file = hello(env={"A": "hunter2"}, processes={"web": 2}, secrets={"KEY": ""})
+    hidden = {change.key: change for change in redacted(compare(file, None, document()))}
+    assert "hunter2" not in msgspec.json.encode(list(hidden.values())).decode()
+    assert hidden["apps.hello.env.A"].redacted
+    assert hidden["apps.hello.processes.web"].file == "2"
+
+
+NAMES = st.sampled_from(["A", "B", "C"])
+TABLES = st.builds(
+    AppTable,
+    env=st.dictionaries(NAMES, st.text(max_size=3), max_size=3),
+    processes=st.dictionaries(st.sampled_from(["web", "worker"]), st.integers(0, 3)),
+)
+DOCUMENTS = st.builds(
+    lambda env, apps: Configuration(network="demo", env=env, apps=apps),
+    st.dictionaries(NAMES, st.text(max_size=3), max_size=3),
+    st.dictionaries(st.sampled_from(["one", "two", "three"]), TABLES),
+)
+
+
+@given(DOCUMENTS, st.none() | DOCUMENTS, DOCUMENTS)
+def test_what_was_planned_makes_live_what_the_file_says(
+    file: Configuration, applied: Configuration | None, live: Configuration
+) -> None:
+    """And leaves alone what was never in a file; a second plan is empty."""
+    changes = compare(file, applied, live)
+    after = dict(flat(live))
+    for change in to_do(changes):
+        if change.action == "remove":
+            after = {key: value for key, value in after.items() if not f"{key}.".startswith(f"{change.key}.")}
+        else:
+            assert change.file is not None
+            after[change.key] = change.file
+    left = {change.key for change in changes if change.action == "unmanaged"}
+    alone = {key: value for key, value in after.items() if any(f"{key}.".startswith(f"{one}.") for one in left)}
+    assert after == {**alone, **flat(file)}
+    assert {key: flat(live)[key] for key in alone} == alone
+    assert not to_do(compare(file, file, of_flat(after)))
+
+
+def of_flat(keys: dict[str, str]) -> Configuration:
+    env: dict[str, str] = {}
+    apps: dict[str, AppTable] = {}
+    for key, value in keys.items():
+        label, table, name = parts(key)
+        if not label:
+            env[name] = value
+            continue
+        found = apps.setdefault(label, AppTable(env={}, processes={}))
+        if table == "env":
+            found.env[name] = value
+        elif table == "processes":
+            found.processes[name] = int(value)
+    return Configuration(network="demo", env=env, apps=apps)
+
+
+@given(DOCUMENTS, DOCUMENTS)
+def test_drift_is_about_what_was_applied_and_nothing_else(applied: Configuration, live: Configuration) -> None:
+    keys = {change.key for change in drift(applied, live)}
+    assert keys == {key for key, value in flat(applied).items() if flat(live).get(key) != value}
+    assert not drift(applied, applied)
+
+
+@given(DOCUMENTS)
+def test_an_export_reads_as_what_it_was_made_of(live: Configuration) -> None:
+    text = toml_of(live)
+    assert text.replace("\n", "").isprintable()
+    assert parse_configuration(text.encode(), "max.toml") == live
+    assert not differs(compare(parse_configuration(text.encode(), "max.toml"), None, live))
+
+
+def test_an_export_holds_short_digests_in_order() -> None:
+    live = hello(env={"B": "2", "A": '\x7f\n"\\\u200d'}, secrets={"KEY": DIGEST}, processes={"web": 2})
+    text = toml_of(exported(live))
+    assert list(tomllib.loads(text)["apps"]["hello"]["env"]) == ["A", "B"]
+    assert f'KEY = "{DIGEST[:19]}"\n' in text
+    assert not differs(compare(parse_configuration(text.encode(), "x"), None, live))
+
+
+# -- applying --------------------------------------------------------------------------------------------------------
+
+
+def asked(document: Configuration, **consent: bool) -> ApplyNetworkConfig:
+    return ApplyNetworkConfig(network="demo", document=document, **consent)
+
+
+def after(net: NetworkState, apps: dict[str, AppState], done: Decided) -> tuple[NetworkState, dict[str, AppState]]:
+    """The states that follow."""
+    for fact in done.network:
+        net = evolve_network(net, fact, ANA)
+    states = dict(apps)
+    for name, facts in done.apps.items():
+        for fact in facts:
+            states[name] = evolve(states.get(name, AppState()), fact, ANA)
+    return net, {name: state for name, state in states.items() if state.exists}
+
+
+def refused(net: NetworkState, apps: dict[str, AppState], command: ApplyNetworkConfig) -> RigError:
+    with pytest.raises(RigError) as caught:
+        decide(net, apps, command, "none")
+    assert caught.value.hint
+    return caught.value
+
+
+def test_all_apps_at_once_and_then_nothing_to_do() -> None:
+    apps = {APP: app(CREATED, *served(1))}
+    file = document(
+        {"hello": AppTable(env={"A": "1"}, processes={"web": 2}), "new": AppTable(env={"B": "2"}, secrets={"S": ""})}
+    )
+    done = decide(network(MADE), apps, asked(file), "none")
+    applied = NetworkConfigured(name="demo", document=msgspec.to_builtins(file))
+    assert done.network == [applied]
+    assert list(done.apps) == [APP, "demo/new"]
+    variables, scaled, begun, built = done.apps[APP]
+    assert (variables, scaled) == (VarsChanged(scope=APP, set={"A": "1"}), AppScaled(name=APP, scale={"web": 2}))
+    assert isinstance(begun, DeployStarted)
+    assert (begun.version, begun.changed, begun.supplied.vars) == (2, ["env.A"], {"app": {"A": "1"}})
+    assert isinstance(built, DeployBuilt)
+    assert done.apps["demo/new"] == [AppCreated(name="demo/new"), VarsChanged(scope="demo/new", set={"B": "2"})]
+    assert (done.releases, done.changes) == ({APP: 2}, 4)
+
+    net, states = after(network(MADE), apps, done)
+    assert net.applied is not None
+    assert (net.applied.by, net.applied.at) == (ANA.actor, ANA.at)
+    assert applied_of(net) == file
+    again = decide(net, states, asked(file), "none")
+    assert (again.network, again.apps, again.changes) == ([], {}, 0)
+
+
+def test_what_a_network_gives_releases_the_apps_that_inherit_it() -> None:
+    two = "demo/two"
+    apps = {
+        APP: app(CREATED, *served(1)),
+        two: app(AppCreated(name=two), *served(1), VarsChanged(scope=two, set={"A": "own"})),
+        "demo/empty": app(AppCreated(name="demo/empty")),
+    }
+    done = decide(network(MADE), apps, asked(document(env={"A": "1"})), "none")
+    assert done.releases == {APP: 2, two: 2}  # the second has a value of its own that no release has taken
+    assert [type(fact) for fact in done.network] == [VarsChanged, NetworkConfigured]
+    busy = {APP: app(CREATED, *served(1), started(2))}
+    done = decide(network(MADE), busy, asked(document(env={"A": "1"})), "none")
+    assert (done.releases, done.later) == ({}, [APP])
+
+
+def test_a_scale_alone_makes_no_release() -> None:
+    staged = app(CREATED, *served(1), VarsChanged(scope=APP, set={"STAGED": "1"}))
+    done = decide(network(MADE), {APP: staged}, asked(hello(processes={"web": 3})), "none")
+    assert done.apps == {APP: [AppScaled(name=APP, scale={"web": 3})]}
+
+
+def given_applied(file: Configuration, *facts: Fact) -> tuple[NetworkState, dict[str, AppState]]:
+    net = network(MADE, NetworkConfigured(name="demo", document=msgspec.to_builtins(file)))
+    return net, {APP: app(CREATED, *served(1), *facts)}
+
+
+SCALED = (VarsChanged(scope=APP, set={"A": "1"}), AppScaled(name=APP, scale={"web": 3}), SECRET)
+FULL = hello(env={"A": "1"}, processes={"web": 3}, secrets={"KEY": ""})
+
+
+def test_what_is_gone_from_the_file_goes_with_consent_alone() -> None:
+    net, apps = given_applied(FULL, *SCALED)
+    error = refused(net, apps, asked(hello()))
+    assert (error.code, error.details["keys"]) == (
+        "conflict",
+        ["apps.hello.env.A", "apps.hello.processes.web", "apps.hello.secrets.KEY"],
+    )
+    done = decide(net, apps, asked(hello(), allow_removal=True), "none")
+    assert done.apps[APP][:3] == [
+        VarsChanged(scope=APP, removed=["A"], before={"A": "1"}),
+        SecretsChanged(scope=APP, removed=["KEY"], before=SECRET.set),
+        AppScaleReset(name=APP, processes=["web"]),
+    ]
+    _, states = after(net, apps, done)
+    assert (states[APP].scale, states[APP].config.settings) == ({}, {})
+
+
+def test_fewer_processes_take_consent_too() -> None:
+    net, apps = given_applied(FULL, *SCALED)
+    fewer = hello(env={"A": "1"}, processes={"web": 1}, secrets={"KEY": ""})
+    assert "apps.hello.processes.web" in refused(net, apps, asked(fewer)).message
+    done = decide(net, apps, asked(fewer, allow_removal=True), "none")
+    assert done.apps == {APP: [AppScaled(name=APP, scale={"web": 1})]}
+
+
+def test_an_app_goes_only_if_that_was_said_by_itself() -> None:
+    net, apps = given_applied(FULL, *SCALED)
+    assert "--delete-apps" in refused(net, apps, asked(document(), allow_removal=True)).hint
+    assert "--yes" in refused(net, apps, asked(document(), delete_apps=True)).hint
+    done = decide(net, apps, asked(document(), allow_removal=True, delete_apps=True), "none")
+    assert done.apps == {APP: [AppDeleted(name=APP)]}
+    busy = {APP: app(CREATED, *served(1), started(2))}
+    assert refused(net, busy, asked(document(), allow_removal=True, delete_apps=True)).code == "locked"
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "said"),
+    [
+        (hello(secrets={"KEY": "", "GONE": ""}), "not_found", "rig create secret demo/hello GONE"),
+        (document(secrets={"OURS": ""}), "not_found", "rig create secret --network demo OURS"),
+        (hello(processes={"cat": 1}), "invalid_data", "no process type `cat`"),
+        (hello(env={"PORT": "1"}), "invalid_data", "port of its own"),
+        (hello(env={"KEY": "1"}), "conflict", "rig delete secret demo/hello KEY"),
+        (document(env={"PORT": "1"}), "invalid_data", "port of its own"),
+    ],
+    ids=str,
+)
+def test_one_thing_that_is_wrong_and_nothing_is_done(file: Configuration, code: str, said: str) -> None:
+    error = refused(network(MADE), {APP: app(CREATED, *served(1), SECRET)}, asked(file))
+    assert error.code == code
+    assert said in error.message + error.hint
+
+
+def test_an_app_that_is_being_deployed_is_not_changed_under_way() -> None:
+    apps = {APP: app(CREATED, *served(1), started(2))}
+    assert refused(network(MADE), apps, asked(hello(env={"A": "1"}))).code == "locked"
+
+
+def test_an_app_that_was_never_deployed_may_get_its_secrets_and_processes_later() -> None:
+    file = document({"new": AppTable(secrets={"KEY": ""}, processes={"worker": 2})})
+    done = decide(network(MADE), {}, asked(file), "none")
+    assert done.apps["demo/new"] == [AppCreated(name="demo/new"), AppScaled(name="demo/new", scale={"worker": 2})]
+
+
+def test_drift_says_who_did_it() -> None:
+    by_bea = Happened(ANA.at + 1, "user:bea")
+    net, apps = given_applied(FULL, *SCALED)
+    assert drift_of(net, apps) == []
+    assert drift_of(network(MADE), apps) == []
+    apps[APP] = evolve(apps[APP], VarsChanged(scope=APP, set={"A": "2"}), by_bea)
+    apps[APP] = evolve(apps[APP], SecretsChanged(scope=APP, removed=["KEY"]), by_bea)
+    found = [(one.key, one.what, one.set_by) for one in drift_of(net, apps)]
+    assert found == [("apps.hello.env.A", "changed", "user:bea"), ("apps.hello.secrets.KEY", "removed", "")]
+    assert next(one.key for one in drift_of(net, {})) == "apps.hello"
+
+
+def test_what_is_live_is_what_was_set_and_not_what_releases_say() -> None:
+    state = app(CREATED, *served(1, env={"A": "of rig.toml"}), VarsChanged(scope=APP, set={"B": "1"}))
+    assert document_of(network(MADE), {APP: state}) == hello(env={"B": "1"})
+    assert wanted_of({APP: state}) == {"apps.hello.processes.web": 1}
+
+
+def test_a_document_that_a_newer_rig_wrote_is_none_that_can_be_compared() -> None:
+    net = network(MADE, NetworkConfigured(name="demo", document={"network": "demo", "moons": 2}))
+    assert applied_of(net) is None
+    assert drift_of(net, {}) == []
