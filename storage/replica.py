@@ -29,6 +29,7 @@ from storage.files import create_private
 from storage.merkle import Frontier, leaf_hash
 from storage.migrate import statements
 from storage.projections.base import Projection
+from storage.projections.folding import apply_all
 
 VERSION = 2
 """Of the tables below. A replica of another version is made anew from the platform."""
@@ -274,12 +275,10 @@ class Replica:
     def _apply(self, connection: sqlite3.Connection, projection: Projection, pos: int) -> None:
         sql = "SELECT pos, rec FROM event WHERE pos >= ? AND rec IS NOT NULL ORDER BY pos LIMIT ?"
         while page := connection.execute(sql, (pos, PAGE)).fetchall():
-            for place, rec in page:
-                recorded = readable(rec)
-                if recorded is None:
-                    connection.execute("INSERT OR IGNORE INTO unreadable VALUES (?)", (place,))
-                else:
-                    projection.apply(connection, recorded)
+            records = [(place, readable(rec)) for place, rec in page]
+            unreadable = [(place,) for place, recorded in records if recorded is None]
+            connection.executemany("INSERT OR IGNORE INTO unreadable VALUES (?)", unreadable)
+            apply_all(connection, [projection], [recorded for _, recorded in records if recorded is not None])
             pos = page[-1][0] + 1
 
     # -- the file ---------------------------------------------------------------------------------------------------

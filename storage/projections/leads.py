@@ -52,8 +52,10 @@ class Leads:
             lead = self._of_command(pos, corr, stream, entry)
         else:
             lead = self._of_fact(pos, corr, entry.caus)
-        if stream.startswith(STREAMS):
-            self._by_cause.setdefault((corr, stream), lead)
+        if stream.startswith(STREAMS) and (corr, stream) not in self._by_cause:
+            # The first that was begun counts, and that may stand in the table already.
+            older = self._stored(CAUSE, corr, stream, "") if entry.ver > 1 else None
+            self._by_cause[corr, stream] = lead if older is None else older
         self._by_cause[corr, row[ID]] = lead
         self._first.setdefault(corr, lead)
         return lead
