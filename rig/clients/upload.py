@@ -9,13 +9,15 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from rig.clients.http import retry_after
+from rig.clients.pieces import Piece, all_directories, contents_of, files_of, packs_of, parts_of
 from rig.clients.platform import problem_error, unreadable
 from rig.clients.source.listing import Listing
 from rig.clients.source.reading import READ_FLAGS, Gone, hash_file, read_link, stat_of
@@ -25,14 +27,13 @@ from rig.contract.bundles import (
     MSGPACK,
     PACK,
     PART_SIZE,
-    SYMLINK,
     Ask,
     Bundle,
     Commit,
     Lacks,
     LargeContent,
     bundle_path,
-    decode_directory,
+    entries_of,
 )
 from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.failpoints import failpoint
@@ -40,13 +41,12 @@ from rig.kernel.ports import Progress, Transport
 from rig.wire import pack
 
 THREADS = 2
-"""Requests at a time: one is compressed while the other is on its way. Each costs some 7 MB of memory."""
-PACK_BYTES = 4 << 20
-"""Unpacked size at which a pack is full. Small enough that a lost connection costs little, large enough to compress."""
-PACK_OBJECTS = 4000
+"""Requests at a time: one is compressed while the other is on its way. Each costs some 4 MB of memory."""
+SLICE = 128 << 10
+"""Bytes of a file that are in memory at a time, for each request."""
 DIRECTORIES_PER_ASK = 512
-CONTENTS_PER_ASK = 16_384
-LARGE_PER_ASK = 1024
+CONTENTS_PER_ASK = 4096
+LARGE_PER_ASK = 128
 LEVELS = (1, 3, 6)
 """Of zstd."""
 ATTEMPTS = 6
@@ -65,19 +65,6 @@ class UploadResult(NamedTuple):
     """Size of the source."""
     sent: int
     """Bytes of the bodies that travelled to the node, repetitions included."""
-
-
-class _Piece(NamedTuple):
-    """Something to send: a directory, a content, or a part of one."""
-
-    kind: int
-    digest: bytes
-    size: int
-    offset: int
-    length: int
-    path: bytes
-    """Of the file; empty for a directory."""
-    symlink: bool = False
 
 
 def upload(transport: Transport, network: str, listing: Listing, progress: Progress | None = None) -> UploadResult:
@@ -110,12 +97,10 @@ class _Upload:
 
     def run(self) -> UploadResult:
         bundle = self._commit()
-        if bundle is None:
-            self._send(self._missing())
-            bundle = self._commit()
-        if bundle is None:  # what was there at the question has been collected since
-            self._send(self._missing())
-            bundle = self._commit()
+        for _ in range(2):  # the second time for what was there at the question, and has been collected since
+            if bundle is None:
+                self._send()
+                bundle = self._commit()
         if bundle is None:
             raise RigError("failed", "The platform does not keep what was sent to it.", "Look at the node's log.")
         failpoint("upload.complete")
@@ -138,49 +123,40 @@ class _Upload:
         except UNREADABLE as error:
             raise unreadable(f"The answer to an upload cannot be read: {error}.") from error
 
-    def _missing(self) -> list[_Piece]:
-        """What the node lacks: a directory that it has stands for all that is below it."""
-        directories = dict(self._all_directories()) if self._nothing_there else self._missing_directories()
-        pieces = [
-            _Piece(pack.DIRECTORY, digest, len(self._tree.directories[digest]), 0, 0, b"") for digest in directories
-        ]
-        small, large = self._contents_of(directories)
+    def _pieces(self, directories: dict[bytes, bytes]) -> Iterator[Piece]:
+        """What the node lacks: these directories, and of what stands in them what it asks for.
+
+        It is asked while the first is sent, so that of a source of any size a part is in memory.
+        """
+        for digest in directories:
+            yield Piece(pack.DIRECTORY, digest, len(self._tree.directories[digest]), 0, 0, b"")
+        contents = contents_of(self._tree, directories, self._advance)
         if self._nothing_there:
-            return [*pieces, *small, *(part for piece in large for part in _parts(piece))]
-        for start in range(0, len(small), CONTENTS_PER_ASK):
-            batch = small[start : start + CONTENTS_PER_ASK]
-            lacks = self._ask(Ask(contents=b"".join(piece.digest for piece in batch)))
-            pieces += [batch[number] for number in lacks.contents]
-        for start in range(0, len(large), LARGE_PER_ASK):
-            batch = large[start : start + LARGE_PER_ASK]
-            lacks = self._ask(Ask(large=[LargeContent(piece.digest, piece.size) for piece in batch]))
-            for piece, numbers in zip(batch, lacks.large, strict=True):
-                parts = _parts(piece)
-                pieces += [parts[number] for number in numbers]
-        return pieces
+            for piece in contents:
+                yield from (piece,) if piece.size <= PART_SIZE else parts_of(piece)
+            return
+        while batch := list(islice(contents, CONTENTS_PER_ASK)):
+            yield from self._lacking([piece for piece in batch if piece.size <= PART_SIZE])
+            large = [piece for piece in batch if piece.size > PART_SIZE]
+            for start in range(0, len(large), LARGE_PER_ASK):
+                yield from self._lacking_parts(large[start : start + LARGE_PER_ASK])
 
-    def _contents_of(self, directories: dict[bytes, bytes]) -> tuple[list[_Piece], list[_Piece]]:
-        """The contents that stand directly in these directories, each once: small ones, large ones."""
-        small: list[_Piece] = []
-        large: list[_Piece] = []
-        seen: set[bytes] = set()
-        for digest, path in directories.items():
-            for name, mode, size, content in decode_directory(self._tree.directories[digest]):
-                if mode != DIRECTORY and content not in seen:
-                    seen.add(content)
-                    group = large if size > PART_SIZE else small
-                    group.append(_Piece(pack.CONTENT, content, size, 0, size, path + name, mode == SYMLINK))
-        return small, large
+    def _lacking(self, pieces: list[Piece]) -> Iterator[Piece]:
+        """Those of these contents that the node lacks."""
+        if pieces:
+            lacks = self._ask(Ask(contents=b"".join(piece.digest for piece in pieces)))
+            lacking = [pieces[number] for number in lacks.contents]
+            self._advance(sum(piece.size for piece in pieces) - sum(piece.size for piece in lacking))
+            yield from lacking
 
-    def _all_directories(self) -> Iterator[tuple[bytes, bytes]]:
-        """Every directory of the tree, with a path of each."""
-        waiting = [(self._tree.root, b"")]
-        while waiting:
-            digest, path = waiting.pop()
-            yield digest, path
-            for entry in decode_directory(self._tree.directories[digest]):
-                if entry.mode == DIRECTORY:
-                    waiting.append((entry.digest, path + entry.name + b"/"))
+    def _lacking_parts(self, pieces: list[Piece]) -> Iterator[Piece]:
+        """The parts that the node lacks of these contents."""
+        lacks = self._ask(Ask(large=[LargeContent(piece.digest, piece.size) for piece in pieces]))
+        for piece, numbers in zip(pieces, lacks.large, strict=True):
+            parts = parts_of(piece)
+            lacking = [parts[number] for number in numbers]
+            self._advance(piece.size - sum(part.length for part in lacking))
+            yield from lacking
 
     def _missing_directories(self) -> dict[bytes, bytes]:
         """Directories that the node lacks, with a path of each: asked level by level, as many at once as are known."""
@@ -193,7 +169,7 @@ class _Upload:
             for number in lacks.directories:
                 digest, path = batch[number]
                 missing[digest] = path
-                for entry in decode_directory(self._tree.directories[digest]):
+                for entry in entries_of(self._tree.directories[digest]):
                     if entry.mode == DIRECTORY and entry.digest not in asked:
                         asked.add(entry.digest)
                         waiting.append((entry.digest, path + entry.name + b"/"))
@@ -217,31 +193,37 @@ class _Upload:
 
     # Sending
 
-    def _send(self, pieces: list[_Piece]) -> None:
-        """Send all pieces, in packs, by several threads."""
-        packs = list(_packs(pieces))
-        self._total = self._done + sum(piece.length for piece in pieces)
-        queue = iter(packs)
-        errors: list[BaseException] = []
+    def _send(self) -> None:
+        """Send all that the node lacks, in packs, by several threads."""
+        if self._nothing_there:
+            directories, self._total = dict(all_directories(self._tree)), self._listing.bytes
+        else:
+            directories = self._missing_directories()
+            self._total = sum(file.size for one in directories for file in files_of(self._tree, one))
+        self._done = 0
+        packs, taking = packs_of(self._pieces(directories)), threading.Lock()
+        errors: list[Exception] = []
 
         def work() -> None:
-            while not self._stop.is_set():
-                with self._lock:
-                    batch = next(queue, None)
-                if batch is None:
-                    return
-                try:
+            try:
+                while not self._stop.is_set():
+                    with taking:
+                        batch = next(packs, None)
+                    if batch is None:
+                        return
                     self._send_pack(batch)
-                except BaseException as error:
-                    errors.append(error)
-                    self._stop.set()
+            except Exception as error:
+                errors.append(error)
+                self._stop.set()
 
-        # Daemons: after Ctrl-C nobody waits for a request that is under way.
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(THREADS, len(packs)))]
+        # This thread is one of them: the memory that the listing has used serves it again. The others are daemons:
+        # after Ctrl-C nobody waits for a request that is under way.
+        others = [threading.Thread(target=work, daemon=True) for _ in range(THREADS - 1)]
         try:
-            for thread in threads:
+            for thread in others:
                 thread.start()
-            for thread in threads:
+            work()
+            for thread in others:
                 thread.join()
         finally:
             self._stop.set()
@@ -249,7 +231,7 @@ class _Upload:
             raise errors[0]
         self._stop.clear()
 
-    def _send_pack(self, pieces: list[_Piece]) -> None:
+    def _send_pack(self, pieces: list[Piece]) -> None:
         try:
             self._post("/packs", _Body(lambda: self._encoded(pieces)), PACK)
         except RigError as error:
@@ -258,24 +240,28 @@ class _Upload:
             changed = next((p.path for p in pieces if p.path and not self._as_listed(p)), pieces[-1].path)
             raise self._changed(changed) from error
         failpoint("upload.packed")
+        self._advance(sum(piece.length for piece in pieces))
+
+    def _advance(self, size: int) -> None:
+        """So many bytes more are on the node, whether they were sent or have been there."""
         with self._lock:
-            self._done += sum(piece.length for piece in pieces)
-            if self._progress:
+            self._done += size
+            if self._progress and size:
                 self._progress.advance(self._done, self._total)
 
-    def _as_listed(self, piece: _Piece) -> bool:
+    def _as_listed(self, piece: Piece) -> bool:
         """Whether the whole file of a piece still holds what was listed."""
         path = self._root + piece.path
         if piece.symlink:
             return sha256(self._read(piece)).digest() == piece.digest
         return hash_file(path, stat_of(piece.path, os.lstat(path)))[1] == piece.digest
 
-    def _encoded(self, pieces: list[_Piece]) -> Iterator[bytes]:
+    def _encoded(self, pieces: list[Piece]) -> Iterator[bytes]:
         """A pack, compressed the harder the slower the way to the node: sending is to take as long as compressing."""
         compressing = sending = 0.0
         level = self._level
         before = time.monotonic()
-        for chunk in pack.encode_pack((self._object(piece) for piece in pieces), LEVELS[level]):
+        for chunk in pack.encode_pack(map(self._outgoing, pieces), LEVELS[level]):
             made = time.monotonic()
             compressing += made - before
             with self._lock:
@@ -289,12 +275,15 @@ class _Upload:
         elif sending < compressing / 2:
             self._level = max(level - 1, 0)
 
-    def _object(self, piece: _Piece) -> pack.PackObject:
-        data = self._tree.directories[piece.digest] if piece.kind == pack.DIRECTORY else self._read(piece)
-        return pack.PackObject(piece.kind, piece.digest, piece.size, piece.offset, data)
+    def _outgoing(self, piece: Piece) -> pack.Outgoing:
+        kind, digest, size, offset, length, _, _ = piece
+        if kind == pack.DIRECTORY:
+            return pack.Outgoing(kind, digest, size, 0, size, (self._tree.directories[digest],))
+        slices = (self._read(piece),) if length <= SLICE else self._slices(piece)
+        return pack.Outgoing(kind, digest, size, offset, length, slices)
 
-    def _read(self, piece: _Piece) -> bytes:
-        """The data of one piece. That it is what was listed is for the node to verify."""
+    def _read(self, piece: Piece) -> bytes:
+        """The data of a piece that is not large. That it is what was listed is for the node to verify."""
         path = self._root + piece.path
         try:
             if piece.symlink:
@@ -312,6 +301,12 @@ class _Upload:
         if len(data) != piece.length:
             raise self._changed(piece.path)
         return data
+
+    def _slices(self, piece: Piece) -> Iterator[bytes]:
+        """The data of a large piece."""
+        for start in range(0, piece.length, SLICE):
+            length = min(SLICE, piece.length - start)
+            yield self._read(piece._replace(offset=piece.offset + start, length=length))
 
     def _changed(self, path: bytes) -> RigError:
         self._listing.cache.forget()
@@ -366,26 +361,3 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         return self._make()
-
-
-def _parts(piece: _Piece) -> list[_Piece]:
-    """A large content as its parts."""
-    return [
-        piece._replace(offset=offset, length=min(PART_SIZE, piece.size - offset))
-        for offset in range(0, piece.size, PART_SIZE)
-    ]
-
-
-def _packs(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
-    """The pieces, in lots of about `PACK_BYTES`."""
-    lot: list[_Piece] = []
-    size = 0
-    for piece in pieces:
-        length = piece.size if piece.kind == pack.DIRECTORY else piece.length
-        if lot and (size + length > PACK_BYTES or len(lot) == PACK_OBJECTS):
-            yield lot
-            lot, size = [], 0
-        lot.append(piece)
-        size += length
-    if lot:
-        yield lot

@@ -10,7 +10,7 @@ Names are bytes, as the file system has them. Directories that hold nothing are 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Annotated, Final, NamedTuple
 
@@ -110,6 +110,16 @@ def decode_directory(data: bytes) -> list[Entry]:
         entries.append(Entry(name, mode, size, digest))
         previous = name
     return entries
+
+
+def entries_of(encoding: bytes) -> Iterator[Entry]:
+    """The entries of a directory that was encoded here: nothing is checked, in a third of the time."""
+    at, end, unpack = len(HEADER), len(encoding), _RECORD.unpack_from
+    while at < end:
+        mode, size, digest, length = unpack(encoding, at)
+        name_at = at + _RECORD.size
+        at = name_at + length
+        yield Entry(encoding[name_at:at], mode, size, digest)
 
 
 def check_entry(name: bytes, mode: int, size: int) -> None:

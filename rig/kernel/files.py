@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from _thread import get_ident  # threading itself would cost a short command its time
+from collections.abc import Iterable
 
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
@@ -17,8 +18,10 @@ UNFINISHED_SECONDS = 3600
 """After this long nobody is going to finish a write. By age: a pid may be one of another container's."""
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes, mode: int = 0o600, durable: bool = True) -> None:
-    """Replace ``path`` by ``data``: a reader sees the old file or the new one.
+def write_atomic(
+    path: str | os.PathLike[str], data: bytes | Iterable[bytes], mode: int = 0o600, durable: bool = True
+) -> None:
+    """Replace ``path`` by ``data``, in one piece or several: a reader sees the old file or the new one.
 
     So does, where it is ``durable``, a machine that loses power; it has the new one after this has returned. The folder
     must exist. Raises `OSError`.
@@ -29,7 +32,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, mode: int = 0o600, d
     descriptor = os.open(temporary, _FLAGS, mode)
     try:
         with open(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,9 +33,10 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
     def row(self) -> str:
         """A row of a Markdown table."""
-        shown = {
+        shown: dict[str, Callable[[float], str]] = {
             "ms": lambda x: f"{x * 1000:.1f} ms",
             "bytes": lambda x: f"{x:,.0f} B",
+            "MB": lambda x: f"{x:.1f} MB",
             "MiB": lambda x: f"{x:.1f} MiB",
             "rate": lambda x: f"{x:,.0f} /s",
         }
@@ -46,14 +49,24 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 HEADER = "| what | rig | peer | ratio | budget |\n|---|---|---|---|---|"
 
 
-def compare(what: str, ours: Work, peer: Work, *, peer_name: str, budget: str, runs: int = 15) -> Figure:
+def compare(
+    what: str,
+    ours: Work,
+    peer: Work,
+    *,
+    peer_name: str,
+    budget: str,
+    runs: int = 15,
+    measure: Callable[[Work], float] | None = None,
+) -> Figure:
     """Time both in turn, A B A B …, after one run of each that does not count."""
+    measure = measure or seconds
     ours()
     peer()
     mine, theirs = [], []
     for _ in range(runs):
-        mine.append(seconds(ours))
-        theirs.append(seconds(peer))
+        mine.append(measure(ours))
+        theirs.append(measure(peer))
     return Figure(
         what=what,
         ours=statistics.median(mine),
@@ -70,6 +83,20 @@ def seconds(work: Work) -> float:
     return time.perf_counter() - began
 
 
+def processor_seconds(work: Work) -> float:
+    """The processor time of this process and of those that it starts: what else the machine does is left out."""
+
+    def used() -> float:
+        return sum(
+            usage.ru_utime + usage.ru_stime
+            for usage in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+        )
+
+    before = used()
+    work()
+    return used() - before
+
+
 def command(argv: Sequence[str | Path], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> Work:
     """A whole process that has to succeed; what it prints is thrown away."""
 
@@ -79,15 +106,12 @@ def command(argv: Sequence[str | Path], *, env: dict[str, str] | None = None, cw
     return run
 
 
-def peak_memory(argv: Sequence[str | Path], env: dict[str, str]) -> float:
-    """Largest resident size of one process in MiB, as the system accounts for it."""
+def peak_memory(argv: Sequence[str | Path], env: Mapping[str, str]) -> float:
+    """Largest resident size of one process in MB of 10^6 bytes, as the system accounts for it."""
     script = (
         "import resource, subprocess, sys;"
         "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    import sys
-
     done = subprocess.run([sys.executable, "-c", script, *argv], env=env, check=True, capture_output=True, text=True)
-    scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return int(done.stdout) / scale
+    return int(done.stdout) * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -18,10 +18,12 @@ from rig.clients.source import reading
 from rig.clients.source.git import git_info
 from rig.clients.source.listing import Listing, list_source
 from rig.clients.source.repository import parse_index
+from rig.clients.source.statcache import Stat
 from rig.contract.bundles import EXECUTABLE, FILE, SYMLINK, Limits
 from rig.kernel.errors import RigError
+from rig.kernel.ids import rfc3339
 
-Look = Callable[[bytes], bool]
+Look = Callable[[bytes, bytes], bool]
 
 
 def write(root: Path, **files: str) -> None:
@@ -331,7 +333,7 @@ class Counted:
         self.names: list[str] = []
         real = reading.hash_file
 
-        def hash_file(full: bytes, stat: reading.Stat, look: Look) -> tuple[reading.Stat, bytes, bool]:
+        def hash_file(full: bytes, stat: Stat, look: Look) -> tuple[Stat, bytes, bool]:
             self.names.append(os.fsdecode(os.path.basename(full)))
             return real(full, stat, look)
 
@@ -421,17 +423,16 @@ def test_caches_of_folders_that_are_gone_are_removed(tmp_path: Path, counted: Co
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path, "growing", "0")
-    real, times = reading._digest, [2]
+    times = [2]
 
-    def digest(fd: int, size: int, look: Look) -> tuple[bytes | None, bool]:
-        found = real(fd, size, look)
+    def hashed(content: bytes) -> object:
         if times[0]:
             times[0] -= 1
             with path.open("a") as file:
                 file.write("more")
-        return found
+        return sha256(content)
 
-    monkeypatch.setattr(reading, "_digest", digest)
+    monkeypatch.setattr(reading, "sha256", hashed)
     listing = list_source(str(tmp_path))
     assert (listing.files, listing.bytes) == (1, 9)
     times[0] = 100
@@ -444,7 +445,7 @@ def test_a_file_that_goes_while_it_is_listed_is_left_out(tmp_path: Path, monkeyp
     write(tmp_path, going__a="1", staying="2")
     real = reading.hash_file
 
-    def hash_file(full: bytes, stat: reading.Stat, look: Look) -> tuple[reading.Stat, bytes, bool]:
+    def hash_file(full: bytes, stat: Stat, look: Look) -> tuple[Stat, bytes, bool]:
         if full.endswith(b"a"):
             os.unlink(full)
         return real(full, stat, look)
@@ -473,6 +474,8 @@ def test_where_the_source_came_from(tmp_path: Path) -> None:
     info = git_info(str(tmp_path / "app"))
     assert info.commit == git(tmp_path, "rev-parse", "HEAD").decode().strip()
     assert (info.branch, info.subject, info.dirty) == ("trunk", "First line", False)
+    seconds = int(git(tmp_path, "log", "-1", "--format=%ct"))
+    assert info.committed_at == rfc3339(seconds * 1_000_000_000)
     put(tmp_path, "other", "2")
     assert not git_info(str(tmp_path / "app")).dirty
     put(tmp_path, "app/new")

@@ -39,7 +39,7 @@ class Source:
 
 
 def send(store: Store, objects: list[PackObject]) -> None:
-    receive(store, io.BytesIO(b"".join(encode_pack(objects))))
+    receive(store, io.BytesIO(b"".join(encode_pack(each.outgoing() for each in objects))))
 
 
 def files_on_disk(store: Store) -> set[str]:

@@ -172,7 +172,7 @@ def test_one_changed_file_travels_alone(node: Node, source: Path, tmp_path: Path
 def test_an_upload_that_was_cut_off_goes_on_where_it_stopped(
     node: Node, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_module, "PACK_BYTES", PART_SIZE)
+    monkeypatch.setattr("rig.clients.pieces.PACK_BYTES", PART_SIZE)
     monkeypatch.setattr(upload_module, "THREADS", 1)
     packs = 0
 

@@ -20,7 +20,7 @@ def whole(data: bytes, kind: int = CONTENT) -> PackObject:
 
 
 def packed(*objects: PackObject) -> bytes:
-    return b"".join(encode_pack(objects))
+    return b"".join(encode_pack(each.outgoing() for each in objects))
 
 
 def unpacked(data: bytes, **limits: int) -> list[PackObject]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from rig.contract.releases import SourceInfo
+from rig.kernel.ids import rfc3339
 
 TIMEOUT = 20.0
 
@@ -21,19 +22,21 @@ _ENVIRONMENT = {
 
 
 def git_info(root: str) -> SourceInfo:
-    """Commit, branch, first line of the message, and whether the files below ``root`` differ from the commit.
+    """Commit and its time, branch, first line of its message, and whether the files below ``root`` differ from it.
 
     Empty where there is no repository, no commit or no git: a deployment does not depend on it.
     """
-    head = _git(root, "log", "-1", "--no-show-signature", "--format=%H%n%s")
+    head = _git(root, "log", "-1", "--no-show-signature", "--format=%H %ct%n%s")
     if not head:
         return SourceInfo()
-    commit, _, subject = head.decode("utf-8", "replace").partition("\n")
+    named, _, subject = head.decode("utf-8", "replace").partition("\n")
+    commit, _, seconds = named.partition(" ")
     status = _status(root)
     lines = (status or b"").decode("utf-8", "replace").split("\0")
     branch = next((line.removeprefix("# branch.head ") for line in lines if line.startswith("# branch.head ")), "")
     return SourceInfo(
         commit=commit,
+        committed_at=rfc3339(int(seconds) * 1_000_000_000),
         branch="" if branch == "(detached)" else branch[:255],
         dirty=any(line and not line.startswith("# ") for line in lines),
         subject=subject.strip()[:200],

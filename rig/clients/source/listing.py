@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat as st
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import msgspec
 
 from rig.clients.source.reading import CHUNK, Gone, hash_file, read_link
 from rig.clients.source.secrets import holds_secret, looks_secret, refuse_secrets
-from rig.clients.source.statcache import Record, Stat, StatCache, at_rest, unsettled
+from rig.clients.source.statcache import Record, Stat, StatCache, at_rest, decode_stats, encode_stats, unsettled
 from rig.clients.source.tree import Tree, show
 from rig.clients.source.walk import Folder, Walk
 from rig.contract.bundles import (
@@ -26,9 +26,9 @@ from rig.contract.bundles import (
     BundleError,
     Entry,
     Limits,
-    decode_directory,
     directory_id,
     encode_directory,
+    entries_of,
     symlink_climb,
 )
 from rig.kernel.errors import RigError
@@ -88,35 +88,28 @@ def list_source(
     return Listing(folder, tree, walk.files, walk.bytes, tuple(walk.warnings), cache)
 
 
-class _Plan(NamedTuple):
-    """One folder: what is known of its files, and which of them have to be read."""
+class _Found(NamedTuple):
+    """What one file holds."""
 
-    folder: Folder
-    old: Record | None
-    """Its record, if not one of its files has changed."""
-    known: dict[bytes, Entry]
-    to_read: list[Stat]
-    secret: set[bytes]
-    """Names of files whose content is a credential."""
+    seen: Stat
+    """The stat for which it is true."""
+    entry: Entry | None
+    """None for a file that has gone since: as if it had gone a moment before."""
+    secret: bool
+    """Whether its content is a credential."""
 
 
-def _plan(folder: Folder, record: Record | None) -> _Plan:
-    if record is None:
-        return _Plan(folder, None, {}, list(folder.files), set())
-    if record.stats == msgspec.msgpack.encode(folder.files):
-        return _Plan(folder, record, {}, [], set())
-    before = dict(zip(msgspec.msgpack.decode(record.stats, type=list[Stat]), _files_of(record), strict=True))
-    known = {stat[0]: before[stat] for stat in folder.files if stat in before}
-    to_read = [stat for stat in folder.files if stat not in before]
-    return _Plan(folder, None, known, to_read, {name for name in record.suspects if name in known})
+def _unchanged(folder: Folder, record: Record | None) -> bool:
+    """Whether the files of a folder are those of its record. Those of which not all is known differ from all."""
+    return record is not None and record.stats == folder.stats
 
 
 def _files_of(record: Record) -> list[Entry]:
-    return [entry for entry in decode_directory(record.encoding) if entry.mode != DIRECTORY]
+    return [entry for entry in entries_of(record.encoding) if entry.mode != DIRECTORY]
 
 
 class _Hashing:
-    """Makes a tree of a walk: first what is known, then what has to be read, then the directories, leaves first."""
+    """Makes a tree of a walk, leaves first. Of a file nothing stays in memory once its folder is done."""
 
     def __init__(self, walk: Walk, cache: StatCache, progress: Progress | None) -> None:
         self.records: dict[bytes, Record] = {}
@@ -126,16 +119,18 @@ class _Hashing:
         self._walk = walk
         self._progress = progress
         self._started = time.time_ns()
-        self._plans = [_plan(folder, cache.records.get(folder.path)) for folder in walk.folders]
+        self._before = {folder.path: cache.records.get(folder.path) for folder in walk.folders}
+        changed = [folder for folder in walk.folders if not _unchanged(folder, self._before[folder.path])]
+        self._total, self._done, self._said = sum(folder.size for folder in changed), 0, 0
+        self._large = self._read_large(changed)
+        """What the large files hold that had to be read, by path."""
 
     def tree(self) -> Tree:
-        self._read_all()
         directories: dict[bytes, bytes] = {}
         done: dict[bytes, Entry] = {}
-        for plan in self._plans:
-            folder = plan.folder
+        for folder in self._walk.folders:
             children = [done[child.path] for child in folder.folders if child.path in done]
-            record = self._record(plan, children)
+            record = self._record(folder, children)
             self.records[folder.path] = record
             self.suspects.extend(folder.at(name) for name in record.suspects)
             if len(record.encoding) > len(HEADER) or not folder.path:
@@ -143,53 +138,85 @@ class _Hashing:
                 done[folder.path] = Entry(folder.name, DIRECTORY, len(record.encoding), record.id)
         return Tree(done[b""].digest, directories)
 
-    def _read_all(self) -> None:
-        jobs = [(plan, stat) for plan in self._plans for stat in plan.to_read]
-        if not jobs:
-            return
-        total, done = sum(stat[2] for _, stat in jobs), 0
-        for plan, stat, seen, entry, secret in self._results(jobs):
-            done += stat[2]
-            if self._progress:
-                self._progress.advance(done, total)
-            if entry is None:  # it has gone since: as if it had gone a moment before
+    def _record(self, folder: Folder, children: list[Entry]) -> Record:
+        """The record of one folder: the old one where nothing has changed."""
+        old, folders = self._before.pop(folder.path), msgspec.msgpack.encode(children)
+        if old and _unchanged(folder, old):
+            if old.folders == folders:
+                return old
+            files, stats, suspects = _files_of(old), old.stats, old.suspects
+        else:
+            files, stats, suspects = self._read_folder(folder, old)
+        self.changed = True
+        encoding = encode_directory([*files, *children])
+        if len(encoding) > DIRECTORY_MAX:
+            raise RigError(
+                "too_large",
+                f"The folder `{show(folder.path) or '.'}` holds {len(files)} files, too many for one folder.",
+                "Spread them over several folders, or list them in .rigignore.",
+            )
+        return Record(stats, folders, directory_id(encoding), encoding, suspects)
+
+    def _read_folder(self, folder: Folder, old: Record | None) -> tuple[list[Entry], bytes, list[bytes]]:
+        """What is in the files of a folder: the entries, the stats to be kept, and which look like secrets."""
+        known = _known(old)
+        files: list[Entry] = []
+        stats: list[Stat] = []
+        suspects: list[bytes] = []
+        for stat in folder.files():
+            name, size = stat[0], stat[2]
+            found = self._large.pop(folder.at(name), None) if size >= CHUNK else None
+            if found is None:
+                found = known.get(stat) or self._read(folder, stat)
+                self._advance(size)
+            seen, entry, secret = found
+            if entry is None:
                 self._walk.files -= 1
-                self._walk.bytes -= stat[2]
+                self._walk.bytes -= size
                 continue
-            plan.known[stat[0]] = entry
-            if secret:
-                plan.secret.add(stat[0])
-            if seen != stat:
-                self._walk.bytes += seen[2] - stat[2]
-                plan.folder.files[plan.folder.files.index(stat)] = seen
+            self._walk.bytes += seen[2] - size
+            files.append(entry)
+            stats.append(seen if at_rest(seen, self._started) else unsettled(seen))
+            if secret or looks_secret(name):
+                suspects.append(name)
+        return files, encode_stats(stats), suspects
 
-    def _results(self, jobs: list[tuple[_Plan, Stat]]) -> Iterator[tuple[_Plan, Stat, Stat, Entry | None, bool]]:
-        # Handing a small file to a thread costs more than hashing it.
-        for plan, stat in jobs:
-            if stat[2] < CHUNK:
-                yield plan, stat, *self._read(plan.folder, stat)
-        large = [job for job in jobs if job[1][2] >= CHUNK]
-        if large:
-            from concurrent.futures import ThreadPoolExecutor
+    def _read_large(self, folders: list[Folder]) -> dict[bytes, _Found]:
+        """Read the large files by several threads. Handing a small one to a thread costs more than hashing it."""
+        jobs: list[tuple[Folder, Stat]] = []
+        for folder in folders:
+            if folder.largest >= CHUNK:
+                known = _known(self._before[folder.path])
+                jobs += [(folder, stat) for stat in folder.files() if stat[2] >= CHUNK and stat not in known]
+        if not jobs:
+            return {}
+        from concurrent.futures import ThreadPoolExecutor
 
-            with ThreadPoolExecutor(_THREADS) as pool:
-                read = pool.map(lambda job: self._read(job[0].folder, job[1]), large)
-                for (plan, stat), result in zip(large, read, strict=True):
-                    yield plan, stat, *result
+        read: dict[bytes, _Found] = {}
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for (folder, stat), found in zip(jobs, pool.map(lambda job: self._read(*job), jobs), strict=True):
+                read[folder.at(stat[0])] = found
+                self._advance(stat[2])
+        return read
 
-    def _read(self, folder: Folder, stat: Stat) -> tuple[Stat, Entry | None, bool]:
-        """The stat for which it is true, what one file holds, and whether that is a credential."""
+    def _advance(self, size: int) -> None:
+        self._done += size
+        if self._progress and (self._done - self._said >= CHUNK or self._done == self._total):
+            self._said = self._done  # a terminal would take longer to say more than the files take to be read
+            self._progress.advance(self._done, self._total)
+
+    def _read(self, folder: Folder, stat: Stat) -> _Found:
         name = stat[0]
         path = self._walk.full(folder.at(name))
         try:
             if st.S_ISLNK(stat[1]):
                 target = read_link(path)
                 self._check_link(folder, name, target)
-                return stat, Entry(name, SYMLINK, len(target), sha256(target).digest()), False
-            seen, digest, secret = hash_file(path, stat, lambda content: holds_secret(name, content))
+                return _Found(stat, Entry(name, SYMLINK, len(target), sha256(target).digest()), False)
+            seen, digest, secret = hash_file(path, stat, holds_secret)
         except Gone:
-            return stat, None, False
-        return seen, Entry(name, EXECUTABLE if seen[1] & st.S_IXUSR else FILE, seen[2], digest), secret
+            return _Found(stat, None, False)
+        return _Found(seen, Entry(name, EXECUTABLE if seen[1] & st.S_IXUSR else FILE, seen[2], digest), secret)
 
     def _check_link(self, folder: Folder, name: bytes, target: bytes) -> None:
         depth = folder.path.count(b"/") + 1 if folder.path else 0
@@ -199,27 +226,13 @@ class _Hashing:
         except BundleError as error:
             self.bad_links.append(f"`{show(folder.at(name))}` → `{show(target)}`: {error}")
 
-    def _record(self, plan: _Plan, children: list[Entry]) -> Record:
-        """The record of one folder: the old one where nothing has changed."""
-        folders = msgspec.msgpack.encode(children)
-        if plan.old and plan.old.folders == folders:
-            return plan.old
-        self.changed = True
-        if plan.old:
-            files, stats, suspects = _files_of(plan.old), plan.old.stats, plan.old.suspects
-        else:
-            kept = [stat for stat in plan.folder.files if stat[0] in plan.known]
-            files = [plan.known[stat[0]] for stat in kept]
-            stats = msgspec.msgpack.encode([s if at_rest(s, self._started) else unsettled(s) for s in kept])
-            suspects = [stat[0] for stat in kept if stat[0] in plan.secret or looks_secret(stat[0])]
-        encoding = encode_directory([*files, *children])
-        if len(encoding) > DIRECTORY_MAX:
-            raise RigError(
-                "too_large",
-                f"The folder `{show(plan.folder.path) or '.'}` holds {len(files)} files, too many for one folder.",
-                "Spread them over several folders, or list them in .rigignore.",
-            )
-        return Record(stats, folders, directory_id(encoding), encoding, suspects)
+
+def _known(record: Record | None) -> dict[Stat, _Found]:
+    """What is known of the files of a folder."""
+    if record is None:
+        return {}
+    pairs = zip(decode_stats(record.stats), _files_of(record), strict=True)
+    return {stat: _Found(stat, entry, stat[0] in record.suspects) for stat, entry in pairs}
 
 
 def _bad_links(links: list[str]) -> RigError:

@@ -13,6 +13,9 @@ from rig.kernel.errors import RigError
 
 ATTEMPTS = 3
 CHUNK = 1 << 20
+"""Bytes from which a file is large."""
+BUFFER = 256 << 10
+"""Bytes of a large file that are in memory at a time."""
 # A pipe that took the place of a file must not block the open, nor a symlink be followed.
 READ_FLAGS = (
     os.O_RDONLY
@@ -32,13 +35,14 @@ def stat_of(name: bytes, result: os.stat_result) -> Stat:
 
 
 def hash_file(
-    full: bytes, stat: Stat, look: Callable[[bytes], bool] = lambda content: False
+    full: bytes, stat: Stat, look: Callable[[bytes, bytes], bool] = lambda name, content: False
 ) -> tuple[Stat, bytes, bool]:
     """The SHA-256 of a file, and the stat for which it holds: ``stat``, unless the file changed since.
 
-    ``look`` is shown the content of a file that is not large; what it says comes third.
+    ``look`` is shown the name and the content of a file that is not large; what it says comes third.
     """
     for _ in range(ATTEMPTS):
+        size = stat[2]
         try:
             fd = os.open(full, READ_FLAGS)
         except FileNotFoundError as error:
@@ -48,7 +52,12 @@ def hash_file(
                 raise Gone from error
             raise unreadable(full, error) from error
         try:
-            digest, seen = _digest(fd, stat[2], look)
+            if size < CHUNK:
+                data = os.read(fd, size + 1)
+                length, digest = len(data), sha256(data).digest()
+            else:
+                data = b""
+                length, digest = _digest(fd)
             now = stat_of(stat[0], os.fstat(fd))
         except OSError as error:
             raise unreadable(full, error) from error
@@ -57,8 +66,8 @@ def hash_file(
         if not st.S_ISREG(now[1]):
             raise Gone
         # What was so before the file was opened, and is so after it was read, was so all the time.
-        if digest is not None and _same(now, stat):
-            return stat, digest, seen
+        if length == size and _same(now, stat):
+            return stat, digest, look(stat[0], data) if data else False
         stat = now
     raise RigError(
         "conflict",
@@ -72,19 +81,15 @@ def _same(now: Stat, before: Stat) -> bool:
     return now == before or (os.name == "nt" and now[2:4] == before[2:4])
 
 
-def _digest(fd: int, size: int, look: Callable[[bytes], bool]) -> tuple[bytes | None, bool]:
-    """None if the file is longer or shorter than ``size``; and what ``look`` says of its content."""
-    if size < CHUNK:
-        data = os.read(fd, size + 1)
-        return (sha256(data).digest(), look(data)) if len(data) == size else (None, False)
-    digest = sha256()
-    left = size
-    buffer = memoryview(bytearray(CHUNK))
+def _digest(fd: int) -> tuple[int, bytes]:
+    """The length of a large file and its hash."""
+    digest, length = sha256(), 0
+    buffer = memoryview(bytearray(BUFFER))
     with open(fd, "rb", buffering=0, closefd=False) as file:
         while count := file.readinto(buffer):
             digest.update(buffer[:count])
-            left -= count
-    return (digest.digest() if left == 0 else None), False
+            length += count
+    return length, digest.digest()
 
 
 def read_link(full: bytes) -> bytes:

@@ -78,12 +78,11 @@ _TOKENS: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
     (b"pypi-", re.compile(rb"\bpypi-AgE[A-Za-z0-9_-]{50,}")),
     (b"rig_", re.compile(rb"\brig_(at|rt|st)\.[A-Za-z0-9_-]{40,}")),
 )
-_WHERE_TOKENS_STAND = re.compile(
-    rb"(^|/)[^.]*$|^\.[^.]*$|\.(json|ya?ml|toml|ini|cfg|conf|config|properties|xml|sh|bash|ps1|tf|tfvars|env"
-    rb"|py|js|mjs|cjs|ts|tsx|jsx|rb|php|go|java|kt|cs|rs|ex|exs|lua|pl|ipynb)$",
-    re.IGNORECASE,
+_WHERE_TOKENS_STAND = frozenset(
+    b"json yaml yml toml ini cfg conf config properties xml sh bash ps1 tf tfvars env"
+    b" py js mjs cjs ts tsx jsx rb php go java kt cs rs ex exs lua pl ipynb".split()
 )
-"""Names of files with settings or code. Looking for tokens in all files would double the time to list a source."""
+"""Endings of files with settings or code. Looking for tokens in all files would double the time to list a source."""
 
 
 def holds_secret(name: bytes, content: bytes) -> bool:
@@ -92,7 +91,8 @@ def holds_secret(name: bytes, content: bytes) -> bool:
         return npmrc_holds_token(content)
     if _PRIVATE_KEY in content and b"-----BEGIN " in content:
         return True
-    if not _WHERE_TOKENS_STAND.search(name):
+    stem, _, ending = name.rpartition(b".")
+    if stem and ending.lower() not in _WHERE_TOKENS_STAND:
         return False
     return any(sure in content and shape.search(content) is not None for sure, shape in _TOKENS)
 

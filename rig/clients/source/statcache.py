@@ -15,7 +15,9 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
+from collections.abc import Iterator
 from hashlib import sha256
+from itertools import chain
 
 import msgspec
 
@@ -31,6 +33,25 @@ _COARSE_TICK = 2_100_000_000
 
 Stat = tuple[bytes, int, int, int, int, int]
 """Name, ``st_mode``, size, mtime and ctime in nanoseconds, inode."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Stat]).decode
+_MAP = b"\xdf"
+"""Begins a MessagePack map; its length follows, four bytes."""
+
+
+def encode_stats(stats: list[Stat]) -> bytes:
+    """The stats of one directory, for `Record.stats`."""
+    return _encode(stats)
+
+
+def decode_stats(encoded: bytes) -> list[Stat]:
+    """What `encode_stats` was given."""
+    return _decode(encoded)
+
+
+NO_STATS = encode_stats([])
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -90,11 +111,21 @@ class StatCache:
         """
         if not self._file:
             return
-        rest = len(self._root).to_bytes(4, "big") + self._root + msgspec.msgpack.encode(records)
+        checksum = 0
+        for part in self._encoded(records):
+            checksum = zlib.crc32(part, checksum)
         with contextlib.suppress(OSError):
             private_folder(self._folder)
-            write_atomic(self._file, _MAGIC + zlib.crc32(rest).to_bytes(4, "big") + rest, durable=False)
+            header = _MAGIC + checksum.to_bytes(4, "big")
+            write_atomic(self._file, chain((header,), self._encoded(records)), durable=False)
             self._prune()
+
+    def _encoded(self, records: dict[bytes, Record]) -> Iterator[bytes]:
+        """The path and the records, one after the other: as a whole they would be in memory once more."""
+        yield len(self._root).to_bytes(4, "big") + self._root
+        yield _MAP + len(records).to_bytes(4, "big")
+        for path, record in records.items():
+            yield _encode(path) + _encode(record)
 
     def _prune(self) -> None:
         with os.scandir(self._folder) as entries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rig.contract.bundles import DIRECTORY, Entry, decode_directory
+from rig.contract.bundles import DIRECTORY, Entry, entries_of
 
 
 class Tree(NamedTuple):
@@ -24,7 +24,7 @@ class Tree(NamedTuple):
         yield from self._below(self.root, b"")
 
     def _below(self, directory: bytes, prefix: bytes) -> Iterator[tuple[bytes, Entry]]:
-        for entry in decode_directory(self.directories[directory]):
+        for entry in entries_of(self.directories[directory]):
             if entry.mode == DIRECTORY:
                 yield from self._below(entry.digest, prefix + entry.name + b"/")
             else:

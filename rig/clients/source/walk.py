@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rig.clients.source.ignore import PatternList, Rules
 from rig.clients.source.reading import stat_of, unreadable
 from rig.clients.source.repository import Repository, find_repository, git_folder
-from rig.clients.source.statcache import Stat
+from rig.clients.source.statcache import NO_STATS, Stat, decode_stats, encode_stats
 from rig.clients.source.tree import show
 from rig.contract.bundles import Limits
 from rig.kernel.errors import RigError
@@ -21,15 +21,39 @@ _NEVER = frozenset({b".git", b".rig"})
 
 
 class Folder:
-    """A folder of the source with what is kept of it. ``path`` is relative to the source, empty for its root."""
+    """A folder of the source with what is kept of it. ``path`` is relative to the source, empty for its root.
 
-    __slots__ = ("files", "folders", "name", "path")
+    Of its files only an encoding stays in memory, since a source may have hundreds of thousands of them.
+    """
+
+    __slots__ = ("count", "folders", "largest", "longest", "name", "path", "size", "stats")
 
     def __init__(self, path: bytes, name: bytes) -> None:
         self.path = path
         self.name = name
-        self.files: list[Stat] = []
         self.folders: list[Folder] = []
+        self.stats = NO_STATS
+        """MessagePack of the list of `Stat`, sorted by name."""
+        self.count = 0
+        """Of its files."""
+        self.size = 0
+        """Of all files, and of the largest."""
+        self.largest = 0
+        self.longest = 0
+        """Bytes of the longest name."""
+
+    def fill(self, files: list[Stat]) -> None:
+        """Take in the files."""
+        if files:
+            files.sort()
+            sizes = [stat[2] for stat in files]
+            self.stats, self.count = encode_stats(files), len(files)
+            self.size, self.largest = sum(sizes), max(sizes)
+            self.longest = max([len(stat[0]) for stat in files])
+
+    def files(self) -> list[Stat]:
+        """The files, sorted by name."""
+        return decode_stats(self.stats)
 
     def at(self, name: bytes) -> bytes:
         """The path of something in this folder."""
@@ -82,14 +106,17 @@ class Walk:
         if _RIG_IGNORE in names and (patterns := _load(full, _RIG_IGNORE)):
             rules = rules.with_own(len(prefix), patterns)
         below = path + b"/" if path else b""
+        files: list[Stat] = []
         for entry, child_tracked_only in self._kept(entries, prefix, rules, repository, tracked_only):
             if entry.is_dir(follow_symlinks=False):
                 child = self._walk(below + entry.name, entry.name, rules, repository, child_tracked_only, depth + 1)
-                if child.files or child.folders:
+                if child.count or child.folders:
                     folder.folders.append(child)
-            else:
-                self._add_file(folder, entry)
-        folder.files.sort()
+            elif stat := self._stat(folder, entry):
+                files.append(stat)
+        folder.fill(files)
+        self.files += folder.count
+        self.bytes += folder.size
         folder.folders.sort(key=lambda child: child.name)
         self.folders.append(folder)
         return folder
@@ -122,26 +149,24 @@ class Walk:
             elif not verdict:
                 yield entry, False
 
-    def _add_file(self, folder: Folder, entry: os.DirEntry[bytes]) -> None:
+    def _stat(self, folder: Folder, entry: os.DirEntry[bytes]) -> Stat | None:
         try:
             result = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise unreadable(entry.path, error) from error
         if not (st.S_ISREG(result.st_mode) or st.S_ISLNK(result.st_mode)):
             self.warnings.append(f"`{show(folder.at(entry.name))}` is no file, and is left out.")
-            return
-        folder.files.append(stat_of(entry.name, result))
-        self.files += 1
-        self.bytes += result.st_size
+            return None
+        return stat_of(entry.name, result)
 
     def check_limits(self) -> None:
         """Raise `RigError` ``too_large`` with the largest files, before anything is read or sent."""
         limits = self._limits
         if self.files > limits.files:
-            crowded = sorted(self.folders, key=lambda f: -len(f.files))[:5]
-            where = ", ".join(f"`{show(f.path) or '.'}` ({len(f.files)})" for f in crowded)
+            crowded = sorted(self.folders, key=lambda f: -f.count)[:5]
+            where = ", ".join(f"`{show(f.path) or '.'}` ({f.count})" for f in crowded)
             raise RigError(
                 "too_large",
                 f"The source has {self.files} files, and {limits.files} is the limit; most are in {where}.",
@@ -150,8 +175,10 @@ class Walk:
                 limit=limits.files,
             )
         if self.bytes > limits.bytes:
-            every = ((stat[2], folder.at(stat[0])) for folder in self.folders for stat in folder.files)
-            largest = sorted(every, reverse=True)[:10]
+            import heapq
+
+            every = ((stat[2], folder.at(stat[0])) for folder in self.folders for stat in folder.files())
+            largest = heapq.nlargest(10, every)
             where = ", ".join(f"`{show(path)}` ({size / 1e6:.1f} MB)" for size, path in largest[:5])
             raise RigError(
                 "too_large",
@@ -163,8 +190,7 @@ class Walk:
                 largest=[{"path": show(path), "bytes": size} for size, path in largest],
             )
         for folder in self.folders:
-            longest = len(folder.path) + 1 + max((len(stat[0]) for stat in folder.files), default=0)
-            if longest > limits.path:
+            if len(folder.path) + 1 + folder.longest > limits.path:
                 raise RigError("invalid_data", f"A path in `{show(folder.path[:80])}…` is over {limits.path} bytes.")
 
 
