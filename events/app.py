@@ -9,6 +9,7 @@ import msgspec
 from events import config
 from events.base import Fact, Happened, with_item
 from events.config import ConfigState, SecretsChanged, Supplied, VarsChanged
+from events.release import Promoted
 
 
 class AppCreated(Fact, frozen=True, kw_only=True):
@@ -118,6 +119,8 @@ class DeployStarted(Fact, frozen=True, kw_only=True):
     """The variables and secrets that it has besides those of `rig.toml`."""
     environment: str = ""
     """The `[environments.NAME]` of `rig.toml` that was laid over the rest of it, empty for none."""
+    promoted: Promoted | None = None
+    """The release of another app that it takes its build from."""
 
 
 LAYERS = ("network", "rig.toml", "environment", "app", "release")

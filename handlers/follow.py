@@ -28,6 +28,10 @@ STEPS = {
 }
 
 
+TAKING_OVER = "Taking over the build for {}"
+"""What the phase ``building`` is of a release that was promoted."""
+
+
 def begun(release: Release) -> list[Fact]:
     """What is on the local record once the platform has taken a release on."""
     return [
@@ -44,6 +48,7 @@ def begun(release: Release) -> list[Fact]:
             isolation=release.isolation,
             supplied=release.supplied,
             environment=release.environment,
+            promoted=release.promoted,
         )
     ]
 
@@ -103,7 +108,7 @@ def follow(release: Release, ctx: ClientContext) -> Release:
 
 def _say(phase: str, said: list[str], release: Release, ctx: ClientContext) -> None:
     """Report a step of a release, once."""
-    text = STEPS.get(phase, phase)
+    text = TAKING_OVER if phase == "building" and release.promoted else STEPS.get(phase, phase)
     if text and phase not in said:
         said.append(phase)
         ctx.progress.step(text.format(f"v{release.version}"))
@@ -112,7 +117,8 @@ def _say(phase: str, said: list[str], release: Release, ctx: ClientContext) -> N
 def _lost_sight(release: Release, error: RigError) -> RigError:
     still = f"v{release.version} of {release.app} is still being made on the platform"
     look = f"`rig status app {release.app}` shows how far it is"
-    look += "." if release.rollback_of else ", and `rig deploy --resume` in its folder goes on watching."
+    deployed = not (release.rollback_of or release.promoted)
+    look += ", and `rig deploy --resume` in its folder goes on watching." if deployed else "."
     lost = RigError(error.code, f"{error.message} As far as is known, {still}.", f"{error.hint} {look}".strip())
     lost.details, lost.unclear = error.details, True
     return lost

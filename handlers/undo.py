@@ -20,7 +20,9 @@ from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 
-RELEASING = ("deploy", "release.rollback", "var.create", "var.delete", "secret.create", "secret.delete")
+RELEASING = (
+    "deploy", "release.rollback", "release.promote", "var.create", "var.delete", "secret.create", "secret.delete",
+)  # fmt: skip
 """What makes a release of an app."""
 UNDOABLE = (*RELEASING, "app.create", "app.start", "app.stop", "app.update", "network.create", "settings.set")
 GONE = {

@@ -5,6 +5,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "deploy": ("rig.cli.deploy", "Deploy a folder: build it, start it, switch to it", "Ship"),
     "rollback": ("rig.cli.rollback", "Serve an earlier release again, without a build", "Ship"),
     "history": ("rig.cli.history", "Releases of an app: who, when, what changed, outcome", "Ship"),
+    "promote": ("rig.cli.promote", "Serve the build of another app, with variables of its own", "Ship"),
     "diff": ("rig.cli.diff", "What differs between two releases, or two moments", "Ship"),
     "blame": ("rig.cli.blame", "Who set the configuration of an app, and when", "Ship"),
     "undo": ("rig.cli.undo", "Take back what you did last", "Ship"),

@@ -19,6 +19,7 @@ def show_app(app: App, out: Output) -> None:
             ("release", release(app)),
             ("commit", app.commit),
             ("message", app.message),
+            ("promoted from", app.promoted_from),
             ("environment", app.environment),
             ("for this release", ", ".join(app.overrides)),
             ("processes", ", ".join(f"{name}={count}" for name, count in sorted(app.processes.items()))),

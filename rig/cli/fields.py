@@ -38,7 +38,7 @@ class Field(msgspec.Struct, frozen=True):
     @property
     def optional(self) -> bool:
         """Whether an argument may be left out. The app may come from rig.toml: its resolver has the last word."""
-        return not self.required or self.option.completes == "apps"
+        return not self.required or (self.name == "app" and self.option.completes == "apps")
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ def resolve_names(command: type[Command], given: dict[str, Any], client: Client)
     for name, field in fields.items():
         if field.option.completes == "networks" and given.get(name):
             check_label("network", given[name])
+    for name, field in fields.items():
+        if field.option.completes == "apps" and name != "app" and given.get(name):
+            given = {**given, name: whole_name(given[name], client, ".", "")}
     app = fields.get("app")
     if app is None or app.option.completes != "apps":
         return given

@@ -17,6 +17,7 @@ from rig.contract import (
     intents,
     members,
     networks,
+    promotion,
     releases,
     replica,
     secrets,
@@ -103,5 +104,7 @@ ROUTES: tuple[Route, ...] = (
     _route(f"GET {_APP}/releases", releases.ListReleases, "read", "app"),
     _route(f"GET {_APP}/releases/{{version}}", releases.ShowRelease, "read", "app"),
     _route(f"POST {_APP}/rollbacks", releases.Rollback, "deploy", "app", 202),
+    _route(f"GET {_APP}/promotions", promotion.ShowPromotion, "read", "app"),
+    _route(f"POST {_APP}/promotions", promotion.StartPromotion, "deploy", "app", 202),
     _route(f"GET {_APP}/build-log", releases.ShowBuildLog, "read", "app"),
 )

@@ -50,6 +50,8 @@ class App(Reply, frozen=True, kw_only=True):
     message: str = ""
     commit: str = ""
     bundle: str = ""
+    promoted_from: str = ""
+    """``demo-staging/shop v7``: what the release was promoted from, if it was."""
     environment: str = ""
     """The `[environments.NAME]` of rig.toml that the release was deployed with, empty for none."""
     overrides: list[str] = []

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from events.config import Supplied
+from events.release import Promoted
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
 from rig.contract.names import Digest
@@ -66,6 +67,8 @@ class Release(Reply, frozen=True, kw_only=True):
     """What differs from the release that served before: ``source``, ``env.NAME``, ``processes.web`` …"""
     rollback_of: int = 0
     """The release that this one restores, 0 if it is no rollback."""
+    promoted: Promoted | None = None
+    """The release of another app that it has its build from, if it was promoted."""
     previous: int = 0
     """The release that served when this one began, 0 if none."""
     isolation: str = ""

@@ -63,6 +63,7 @@ def app_of(state: AppState, *, url: str, hostname: str, at: str = "") -> App:
         message=release.started.message if release else "",
         commit=str(release.started.source.get("commit", "")) if release else "",
         bundle=release.started.bundle if release else "",
+        promoted_from=origin_of(release.started) if release else "",
         environment=release.started.environment if release else "",
         overrides=overrides_of(release.started) if release else [],
     )
@@ -100,6 +101,7 @@ def release_of(
         processes=release.processes,
         changed=started.changed,
         rollback_of=started.rollback_of,
+        promoted=started.promoted,
         previous=started.previous,
         isolation=started.isolation,
         code=failure.code if failure else "",
@@ -107,6 +109,11 @@ def release_of(
         hint=failure.hint if failure else "",
         output=failure.output if failure else [],
     )
+
+
+def origin_of(started: DeployStarted) -> str:
+    """``demo-staging/shop v7``: what a release was promoted from; empty for one that was not."""
+    return f"{started.promoted.app} v{started.promoted.version}" if started.promoted else ""
 
 
 def overrides_of(started: DeployStarted) -> list[str]:

@@ -51,6 +51,8 @@ POINTS = {
     "run.going": "a command of a build, or a release command, runs",
     "build.made": "everything is built, which is not noted",
     "build.saved": "the build is noted as complete",
+    "promotion.copied": "the build of another app is copied, which is not noted",
+    "promotion.kept": "the copied build is noted as complete",
     "release.built": "the build is on the record",
     "release.commanded": "the release command has ended well",
     "instance.described": "an instance is described on the disk, it does not run",

@@ -68,6 +68,10 @@ class Builds(Protocol):
         """Whether a build is there and complete: it was not collected."""
         ...
 
+    def made(self, app: str, build: str) -> int:
+        """When it was made, in nanoseconds since the epoch, by which it is known again in another app; 0: not there."""
+        ...
+
 
 class Garbage(Protocol):
     """What the node keeps for its apps and nothing needs."""

@@ -109,7 +109,7 @@ class World:
         """The app ``network/app``. Raises `RigError` ``not_found``."""
         state = self.apps.get(name)
         if state is None or not state.exists:
-            raise RigError("not_found", f"There is no app `{name}`.", "`rig list apps` shows those you may see.")
+            raise no_app(name)
         return state
 
     def exists(self, app: str) -> bool:
@@ -151,6 +151,11 @@ def config_of(started: DeployStarted) -> AppConfig:
 def no_network(name: str) -> RigError:
     """The error for a network that is not there, or that the asker may not know of."""
     return RigError("not_found", f"There is no network `{name}`.", "`rig list networks` shows those you may see.")
+
+
+def no_app(name: str) -> RigError:
+    """The error for an app that is not there, or that the asker may not know of."""
+    return RigError("not_found", f"There is no app `{name}`.", "`rig list apps` shows those you may see.")
 
 
 class FoldingJournal:

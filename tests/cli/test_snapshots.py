@@ -27,6 +27,7 @@ SERVE = "deploy site --app other/site --create"
 TWICE = f"{SERVE}\ndeploy site --app other/site --force --message Again"
 DROP = f"delete app other/web --yes\n{UNMAKE}"
 UNSERVE = f"delete app other/site --yes\n{UNMAKE}"
+PROMOTED = f"delete app demo/other --yes\n{UNSERVE}"
 CONFIGURED = f"{MAKE}\ncreate app other/web\ncreate var other/web A=1\nconfig export other --file other.toml"
 DRIFTED = f"{CONFIGURED}\ncreate var other/web A=2"
 
@@ -191,6 +192,26 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
         "status network other --detailed-exitcode",
         DROP,
     ),
+    "promote": (f"{SERVE}\ncreate app demo/other", "promote other/site demo/other --yes", PROMOTED),
+    "promote a plan": (
+        f"{SERVE}\ncreate app other/web\ncreate var other/web A=1",
+        "promote other/site other/web --plan",
+        f"delete app other/web --yes\n{UNSERVE}",
+    ),
+    "promote what serves already": (
+        f"{SERVE}\ncreate app demo/other\npromote other/site demo/other --yes",
+        "promote other/site demo/other",
+        PROMOTED,
+    ),
+    "promote without a terminal": (
+        f"{SERVE}\ncreate app other/web",
+        "promote other/site other/web",
+        f"delete app other/web --yes\n{UNSERVE}",
+    ),
+    "promote to an app that is not there": ("", "promote demo/site demo/nothing --yes", ""),
+    "promote an app that was never deployed": ("", "promote demo/empty demo/site --yes", ""),
+    "promote an app to itself": ("", "promote demo/site demo/site --yes", ""),
+    "promote nothing": ("", "promote", ""),
     "logs build": ("", "logs build demo/site", ""),
     "logs build of an app that was never deployed": ("", "logs build demo/empty", ""),
     "delete app": (f"{MAKE}\ncreate app other/web", "delete app other/web --yes", UNMAKE),

@@ -136,8 +136,8 @@ class Machine(User):
         """The newest first."""
         return self._platform.call(ListReleases(app=app, limit=100), ReleasePage).releases
 
-    def status(self) -> AppStatus:
-        return self._platform.call(ShowAppStatus(app=APP), AppStatus)
+    def status(self, app: str = APP) -> AppStatus:
+        return self._platform.call(ShowAppStatus(app=app), AppStatus)
 
     def serving(self) -> str:
         """The label of the version that serves."""
@@ -148,10 +148,10 @@ class Machine(User):
     def asker(self) -> Asker:
         return Asker(self.node.edge_port, f"app.demo.localhost:{self.node.edge_port}")
 
-    def calm(self) -> bool:
+    def calm(self, app: str = APP) -> bool:
         """Whether nothing is under way: no release is being made, and what serves is all that runs."""
-        status = self.status()
-        serving = [release.version for release in self.releases() if release.outcome == "succeeded"][:1]
+        status = self.status(app)
+        serving = [release.version for release in self.releases(app) if release.outcome == "succeeded"][:1]
         found = [(instance.name, instance.version, instance.state) for instance in status.instances]
         return not status.deployment and found == [("web.1", version, "up") for version in serving]
 

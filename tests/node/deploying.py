@@ -63,6 +63,9 @@ class Runs:
     def place(self, host: Path, inside: str) -> str:
         return str(host)
 
+    def give(self, path: Path, owner: str) -> None:
+        """All runs are of one user."""
+
     async def start(self, spec: ProcessSpec) -> Handle:
         spec.state_dir.mkdir(parents=True)
         handle = Handle(id=spec.id, pid=os.getpid(), started=1, state_dir=spec.state_dir, log_dir=spec.log_dir)

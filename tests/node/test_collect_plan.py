@@ -55,6 +55,12 @@ def test_builds_of_the_newest_releases_stay() -> None:
     assert reasons["build-14"] == "v14 serves"
 
 
+def test_what_another_app_is_about_to_copy_stays() -> None:
+    verdicts = plan_app(releases(*range(1, 15)), builds(1, 2), Policy(), NOW, lent={"build-1"})
+    assert going(verdicts) == ["build-2"]
+    assert why(verdicts)["build-1"] == "another app is about to copy it"
+
+
 def test_what_served_before_stays_however_little_is_kept() -> None:
     state = app(
         CREATED,

@@ -39,6 +39,8 @@ TRAVELS_ONLY = {
     "journal.records",  # asked by whatever looks at the platform's record
     "journal.register",  # sent by `rig login`
     "journal.witness",  # sent after each change
+    "promotion.show",  # asked by `rig promote`, which sends the other one if it is agreed to
+    "promotion.start",
     "secret.list_network",  # sent by `rig list secrets --network`
     "secret.reveal",  # sent by `rig list secrets --reveal`
     "secret.reveal_network",  # the same with --network

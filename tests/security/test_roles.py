@@ -17,6 +17,7 @@ from rig.contract import (
     intents,
     members,
     networks,
+    promotion,
     releases,
     replica,
     secrets,
@@ -87,6 +88,12 @@ SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     releases.ListReleases: lambda network, app: releases.ListReleases(app=f"{network}/{app}"),
     releases.ShowRelease: lambda network, app: releases.ShowRelease(app=f"{network}/{app}", version=1),
     releases.Rollback: lambda network, app: releases.Rollback(app=f"{network}/{app}"),
+    promotion.ShowPromotion: lambda network, app: promotion.ShowPromotion(
+        app=f"{network}/{app}", source=f"{network}/site"
+    ),
+    promotion.StartPromotion: lambda network, app: promotion.StartPromotion(
+        app=f"{network}/{app}", source=f"{network}/site", version=1
+    ),
     releases.ShowBuildLog: lambda network, app: releases.ShowBuildLog(app=f"{network}/{app}"),
 }
 

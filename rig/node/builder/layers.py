@@ -13,6 +13,7 @@ import platform
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -65,15 +66,28 @@ async def provide(bench: Workbench, kind: str, parts: Mapping[str, bytes], fill:
     """The layer for these parts, filled now if no earlier build has done so."""
     key = layer_key(bench, kind, parts)
     host = bench.paths.layers / key
-    stamp = host.with_name(f"{key}.json")
     inside = bench.driver.place(host, f"{LAYERS}/{key}")
     mount = relative_mount(host, inside, bench.paths)
-    if stamp.exists():
+    if complete(host):
         bench.log.heading("Dependencies are unchanged: nothing to install")
         return Layer(key=key, inside=inside, mount=mount, installed=False)
     await asyncio.to_thread(remove_tree, host)
     await fill(inside, bench.writable(host, inside))
-    # A stamp that reaches the disk before the files do would vouch for empty ones after a power cut.
-    await asyncio.to_thread(os.sync)
-    write_atomic(stamp, msgspec.json.encode({"key": key, "completed_at": rfc3339(time.time_ns())}))
+    await asyncio.to_thread(seal, host)
     return Layer(key=key, inside=inside, mount=mount, installed=True)
+
+
+def complete(layer: Path) -> bool:
+    """Whether the layer in this folder was filled to its end."""
+    return _stamp(layer).exists()
+
+
+def seal(layer: Path) -> None:
+    """Note that the layer in this folder is complete."""
+    # A stamp that reaches the disk before the files do would vouch for empty ones after a power cut.
+    os.sync()
+    write_atomic(_stamp(layer), msgspec.json.encode({"key": layer.name, "completed_at": rfc3339(time.time_ns())}))
+
+
+def _stamp(layer: Path) -> Path:
+    return layer.with_name(f"{layer.name}.json")

@@ -35,7 +35,7 @@ from rig.node.collect.model import Found, Policy, Verdict
 from rig.node.collect.plan import gone_access, gone_app, gone_network, kept_bundles, plan_app
 from rig.node.collect.report import of_store, of_verdict, total
 from rig.node.collect.survey import access_logs, apps_on_disk, empty_networks, survey_app
-from rig.node.deploy.keys import pending_build
+from rig.node.deploy.keys import lent_builds, pending_build
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import IsolationName
 from rig.node.runtime.removal import free
@@ -187,7 +187,8 @@ class Collector:
         state = self._world.apps.get(app, AppState())
         if state.exists:
             making = pending_build(state, self._isolation)
-            verdicts = plan_app(state, found, run.policy, run.now, making=making, running=running)
+            lent = lent_builds(self._world.apps.values(), app)
+            verdicts = plan_app(state, found, run.policy, run.now, making=making, lent=lent, running=running)
         elif running:
             verdicts = []  # it is being taken down
         else:

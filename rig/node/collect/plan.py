@@ -21,15 +21,18 @@ def plan_app(
     now: int,
     *,
     making: str = "",
+    lent: Collection[str] = (),
     running: Collection[int] = (),
 ) -> list[Verdict]:
     """What becomes of everything in the folder of an app that exists.
 
-    ``making`` is the build that the pending release will ask for, ``running`` the releases of which an instance has not
-    ended yet.
+    ``making`` is the build that the pending release will ask for, ``lent`` are those that other apps are about to copy,
+    ``running`` the releases of which an instance has not ended yet.
     """
     kept = kept_releases(state, policy.keep, running)
-    builds = [_build(each, state, kept, policy, now, making) for each in found if each.kind == "build"]
+    asked = {making: kept.get(state.pending, "a release that is being made asks for it")}
+    asked |= dict.fromkeys(lent, "another app is about to copy it")
+    builds = [_build(each, state, kept, policy, now, asked) for each in found if each.kind == "build"]
     needed = {layer: build.found.name for build in builds if not build.goes for layer in build.found.layers}
     layers = [_layer(each, needed, policy, now) for each in found if each.kind == "layer"]
     logged = {*kept, *sorted(state.releases, reverse=True)[: policy.keep]}
@@ -79,11 +82,13 @@ def _young_one(found: Found, policy: Policy) -> Verdict:
     return Verdict(found=found, goes=False, reason=f"it was used within {span(policy.older_than)}")
 
 
-def _build(found: Found, state: AppState, kept: dict[int, str], policy: Policy, now: int, making: str) -> Verdict:
+def _build(
+    found: Found, state: AppState, kept: dict[int, str], policy: Policy, now: int, asked: dict[str, str]
+) -> Verdict:
     users = {version: release for version, release in state.releases.items() if release.build == found.name}
     needing = [kept[version] for version in kept if version in users]
-    if found.name == making:
-        needing.append(kept.get(state.pending, "a release that is being made asks for it"))
+    if found.name in asked:
+        needing.append(asked[found.name])
     if needing:
         return Verdict(found=found, goes=False, reason=needing[-1])
     used = max([found.used, *(_last_used(release) for release in users.values())])

@@ -64,6 +64,7 @@ from rig.node.deploy.steps import (
     job_of,
     provide_build,
     run_release_command,
+    take_over_build,
 )
 from rig.node.deploy.turns import Turns
 from rig.node.deploy.works import What, Work, Works
@@ -280,6 +281,10 @@ class Deployer:
 
     async def _build(self, job: Job, cause: Recorded) -> Build:
         self._enter(job.app, "building")
+        promoted = job.release.started.promoted
+        if promoted:
+            there = partial(self._has_release, promoted.app, promoted.version)
+            return await take_over_build(job, promoted, self._paths, self._driver, there)
         store = self._stores(split_app(job.app)[0])
         build, rebuilt = await provide_build(job, store, self._paths, self._driver)
         if not job.release.build:
@@ -287,6 +292,11 @@ class Deployer:
             fact = DeployBuilt(app=job.app, version=job.version, build=build.id, rebuilt=rebuilt, processes=processes)
             await self._record(job.app, [fact], outcome="success", cause=cause)
         return build
+
+    def _has_release(self, app: str, version: int) -> bool:
+        """Whether an app was not deleted since it made this release: numbers of releases are not given again."""
+        state = self._world.apps.get(app)
+        return state is not None and version in state.releases
 
     async def _switch(self, job: Job, launched: list[Instance], old: list[Instance], cause: Recorded) -> None:
         """Send the app's requests to the new instances and put it on the record; all of it, or none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -29,6 +30,12 @@ def build_key(started: DeployStarted, config: AppConfig, isolation: str) -> str:
     }
     digest = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:20]
     return f"{digest}-v{started.version}" if started.force else digest
+
+
+def lent_builds(apps: Iterable[AppState], lender: str) -> set[str]:
+    """The builds of an app that others are being promoted to, and still have to copy."""
+    pending = [state.releases[state.pending].started.promoted for state in apps if state.pending]
+    return {promoted.build for promoted in pending if promoted is not None and promoted.app == lender}
 
 
 def build_of(state: AppState, version: int, isolation: str) -> str:

@@ -10,16 +10,19 @@ from pathlib import Path
 import msgspec
 
 from events.app import AppState, ReleaseState
+from events.release import Promoted
 from rig.contract.names import split_app
 from rig.contract.project import AppConfig
+from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.node.builder.launch import launch, process_commands, release_command
-from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build
+from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build, save_build
 from rig.node.builder.output import BuildLog
 from rig.node.builder.pipeline import abandon
 from rig.node.builder.pipeline import build as run_build
 from rig.node.builder.settings import build_settings
+from rig.node.builder.transfer import copy_build
 from rig.node.bundles.materialise import materialise
 from rig.node.bundles.store import Store
 from rig.node.deploy.keys import build_of
@@ -101,6 +104,36 @@ async def provide_build(job: Job, store: Store, nodepaths: NodePaths, driver: Dr
         return await run_build(request, driver), True
     finally:
         await asyncio.to_thread(_keep, job.paths.log, log)
+
+
+async def take_over_build(
+    job: Job, promoted: Promoted, nodepaths: NodePaths, driver: Driver, there: Callable[[], bool]
+) -> Build:
+    """The build of a release that was promoted, copied from the other app unless that was done already.
+
+    ``there`` tells whether the other app was not deleted meanwhile: it goes after that fact. Raises `RigError`.
+    """
+    kept = await asyncio.to_thread(load_build, job.paths)
+    if kept is not None:
+        return kept
+    source = BuildPaths(nodepaths.app(*split_app(promoted.app)), promoted.build)
+    found = await asyncio.to_thread(load_build, source)
+    try:
+        build = await asyncio.to_thread(copy_build, found, source, job.paths, driver, job.app) if found else None
+    except OSError as error:
+        if is_full(error) or there():
+            raise
+        build = None
+    if build is None or not there():
+        raise RigError(
+            "build_failed",
+            f"The build of v{promoted.version} of `{promoted.app}` is no longer on the node.",
+            f"Deploy that source again: `rig deploy --app {job.app}`.",
+        )
+    failpoint("promotion.copied")
+    await asyncio.to_thread(save_build, build, job.paths)
+    failpoint("promotion.kept")
+    return build
 
 
 async def run_release_command(job: Job, build: Build, nodepaths: NodePaths, driver: Driver) -> None:

@@ -90,6 +90,10 @@ class Driver(Protocol):
         """Where ``host`` will be found by the process: ``inside`` (``/app``) where it is isolated, else ``host``."""
         ...
 
+    def give(self, path: Path, owner: str) -> None:
+        """Hand what the node has put there over to the runs of ``owner``, where each owner has a user of its own."""
+        ...
+
     async def start(self, spec: ProcessSpec) -> Handle:
         """Start it, detached from the node: it goes on when the node is killed. Raises `RigError`."""
         ...

@@ -65,6 +65,10 @@ class ProcessDriver:
     def place(self, host: Path, inside: str) -> str:
         return inside if self._host else str(host)
 
+    def give(self, path: Path, owner: str) -> None:
+        if self._host is not None and self._host.switch_user:
+            hand_over(path, sandbox.user_of(owner))
+
     async def start(self, spec: ProcessSpec) -> Handle:
         starting = asyncio.ensure_future(asyncio.to_thread(self._spawn, spec))
         try:

@@ -1,0 +1,58 @@
+"""Serve the build of another app."""
+
+from __future__ import annotations
+
+from handlers.follow import begun, conclude, ended, follow
+from rig.contract.promotion import (
+    Promote,
+    PromotionPlan,
+    PromotionReport,
+    ShowPromotion,
+    StartPromotion,
+)
+from rig.contract.releases import Release, version_number
+from rig.kernel.client import ClientContext, send
+from rig.kernel.errors import RigError
+
+
+def handle(command: Promote, ctx: ClientContext) -> PromotionReport:
+    look = ShowPromotion(app=command.app, source=command.source, version=version_number(command.release))
+    plan = ctx.ports.platform.call(look, PromotionPlan, corr=ctx.stamp.corr)
+    if command.plan or plan.already:
+        return PromotionReport(plan=plan)
+    ctx.ports.show(plan)
+    if not command.yes:
+        agree(plan, ctx)
+    start = StartPromotion(
+        app=command.app,
+        source=command.source,
+        version=plan.source.version,
+        seen=plan.target.version,
+        message=command.message,
+    )
+    release = send(ctx, start, Release)
+    for fact in begun(release):
+        ctx.emit(f"app:{release.app}", fact, target=release.app)
+    ctx.record()
+    release = follow(release, ctx)
+    conclude(release, ended(release), ctx)
+    return PromotionReport(plan=plan, release=release, undo=undo_of(plan))
+
+
+def agree(plan: PromotionPlan, ctx: ClientContext) -> None:
+    """Go on only with a yes. Raises `RigError` ``input_required`` or ``cancelled``."""
+    question = f"Promote v{plan.source.version} of {plan.source.app} to {plan.target.app}?"
+    terminal = ctx.ports.terminal
+    if not terminal.interactive:
+        raise RigError(
+            "input_required",
+            f"{question} There is no terminal to ask on.",
+            "Say it with `--yes`; `--plan` shows what it would do.",
+        )
+    if not terminal.agree(question):
+        raise RigError("cancelled", "Nothing was done.")
+
+
+def undo_of(plan: PromotionPlan) -> str:
+    """The command that goes back to what the target served before; none where that was nothing."""
+    return f"rig rollback {plan.target.app} v{plan.target.version}" if plan.target.version else ""

@@ -1,0 +1,42 @@
+"""Begin a release that has its build from another app. What follows is the deployer's, which hears of the fact."""
+
+from __future__ import annotations
+
+from events.app import evolve
+from events.base import Fact
+from rig.contract.promotion import StartPromotion
+from rig.contract.releases import Release
+from rig.kernel.errors import RigError
+from rig.node.handlers.start_release import require_unlocked
+from rig.node.ports import NodeContext, happening
+from rig.node.promotion import Promotion, begin, gather, serves_already
+from rig.node.views import release_view
+
+
+def decide(asked: Promotion, seen: int = -1, message: str = "") -> list[Fact]:
+    """The facts of a promotion; none where the target serves that build already.
+
+    Raises `RigError` ``locked``, ``precondition_failed``, ``conflict`` or ``bad_config``.
+    """
+    target = asked.target
+    require_unlocked(target)
+    if seen not in (-1, target.current):
+        by = f", by {asked.current.created_by}" if asked.current else ""
+        raise RigError(
+            "precondition_failed",
+            f"`{target.name}` has changed since it was looked at: v{target.current} serves now{by}.",
+            "Look again, and decide anew.",
+            version=target.current,
+        )
+    begun, built = begin(asked, message)
+    return [] if serves_already(asked, begun) else [begun, built]
+
+
+def handle(command: StartPromotion, ctx: NodeContext) -> Release:
+    asked = gather(command.app, command.source, command.version, ctx)
+    stream, state = f"app:{command.app}", asked.target
+    facts = decide(asked, command.seen, command.message)
+    for fact in facts:
+        ctx.emit(stream, fact, target=command.app, expect=ctx.ports.world.version(stream))
+        state = evolve(state, fact, happening(ctx))
+    return release_view(state, state.last if facts else state.current, ctx.ports)
