@@ -349,6 +349,7 @@ def _projections() -> tuple[Projection, ...]:
     from storage.projections.audit import AuditProjection
     from storage.projections.changes import ChangesProjection
     from storage.projections.configuration import ConfigurationProjection
+    from storage.projections.dashboard import DashboardProjection
     from storage.projections.releases import ReleasesProjection
 
     return (
@@ -356,6 +357,7 @@ def _projections() -> tuple[Projection, ...]:
         ReleasesProjection(),
         ConfigurationProjection(),
         ChangesProjection(),
+        DashboardProjection(),
     )
 
 

@@ -11,6 +11,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "undo": ("rig.cli.undo", "Take back what you did last", "Ship"),
     "logs": ("rig.cli.logs", "Build output", "Look"),
     "status": ("rig.cli.status", "How an app, or a network of them, is doing now", "Look"),
+    "dashboard": ("rig.cli.dashboard", "How deployments go: how often, how well, how fast", "Look"),
     "details": ("rig.cli.details", "All about an app or a network", "Look"),
     "list": ("rig.cli.list", "List apps, networks, variables, secrets, members", "Look"),
     "create": ("rig.cli.create", "Make a network, app, member or token; set variables", "Manage"),

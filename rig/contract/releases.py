@@ -27,6 +27,7 @@ class SourceInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the source came from. ``dirty`` means that it differs from ``commit``."""
 
     commit: Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$(?!\n)")] = ""
+    committed_at: Annotated[str, Meta(pattern=r"^([0-9-]{10}T[0-9:]{8}(\.[0-9]{1,9})?Z)?$(?!\n)")] = ""
     branch: Annotated[str, Meta(max_length=255)] = ""
     dirty: bool = False
     subject: Annotated[str, Meta(max_length=200)] = ""

@@ -152,6 +152,8 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "list secrets": ("", "list secrets demo/site", ""),
     "diff": (TWICE, "diff other/site", UNSERVE),
     "diff of one release": ("", "diff demo/site", ""),
+    "dashboard": (TWICE, "dashboard other/site --since 2026-01-01", UNSERVE),
+    "dashboard of nothing": ("", "dashboard other/none --since 2026-01-01", ""),
     "blame": (TWICE, "blame other/site", UNSERVE),
     "blame of a variable that is none": ("", "blame demo/site NONE", ""),
     "details app at a moment": ("", "details app demo/site --at v1", ""),

@@ -17,6 +17,7 @@ from storage.journal import Journal
 from storage.projections.audit import AuditProjection
 from storage.projections.changes import ChangesProjection
 from storage.projections.configuration import ConfigurationProjection
+from storage.projections.dashboard import DashboardProjection
 from storage.projections.releases import ReleasesProjection
 from storage.replica import Replica
 from storage.texts import TextIndex
@@ -27,6 +28,7 @@ PROJECTIONS = (
     ReleasesProjection(),
     ConfigurationProjection(),
     ChangesProjection(),
+    DashboardProjection(),
 )
 Shown = Callable[[str], bool]
 
