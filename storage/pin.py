@@ -23,6 +23,7 @@ class Pin:
         self.path = os.path.join(folder, f"{name}.checkpoint")
         self._lock = os.path.join(folder, f"{name}.lock")
         self._folder = folder
+        self._looked_at = False
 
     def read(self) -> Checkpoint | None:
         """What is pinned; None where nothing is. Raises `ValueError` where the file is no checkpoint, or `OSError`."""
@@ -34,7 +35,9 @@ class Pin:
 
     def advance(self, checkpoint: Checkpoint) -> None:
         """Pin ``checkpoint`` unless one of the same or a greater size is. Raises `ValueError` or `OSError`."""
-        private_folder(self._folder)
+        if not (self._looked_at and os.path.isdir(self._folder)):
+            private_folder(self._folder)
+            self._looked_at = True
         with lock(self._lock):
             pinned = self.read()
             if pinned is not None and pinned.size >= checkpoint.size:

@@ -259,6 +259,7 @@ MATRIX: list[Row] = [
     ),
     Row("the head deleted", sql("DELETE FROM head"), ("HEAD_MISMATCH", "PROJECTION_MISMATCH")),
     Row("the size in the head", sql("UPDATE head SET size = 7"), ("HEAD_MISMATCH", "PROJECTION_MISMATCH")),
+    Row("… said to be far greater", sql("UPDATE head SET size = 1 << 60"), ("TRUNCATED",), 8),
     Row("the newest hash in the head", sql("UPDATE head SET tip = zeroblob(32)"), ("HEAD_MISMATCH",)),
     Row("the origin in the head", sql("UPDATE head SET origin = 'rig/client/0'"), ("WRONG_ORIGIN",)),
     Row("older records taken out as if archived", forged_cut, ("BAD_CUT",), 0),
