@@ -9,8 +9,7 @@ import sys
 
 import pytest
 
-
-# A shell starts what it puts in the background with SIGINT ignored, which every process that a test starts would inherit.
+# A shell starts what it puts in the background with SIGINT ignored, and so would every process that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
