@@ -12,7 +12,7 @@ from rig.contract.promotion import (
 )
 from rig.contract.releases import Release, version_number
 from rig.kernel.client import ClientContext, send
-from rig.kernel.errors import RigError
+from rig.kernel.errors import RigError, declined
 
 
 def handle(command: Promote, ctx: ClientContext) -> PromotionReport:
@@ -50,7 +50,7 @@ def agree(plan: PromotionPlan, ctx: ClientContext) -> None:
             "Say it with `--yes`; `--plan` shows what it would do.",
         )
     if not terminal.agree(question):
-        raise RigError("cancelled", "Nothing was done.")
+        raise declined()
 
 
 def undo_of(plan: PromotionPlan) -> str:

@@ -16,7 +16,7 @@ from rig.contract.settings import SetSetting
 from rig.contract.undo import Undo, UndoReport
 from rig.kernel.apps import state_at
 from rig.kernel.client import ClientContext
-from rig.kernel.errors import RigError
+from rig.kernel.errors import RigError, declined
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 
@@ -77,7 +77,7 @@ def agree(report: UndoReport, ctx: ClientContext) -> None:
     for text in report.remains:
         terminal.tell(f"Stays as it is: {text}")
     if not terminal.agree(question):
-        raise RigError("cancelled", "Nothing was done.")
+        raise declined()
 
 
 def named(wanted: str, ctx: ClientContext) -> tuple[Recorded, Inverse]:

@@ -7,7 +7,7 @@ import sys
 
 from rig.cli.output import Output
 from rig.cli.text import printable
-from rig.kernel.errors import RigError
+from rig.kernel.errors import RigError, declined
 
 
 class Terminal:
@@ -34,7 +34,7 @@ class Terminal:
         if not self.interactive:
             raise RigError("input_required", f"{question} There is no terminal to ask on.", f"Say it with `{flag}`.")
         if not (self._typed(question, word) if word else self.agree(question)):
-            raise RigError("cancelled", "Nothing was done.")
+            raise declined()
 
     def _typed(self, question: str, word: str) -> bool:
         self._output.stderr.write(printable(f"{question} Type `{word}` to go on: "))

@@ -247,7 +247,7 @@ def outcome_of(error: RigError | None) -> str:
     """The audit outcome of an ending: ``success``, ``denied``, ``unknown``, ``error`` or ``failure``."""
     if error is None:
         return "success"
-    if error.unclear or error.code in {"interrupted", "cancelled", "terminated", "pending"}:
+    if error.unclear or (error.code in {"interrupted", "cancelled", "terminated", "pending"} and not error.declined):
         return "unknown"
     if error.code in {"forbidden", "login_required", "login_expired"}:
         return "denied"

@@ -29,6 +29,8 @@ class RigError(Exception):
         """What else the user should know of the dispatch that ended so."""
         self.unclear = False
         """Whether a change was sent, and nobody here knows what became of it."""
+        self.declined = False
+        """Whether somebody was asked and said no, so that nothing was sent: a cancellation whose end is known."""
         self.kind = ERRORS[code]
 
     @property
@@ -56,3 +58,10 @@ class RigError(Exception):
             hint=self.hint,
             details=self.details,
         )
+
+
+def declined() -> RigError:
+    """The error for a question that was not answered with a yes."""
+    error = RigError("cancelled", "Nothing was done.")
+    error.declined = True
+    return error

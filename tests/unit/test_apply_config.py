@@ -20,7 +20,7 @@ from rig.contract.configuration import (
 from rig.contract.networks import Drifted
 from rig.kernel.configuration import compare
 from rig.kernel.context import Context
-from rig.kernel.errors import RigError
+from rig.kernel.errors import RigError, declined
 from rig.kernel.ports import Stamp
 
 SHOP = Configuration(network="demo", apps={"shop": AppTable(env={"A": "1"}, processes={"web": 3})})
@@ -45,7 +45,7 @@ class Somebody:
         if self.word is None:
             raise RigError("input_required", question, f"Say it with `{flag}`.")
         if self.word != word:
-            raise RigError("cancelled", "Nothing was done.")
+            raise declined()
 
     def call(self, command: Any, reply: type, *, key: str = "", corr: str = "") -> Any:
         if reply is NetworkConfig:

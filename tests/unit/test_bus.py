@@ -17,7 +17,7 @@ from events.network import NetworkCreated
 from rig.contract.base import Command, Effect, Reply, opt
 from rig.kernel.bus import Bus, Policy, as_rig_error, delivery_of, outcome_of, snake_case
 from rig.kernel.context import Context
-from rig.kernel.errors import RigError
+from rig.kernel.errors import RigError, declined
 from rig.kernel.ports import Draft, Recorded, Stamp
 from rig.kernel.processes import start_time
 from storage.journal import Journal
@@ -238,6 +238,13 @@ def test_how_a_failure_is_recorded_and_its_outbox_row_settled(
     assert [state for _, _, state in outbox(journal)] == [delivery]
     error = RigError(code, "")
     assert (outcome_of(error), delivery_of(error)) == (outcome, delivery)
+
+
+def test_a_no_to_a_question_is_no_open_end(bus: Bus[None], journal: Journal, handler: Handler) -> None:
+    handler.fails(declined())
+    assert dispatch(bus, Make(name="demo")).code == "cancelled"
+    assert last(journal).outcome == "failure"
+    assert [state for _, _, state in outbox(journal)] == ["refused"]
 
 
 @pytest.mark.parametrize("code", ["unreachable", "failed", "unavailable"])
