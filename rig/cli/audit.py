@@ -120,6 +120,8 @@ def show_stats(summary: AuditSummary, out: Output) -> None:
         f"{count(summary.matched, 'entry') if summary.matched == 1 else f'{summary.matched} entries'} counted;"
         f" {summary.excluded} do not match."
     )
+    if summary.both:
+        out.note(f"{summary.both} of them stand in both records, and are counted once.")
     note_record(summary.record, summary.replica, out)
 
 

@@ -212,6 +212,8 @@ class AuditSummary(Reply, frozen=True, kw_only=True):
     """As in ``audit``."""
     rows: list[StatsRow] = []
     matched: int = 0
+    both: int = 0
+    """Entries that match and stand in the local record and in the platform's; each is counted once."""
     excluded: int = 0
     """Entries that do not match the filters."""
     replica: Replicated | None = None
@@ -221,7 +223,7 @@ GROUPS = "source|actor|day|hour|action|target|network|outcome|env|src"
 
 
 class AuditStats(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.stats"):
-    """Count who did what, in groups. What both records have is counted in each of them."""
+    """Count who did what, in groups. What both records have is counted once."""
 
     kind: ClassVar[str] = "audit-stats"
     reply: ClassVar[type[Reply]] = AuditSummary

@@ -274,16 +274,33 @@ def test_counts_by_actor_and_day(journal: Journal, ports: Ports) -> None:
     ]
 
 
-def test_counts_of_two_records_are_told_apart(journal: Journal, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [1, 2_000])
+def test_what_both_records_have_is_counted_once(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(audit_stats, "PAGE", page)
+    journal.append([received("command:4", "app.create", "demo/shop")], stamp("token:ci", "two"))
     with open_record(tmp_path / "node", "node") as node:
         node.append([received("command:n", "app.create", "demo/shop")], stamp("token:ci", "two"))
+        node.append([completed("command:n", "app.create", "denied")], stamp("token:ci", "two"))
+        node.append([received("command:o", "app.create", "demo/shop")], stamp("user:ben", "other"))
         replica = replica_of(tmp_path, node)
-        summary = audit_stats.handle(AuditStats(by="network"), context(journal, Ports(tmp_path, replica)))
+        ask = context(journal, Ports(tmp_path, replica))
+        summary = audit_stats.handle(AuditStats(by="network"), ask)
+        apart = audit_stats.handle(AuditStats(by="source,actor"), ask)
+        denied = audit_stats.handle(AuditStats(by="source", outcome="denied"), ask)
         replica.close()
-    assert [(row.keys, row.count) for row in summary.rows] == [
-        ({"source": "local", "network": "demo"}, 3),
-        ({"source": "observed", "network": "demo"}, 1),
-    ]
+    (row,) = summary.rows
+    assert (row.keys, row.count, row.outcomes) == ({"network": "demo"}, 5, {"success": 1, "denied": 1, "unknown": 3})
+    assert (summary.matched, summary.both, summary.excluded) == (5, 1, 0)
+    assert {(*row.keys.values(), row.count) for row in apart.rows} == {
+        ("local", "user:ana", 2),
+        ("local", "token:ci", 1),
+        ("both", "token:ci", 1),
+        ("observed", "user:ben", 1),
+    }
+    assert [(row.keys, row.count) for row in denied.rows] == [({"source": "both"}, 1)]
+    assert (denied.matched, denied.both, denied.excluded) == (1, 1, 4)
 
 
 def test_words_are_not_counted(journal: Journal, ports: Ports) -> None:
