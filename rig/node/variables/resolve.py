@@ -15,6 +15,7 @@ from events.app import AppState, DeployStarted
 from events.config import ConfigState, SecretRef, Supplied
 from events.network import NetworkState
 from rig.contract.variables import Origin
+from rig.node.variables.remember import remembered
 
 NODE_DEFAULTS = {"LANG": "C.UTF-8"}
 """What every process has unless something else is said."""
@@ -93,11 +94,13 @@ def supply_again(network: ConfigState, app: ConfigState, deployed: Supplied) -> 
     return supply(network, app, environment=deployed.vars.get("environment"), release=deployed.vars.get("release"))
 
 
+@remembered(8)
 def stacks_of(started: DeployStarted) -> Stacks:
     """The values of every name in a release."""
     return resolve(layers(started.supplied, started.config.get("env", {})))
 
 
+@remembered(8)
 def stacks_next(network: NetworkState, app: AppState) -> Stacks:
     """The same for the next release, if it is of the same deployment as the one that serves."""
     serving = app.releases.get(app.current)
@@ -106,6 +109,11 @@ def stacks_next(network: NetworkState, app: AppState) -> Stacks:
     deployed = serving.started
     supplied = supply_again(network.config, app.config, deployed.supplied)
     return resolve(layers(supplied, deployed.config.get("env", {})))
+
+
+def winner(stacks: Stacks, name: str) -> Entry | None:
+    """What is in force of a name, None where nothing is."""
+    return stacks[name][0] if name in stacks else None
 
 
 def winners(stacks: Stacks) -> dict[str, Entry]:
