@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from handlers.audit_query import Clause, Question, equal
+from handlers.audit_query import BEGINS, Clause, Question, equal
 from rig.contract.review import AuditEntry, Source
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Record, Texts
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Rows of the audit table in the order that was asked for, and how many there are."""
+    """Rows of the audit table in the order that was asked for, and how many there are, or of how many changes."""
 
     rows: list[Row]
     matched: int
@@ -43,21 +43,33 @@ class Answer(msgspec.Struct, frozen=True):
     total: int
 
 
+LEAD = "coalesce(lead, pos)"
+"""What tells changes apart; a look-up is taken for one where it is asked for."""
+
+
+def lead_of(row: Row) -> int:
+    """Position of the row that began the change of which this one is a part."""
+    return int(row["pos"] if row["lead"] is None else row["lead"])
+
+
 def answer(record: Record, asked: Question, limit: int, texts: Texts) -> Answer:
     """At most ``limit`` rows that match."""
-    total = _number(record, "SELECT count(*) FROM audit")
+    among = f"{BEGINS.hint} WHERE {BEGINS.sql}" if asked.changes else ""
+    total = _number(record, f"SELECT count(*) FROM audit {among}")
     if asked.text:
         return _by_words(record, asked, limit, texts, total)
     leads, rare = _leads(record, asked)
-    if not asked.clauses and not asked.span.sql:
+    if asked.all:
         matched, exact = total, True
     elif rare:
-        hint = leads[0].hint
-        matched = _number(record, f"SELECT count(*) FROM audit {hint} WHERE {asked.where}", asked.parameters)
+        hint, counted = leads[0].hint, f"DISTINCT {LEAD}" if asked.changes else "*"
+        matched = _number(record, f"SELECT count({counted}) FROM audit {hint} WHERE {asked.where}", asked.parameters)
         exact = True
     else:
         counts = [_count(record, asked, lead, len(leads)) for lead in leads]
         matched, exact = sum(count for count, _ in counts), all(exact for _, exact in counts)
+        if asked.changes and len(leads) > 1:
+            matched, exact = max(count for count, _ in counts), False  # one change may be found by several
     if asked.forward and not rare:
         leads = [Clause("")]  # along the positions
     if len(leads) == 1:
@@ -105,6 +117,7 @@ def entry(row: Row, source: Source) -> AuditEntry:
         session=row["session"],
         corr=row["corr"],
         privileged=bool(row["privileged"]),
+        version=row["version"],
     )
 
 
@@ -134,8 +147,14 @@ def _leads(record: Record, asked: Question) -> tuple[list[Clause], bool]:
 def _count(record: Record, asked: Question, lead: Clause, shares: int) -> tuple[int, bool]:
     """How many rows of a lead match, as far as they are counted, and whether that is all of them."""
     narrowed, others = lead if lead is asked.span else asked.and_span(lead), asked.without(lead)
-    bound = (COUNTED if others.sql or not lead.index else COUNTED_BY_INDEX) // shares
+    bound = (COUNTED if others.sql or not lead.index or asked.changes else COUNTED_BY_INDEX) // shares
     where = narrowed.sql or "1"
+    if asked.changes:
+        looked_at = f"SELECT * FROM audit {lead.hint} WHERE {where} LIMIT {bound}"
+        fits = others.sql or "1"
+        sql = f"SELECT count(*) AS seen, count(DISTINCT CASE WHEN {fits} THEN {LEAD} END) AS n FROM ({looked_at})"
+        row = next(record.rows(sql, (*others.parameters, *narrowed.parameters)))
+        return row["n"], row["seen"] < bound
     seen = _number(
         record,
         f"SELECT count(*) FROM (SELECT 1 FROM audit {lead.hint} WHERE {where} LIMIT {bound})",
@@ -189,7 +208,8 @@ def _by_words(record: Record, asked: Question, limit: int, texts: Texts, total: 
     listed = sorted(rows.values(), key=lambda row: (row["at"], row["pos"]), reverse=True)
     if asked.forward:
         listed.sort(key=lambda row: row["pos"])
-    return Answer(listed[:limit], len(rows), not below, total)
+    matched = len({lead_of(row) for row in listed}) if asked.changes else len(listed)
+    return Answer(listed[:limit], matched, not below, total)
 
 
 def _among(positions: list[int]) -> Clause:

@@ -44,6 +44,15 @@ class Question(msgspec.Struct, frozen=True):
     """Words that the rows have to hold."""
     forward: bool = False
     """Whether the rows are wanted in the order of their positions, and not the newest first."""
+    outcome: str = ""
+    """The outcome that the rows have to have."""
+    changes: bool = False
+    """Whether rows stand for the changes that they are parts of, and these are counted."""
+
+    @property
+    def all(self) -> bool:
+        """Whether all rows match, or all changes do."""
+        return not self.span.sql and not self.text and all(clause is BEGINS for clause in self.clauses)
 
     @property
     def order(self) -> str:
@@ -77,8 +86,18 @@ def _all(*clauses: Clause) -> Clause:
     return Clause(sql, tuple(value for clause in clauses for value in clause.parameters))
 
 
-def question(asked: AuditFilter, now: int, after_pos: int = -1) -> Question:
-    """The conditions of a filter. ``now`` is what ``2h`` counts back from. Raises `RigError` ``usage``."""
+BEGINS = Clause("lead = pos", (), "audit_changes")
+"""Rows that begin a change. Those that belong to one are nearly all, so that is no way to an answer."""
+BELONGS = Clause("lead >= 0", (), "audit_at")
+
+
+def question(asked: AuditFilter, now: int, after: int | None = None, *, changes: bool = False) -> Question:
+    """The conditions of a filter. ``now`` is what ``2h`` counts back from. Raises `RigError` ``usage``.
+
+    With ``after`` they are those behind a position, in their order. With ``changes`` they are those of which at least
+    one is a part of each change that is wanted. Look-ups are no changes; they are wanted where ``action`` names what
+    they are.
+    """
     clauses = []
     for column in _PREFIXES:
         value = getattr(asked, column)
@@ -98,9 +117,11 @@ def question(asked: AuditFilter, now: int, after_pos: int = -1) -> Question:
         clauses.append(Clause(f"outcome = '{outcome}' AND outcome <> 'success'", (), "audit_outcome"))
     if asked.privileged:
         clauses.append(Clause("privileged = 1", (), "audit_privileged"))
-    if after_pos >= 0:
-        clauses.append(Clause("pos > ?", (after_pos,)))
-    return Question(clauses, _span(asked, now), asked.text, forward=after_pos >= 0)
+    if after is not None:
+        clauses.append(Clause("pos > ?", (after,)))
+    if changes and not asked.action:
+        clauses.append(BELONGS if clauses or asked.text else BEGINS)
+    return Question(clauses, _span(asked, now), asked.text, after is not None, outcome, changes)
 
 
 def equal(column: str, value: str, instead_of: Clause | None = None) -> Clause:

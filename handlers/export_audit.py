@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 
 import msgspec
 
-from handlers.audit_answer import entry, everything
+from handlers.audit_answer import Row, entry, everything, lead_of
+from handlers.audit_changes import fits, of_rows, told, told_in
 from handlers.audit_query import question
 from handlers.export_html import page
 from handlers.export_ocsf import event
 from handlers.list_audit import Sources, known_of, name_of, records
-from rig.contract.review import AuditEntry, AuditExport, ExportAudit, Replicated
+from rig.contract.review import AuditEntry, AuditExport, ExportAudit, Replicated, Source
 from rig.kernel.client import ClientContext, ReaderGone
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
+from rig.kernel.ports import Record
 
-FIELDS = AuditEntry.__struct_fields__
+PAGE = 500
+"""Rows whose changes are told in one go."""
+FIELDS = tuple(name for name in AuditEntry.__struct_fields__ if name != "effects")
+"""Columns of CSV: its lines are records, and have no effects."""
 UNPROVEN = (
     "This is what was asked for, and no proof that nothing else was there: `rig journal export` writes the records"
     " themselves, with their proofs."
@@ -29,22 +35,45 @@ class Counted:
 
     def __init__(self, command: ExportAudit, ctx: ClientContext, sources: Sources) -> None:
         self.number = 0
-        self._asked = question(command, ctx.stamp.at)
+        self._changes = by_change(command)
+        self._asked = question(command, ctx.stamp.at, changes=self._changes)
         self._texts = ctx.ports.texts
         self._sources = sources
 
     def __iter__(self) -> Iterator[AuditEntry]:
         for source, record in self._sources:
-            for row in everything(record, self._asked, self._texts):
+            rows = everything(record, self._asked, self._texts)
+            told_as = self._changes_of if self._changes else self._records_of
+            for one in told_as(source, record, rows):
                 self.number += 1
-                yield entry(row, source)
+                yield one
+
+    def _records_of(self, source: Source, record: Record, rows: Iterator[Row]) -> Iterator[AuditEntry]:
+        return (entry(row, source) for row in rows)
+
+    def _changes_of(self, source: Source, record: Record, rows: Iterator[Row]) -> Iterator[AuditEntry]:
+        """The changes of which these rows are parts; what the platform recorded for a local one is told there."""
+        local = dict(self._sources).get("local") if source == "observed" else None
+        seen: set[int] = set()
+        while page := list(islice(rows, PAGE)):
+            fresh = {lead_of(row): row for row in page if lead_of(row) not in seen}
+            seen |= fresh.keys()
+            for change in of_rows(record, source, fresh.values()):
+                if fits(change, self._asked) and (local is None or not told_in(local, change, self._asked)):
+                    yield told(change)
+
+
+def by_change(command: ExportAudit) -> bool:
+    """Whether an entry stands for a change: people read pages, and programs want records."""
+    return command.format == "html" and not command.all_records
 
 
 def handle(command: ExportAudit, ctx: ClientContext) -> AuditExport:
     if command.format == "jsonl":
         return with_proofs(command, ctx)
     sources = records(command, command.from_file, ctx)
-    total = sum(next(record.rows("SELECT count(*) AS n FROM audit"))["n"] for _, record in sources)
+    all_of_them = "SELECT count(*) FILTER (WHERE lead = pos OR ?) AS n FROM audit"
+    total = sum(next(record.rows(all_of_them, (not by_change(command),)))["n"] for _, record in sources)
     entries, known, record = Counted(command, ctx, sources), known_of(sources, ctx), name_of(sources)
     with suppress(ReaderGone), ctx.ports.writing(command.file) as write:
         version = ctx.stamp.client.partition("/")[2]

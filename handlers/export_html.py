@@ -92,7 +92,8 @@ def page(entries: Iterator[AuditEntry], facts: list[str]) -> Iterator[str]:
 def _row(entry: AuditEntry) -> str:
     number = f"n{entry.pos}" if entry.source == "observed" else str(entry.pos)
     why = ": ".join(text for text in (entry.code, entry.reason) if text)
-    cells = (number, entry.actor, entry.action, entry.target, entry.outcome, entry.src, why)
+    target = entry.target + (f" v{entry.version}" if entry.version else "")
+    cells = (number, entry.actor, entry.action, target, entry.outcome, entry.src, why)
     first, *others = (f"<td>{escape(cell)}</td>" for cell in cells)
     data = "".join(
         f' data-{name}="{escape(value)}"'

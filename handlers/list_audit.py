@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from handlers import audit_changes
 from handlers.audit_answer import answer, entry
 from handlers.audit_query import question
 from handlers.observe import observed, state_of, sync
@@ -28,10 +29,20 @@ def handle(command: ListAudit, ctx: ClientContext) -> AuditLog:
         source, _ = sources[0]
         rows = ctx.ports.ask_sql(command.sql, source, command.from_file)
         return AuditLog(record=source, matched=len(rows), rows=rows)
-    asked = question(command, ctx.stamp.at, command.after_pos)
+    if command.all_records or command.after_pos >= 0:
+        after = command.after_pos if command.after_pos >= 0 else None
+        return of_records(command, command.limit, sources, ctx, after)
+    return of_changes(command, command.limit, sources, ctx)
+
+
+def of_records(
+    asked_for: AuditFilter, limit: int, sources: Sources, ctx: ClientContext, after: int | None = None
+) -> AuditLog:
+    """One entry for each command and for each other fact: newest first, or in their order behind a position."""
+    asked = question(asked_for, ctx.stamp.at, after)
     if asked.forward:
         sources = sources[:1]  # positions are those of one record, and without a word that is the local one
-    found = [(source, answer(record, asked, command.limit + 1, ctx.ports.texts)) for source, record in sources]
+    found = [(source, answer(record, asked, limit + 1, ctx.ports.texts)) for source, record in sources]
     entries = [entry(row, source) for source, each in found for row in each.rows]
     if len(sources) > 1:
         entries = merged(entries, dict(sources)["observed"])
@@ -39,12 +50,33 @@ def handle(command: ListAudit, ctx: ClientContext) -> AuditLog:
     whole = all(each.exact and each.matched == len(each.rows) for _, each in found)
     return AuditLog(
         record=name_of(sources),
-        more=len(entries) > command.limit,
+        more=len(entries) > limit,
         matched=len(entries) if whole else sum(each.matched for _, each in found),
         exact=all(each.exact for _, each in found),
         excluded=sum(each.total - each.matched for _, each in found),
         replica=known_of(sources, ctx),
-        entries=entries[: command.limit],
+        entries=entries[:limit],
+    )
+
+
+def of_changes(asked_for: AuditFilter, limit: int, sources: Sources, ctx: ClientContext) -> AuditLog:
+    """One entry for each change, newest first."""
+    asked = question(asked_for, ctx.stamp.at, changes=True)
+    found = [audit_changes.find(record, source, asked, limit + 1, ctx.ports.texts) for source, record in sources]
+    changes = [change for each in found for change in each.changes]
+    whole = all(each.exact and each.matched == len(each.changes) for each in found)
+    if len(sources) > 1:
+        changes = audit_changes.joined(found[0].changes, found[1].changes, dict(sources)["observed"])
+    entries = sorted(map(audit_changes.told, changes), key=lambda one: (one.at, one.pos), reverse=True)
+    return AuditLog(
+        record=name_of(sources),
+        each="change",
+        more=len(entries) > limit,
+        matched=len(entries) if whole else sum(each.matched for each in found),
+        exact=all(each.exact for each in found),
+        excluded=sum(each.total - each.matched for each in found),
+        replica=known_of(sources, ctx),
+        entries=entries[:limit],
     )
 
 

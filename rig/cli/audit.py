@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rig.cli.humanize import count, moment
+from rig.cli.humanize import brief, count, moment
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.review import (
@@ -24,16 +24,25 @@ from rig.contract.review import (
 from rig.kernel.errors import RigError
 
 HEADERS = ("#", "WHEN", "WHO", "WHAT", "TARGET", "OUTCOME", "FROM")
+CHANGES = ("#", "WHEN", "WHO", "WHAT", "TARGET", "", "OUTCOME", "FROM")
+"""The one without a name holds the release that came of it, beside its app."""
+ROOMY = 100
+"""Columns of a terminal from which on nothing is shortened."""
 
 
 def show_log(log: AuditLog, out: Output) -> None:
     if log.rows:
         out.table(tuple(log.rows[0]), [tuple(map(plain, row.values())) for row in log.rows])
         return
-    out.table(HEADERS, [cells(entry) for entry in log.entries], empty="Nothing on the record matches.")
+    changes = log.each == "change"
+    rows = [change_cells(entry, narrow=is_narrow(out)) if changes else cells(entry) for entry in log.entries]
+    headers = CHANGES if changes else HEADERS
+    out.table(headers, rows, empty="Nothing on the record matches.", whole=("WHEN", "OUTCOME"))
     note_counts(len(log.entries), log, out)
     if log.more:
         out.note("--limit shows more of them.")
+    if log.each == "change":
+        out.hint("One line for each change; --all shows every record, and look-ups.")
     note_record(log.record, log.replica, out)
 
 
@@ -49,6 +58,33 @@ def cells(entry: AuditEntry) -> tuple[str, ...]:
         outcome,
         entry.src,
     )
+
+
+def is_narrow(out: Output) -> bool:
+    """Whether there is no room to write everything out."""
+    return 0 < out.width < ROOMY
+
+
+def change_cells(entry: AuditEntry, *, narrow: bool) -> tuple[str, ...]:
+    """A change as a row of a table; ``narrow`` ones fit 80 columns, and `rig audit show` says the rest."""
+    outcome = entry.outcome + (f": {entry.code}" if entry.code else "")
+    if narrow and entry.code:
+        outcome = entry.outcome if entry.outcome == "denied" else entry.code
+    return (
+        number(entry.source, entry.pos),
+        brief(entry.at) if narrow else moment(entry.at),
+        who(entry.actor),
+        entry.action,
+        entry.target,
+        f"v{entry.version}" if entry.version else "",
+        outcome,
+        entry.src,
+    )
+
+
+def who(actor: str) -> str:
+    """``ana`` for ``user:ana``, ``node`` for the platform itself; the kinds of others are said."""
+    return actor.removeprefix("user:").removeprefix("system:")
 
 
 def number(source: str, pos: int) -> str:
@@ -130,7 +166,8 @@ def stats_rows(summary: AuditSummary) -> list[dict[str, Any]]:
     return [{**row.keys, "count": row.count, **row.outcomes} for row in summary.rows]
 
 
-WIDTHS = (5, 20, 14, 22, 22)
+WIDTHS, NARROW = (6, 20, 16, 22, 26, 4, 16), (4, 12, 7, 12, 15, 3, 9)
+"""Of the columns of `rig audit tail` but the last one; what comes later is not known, so they cannot be measured."""
 
 
 def show_item(entry: AuditEntry, out: Output) -> None:
@@ -138,11 +175,11 @@ def show_item(entry: AuditEntry, out: Output) -> None:
     if out.format == "jsonl":
         out.event("item", data=entry)
         return
-    *aligned, outcome, src = cells(entry)
+    narrow = is_narrow(out)
+    *aligned, outcome, src = change_cells(entry, narrow=narrow)
     if entry.outcome == "unknown" and not entry.ended_at:
         outcome = "…"
-    out.line("  ".join([*(f"{text:<{width}}" for text, width in zip(aligned, WIDTHS, strict=True)), outcome, src]))
-    out.stdout.flush()
+    out.row((*aligned, outcome, src), NARROW if narrow else WIDTHS, CHANGES)
 
 
 def show_tail(streamed: Streamed, out: Output) -> None:

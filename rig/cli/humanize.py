@@ -15,6 +15,12 @@ def minute(rfc3339: str) -> str:
     return rfc3339[:16].replace("T", " ") + "Z" if rfc3339 else ""
 
 
+def brief(rfc3339: str, now: float | None = None) -> str:
+    """``2026-11-01T12:00:00.123Z`` → ``11-01 12:00Z`` in the same year, else as :func:`minute`."""
+    year = time.gmtime(now).tm_year
+    return minute(rfc3339).removeprefix(f"{year}-")
+
+
 def ago(rfc3339: str, now: float | None = None) -> str:
     """``2026-11-01T12:00:00.123Z`` → ``3 min ago``."""
     if not rfc3339:

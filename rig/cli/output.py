@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -74,15 +74,31 @@ class Output:
         for name, value in shown:
             self.stdout.write(self._paint(f"{name:<{width}}", "2", self.stdout) + "  " + printable(value) + "\n")
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str = "") -> None:
-        """A table that fits the width of the terminal; a pipe gets every value whole."""
+    def table(
+        self, headers: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str = "", whole: Container[str] = ()
+    ) -> None:
+        """A table that fits the width of the terminal; a pipe gets every value whole.
+
+        The columns whose headers ``whole`` has are cut last.
+        """
         if not rows:
             if empty:
                 self.note(empty)
             return
         from rig.cli.tables import draw
 
-        self.stdout.write(draw(headers, rows, width=self.width, color=self.color(self.stdout)))
+        self.stdout.write(draw(headers, rows, width=self.width, color=self.color(self.stdout), whole=whole))
+
+    def row(self, cells: Sequence[str], widths: Sequence[int], headers: Sequence[str]) -> None:
+        """One row of a table that goes on, at once; ``widths`` are those of all columns but the last one. The headers
+        come before the first row."""
+        from rig.cli.tables import aligned
+
+        lines = [cells] if self._streaming else [headers, cells]
+        self._streaming = True
+        for each in lines:
+            self.stdout.write(aligned(each, widths, self.width) + "\n")
+        self.stdout.flush()
 
     @property
     def width(self) -> int:

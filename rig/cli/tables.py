@@ -20,18 +20,25 @@ SLIM = 60
 """Columns of a terminal below which a row that does not fit is a block of lines, one for each cell."""
 
 
-def draw(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int, color: bool) -> str:
+def draw(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int, color: bool, whole: Container[str] = ()
+) -> str:
     """The table as text, ``width`` columns wide at most, 0 for as wide as it gets.
 
     Where it is too wide, the last column gives way first and goes on in the next line; then the others are cut with an
     ellipsis, the widest first. Those whose cells are all of one length, as times are, come last of all, since a part of
-    such a cell says nothing. The first column names the thing, and is never cut.
+    such a cell says nothing, and with them the columns whose headers ``whole`` has. The first column names the thing,
+    and is never cut.
     """
     cells = [[printable(str(value)).replace("\n", " ").replace("\t", " ") for value in row] for row in rows]
     natural = [max(map(columns, column)) for column in zip(headers, *cells, strict=True)]
     widths = natural
     if width:
-        uniform = {i for i, cell in enumerate(zip(*cells, strict=True)) if len(set(map(columns, cell))) == 1}
+        uniform = {
+            i
+            for i, (header, *cell) in enumerate(zip(headers, *cells, strict=True))
+            if header in whole or len(set(map(columns, cell))) == 1 < len(cell)
+        }
         widths = fit(natural, width, uniform)
         if width < SLIM and (widths[:-1] != natural[:-1] or _breaks_words(cells, widths[-1])):
             return _blocks(headers, cells, width)
@@ -56,6 +63,19 @@ def fit(natural: Sequence[int], width: int, uniform: Container[int] = ()) -> lis
         widths[widest] -= 1
         excess -= 1
     return widths
+
+
+def aligned(cells: Sequence[str], widths: Sequence[int], width: int) -> str:
+    """One line of a table whose other rows are not known yet.
+
+    ``widths`` are those of all columns but the last one, which has what is left of ``width``; where there is no limit
+    to that (0), nothing is cut.
+    """
+    shown = [printable(cell).replace("\n", " ").replace("\t", " ") for cell in cells]
+    if not width:
+        return GAP.join(f"{cell:<{size}}" for cell, size in zip(shown, (*widths, 0), strict=True)).rstrip()
+    rest = max(1, width - sum(widths) - len(GAP) * len(widths))
+    return _line(shown, (*widths, rest))
 
 
 def columns(text: str) -> int:

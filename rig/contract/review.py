@@ -59,8 +59,12 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ] = ""
 
 
+AllRecords = Annotated[bool, opt("Every record: facts on their own, and look-ups, too.", "--all")]
+
+
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One command, from its intent to its end, or one other fact."""
+    """One change: a command with all that came of it, or what nobody asked for. With ``--all``, one command from its
+    intent to its end, or one other fact."""
 
     source: Source = "local"
     pos: int
@@ -85,6 +89,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     session: str = ""
     corr: str = ""
     privileged: bool = False
+    version: int = 0
+    """The release that came of it, 0 for none."""
+    effects: list[str] = []
+    """Of a change: the facts that it caused, and the commands that were carried out for it, in their order."""
 
 
 class Replicated(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +116,8 @@ class AuditLog(Reply, frozen=True, kw_only=True):
     record: str
     """``local`` is what was done with rig on this machine; ``local+observed`` has what is known of the platform too;
     ``export`` is one that was imported."""
+    each: Literal["change", "record"] = "record"
+    """What an entry stands for."""
     more: bool = False
     """Whether more entries match, beyond the limit."""
     matched: int = 0
@@ -125,7 +135,9 @@ class AuditLog(Reply, frozen=True, kw_only=True):
 class ListAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.list"):
     """Show who did what, newest first: the record of this machine, and what is known of the platform's.
 
-    The newest of the platform's record is fetched on the way where it can be reached.
+    Each change is one line: the command, how it ended, and the release that came of it. A filter finds a change by any
+    of its records; look-ups are shown where --type names them, or with --all. The newest of the platform's record is
+    fetched on the way where it can be reached.
     """
 
     kind: ClassVar[str] = "audit"
@@ -135,8 +147,9 @@ class ListAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.list
     after_pos: Annotated[
         int,
         Meta(ge=-1),
-        opt("Only records behind this position of one record, the oldest of them first.", metavar="POS"),
+        opt("Only records behind this position of one record, the oldest of them first; with --all.", metavar="POS"),
     ] = -1
+    all_records: AllRecords = False
     from_file: FromFile = ""
     sync: Annotated[bool, opt("Fetch all that is new of the platform's record, or fail.", "--sync")] = False
     sql: Annotated[
@@ -246,12 +259,17 @@ class Streamed(Reply, frozen=True, kw_only=True):
 
 
 class TailAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.tail"):
-    """Show what is done with rig on this machine while it happens, until Ctrl-C."""
+    """Show what is done while it happens, until Ctrl-C: on this machine, and what you may see of the platform.
+
+    A change is shown when it begins, and again when its end is known. Numbers that begin with n are of the platform's
+    record, which is asked for news every two seconds.
+    """
 
     kind: ClassVar[str] = "audit-tail"
     reply: ClassVar[type[Reply]] = Streamed
 
     limit: Annotated[int, Meta(ge=0, le=10_000), opt("Begin with so many of the newest entries.")] = 10
+    all_records: AllRecords = False
 
 
 ExportFormat = Literal["jsonl", "csv", "ocsf", "html"]
@@ -282,5 +300,8 @@ class ExportAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.ex
     reply: ClassVar[type[Reply]] = AuditExport
 
     format: Annotated[ExportFormat, opt("html, csv, ocsf or jsonl.", metavar="FORMAT")] = "jsonl"
+    all_records: Annotated[
+        bool, opt("In html, every record, as the others have them; not one line a change.", "--all")
+    ] = False
     file: Annotated[str, Meta(max_length=4096), opt("Write there.", metavar="FILE")] = ""
     from_file: FromFile = ""

@@ -77,7 +77,10 @@ class Writer:
 
 
 class Recorder:
-    """Puts facts that follow from no request on the node's record."""
+    """Puts facts that follow from no request on the node's record.
+
+    What no record caused begins a correlation of its own, so that what comes of it can be found, too.
+    """
 
     def __init__(self, journal: FoldingJournal, writer: Writer, clock: Clock) -> None:
         self._journal = journal
@@ -86,18 +89,22 @@ class Recorder:
 
     def now(self, stream: str, *facts: Fact, target: str, outcome: str, actor: str = ACTOR, src: str = "") -> None:
         """Append facts in one transaction, in the writer thread or before there is another."""
-        stamp = Stamp(id=uuid7(), actor=actor, at=self._clock.now(), src=src, client=f"rig/{__version__}")
+        identity = uuid7()
+        stamp = Stamp(
+            id=identity, actor=actor, at=self._clock.now(), src=src, corr=identity, client=f"rig/{__version__}"
+        )
         drafts = [Draft(stream=stream, fact=fact, target=target, outcome=outcome) for fact in facts]
         self._journal.append(drafts, stamp)
 
     async def __call__(self, app: str, facts: list[Fact], *, outcome: str, cause: Recorded | None) -> None:
         """Append facts about an app, under the actor and correlation of the record that caused them."""
+        identity = uuid7()
         stamp = Stamp(
-            id=uuid7(),
+            id=identity,
             actor=cause.actor if cause else ACTOR,
             at=self._clock.now(),
             src=cause.src if cause else "",
-            corr=cause.corr if cause else "",
+            corr=cause.corr if cause else identity,
             client=f"rig/{__version__}",
         )
         caus = cause.id if cause else ""
