@@ -13,8 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.app import AppCreated, AppDeleted, AppScaled, DeployBuilt, DeployFailed, DeployStarted, DeploySucceeded
+from events.app import (
+    AppCreated,
+    AppDeleted,
+    AppScaled,
+    AppScaleReset,
+    DeployBuilt,
+    DeployFailed,
+    DeployStarted,
+    DeploySucceeded,
+)
 from events.command import CommandCompleted, CommandReceived
+from events.config import SecretRef, SecretsChanged, VarsChanged
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft
 from storage import record
@@ -35,6 +45,12 @@ FACTS: st.SearchStrategy[tuple[str, Any]] = st.one_of(
     APPS.map(lambda app: (app, AppCreated(name=app))),
     APPS.map(lambda app: (app, AppDeleted(name=app))),
     st.builds(lambda app, n: (app, AppScaled(name=app, scale={"web": n})), APPS, SMALL),
+    APPS.map(lambda app: (app, AppScaleReset(name=app, processes=["web"]))),
+    st.builds(lambda app, v: (app, VarsChanged(scope=app, set={"X": v}, removed=["Y"])), APPS, VALUES),
+    st.builds(lambda app, v: (app, VarsChanged(scope=app, set={"Y": v})), APPS, VALUES),
+    st.builds(
+        lambda app, n: (app, SecretsChanged(scope=app, set={"Z": SecretRef(version=n, digest="d")})), APPS, SMALL
+    ),
     st.builds(lambda app, v: (app, DeployBuilt(app=app, version=v, build="b")), APPS, SMALL),
     st.builds(lambda app, v: (app, DeploySucceeded(app=app, version=v)), APPS, SMALL),
     st.builds(lambda app, v: (app, DeployFailed(app=app, version=v, code="c", reason="r")), APPS, SMALL),
