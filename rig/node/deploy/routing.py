@@ -28,6 +28,8 @@ class Routing:
         self._api = api
         self._ports: dict[str, tuple[int, ...]] = {}
         self._lock = asyncio.Lock()
+        self._asked, self._applied = 0, 0
+        """How many changes were asked for, and up to which of them they are in force."""
         self._refreshing = False
         self._rest = 0.0
         """Seconds for which the next refresh waits."""
@@ -56,20 +58,18 @@ class Routing:
 
     async def switch(self, app: str, ports: list[int]) -> None:
         """Send an app's new requests to these instances, and to no others."""
-        async with self._lock:
-            before = self._ports.get(app, ())
-            self._ports[app] = tuple(ports)
-            try:
-                await self._edge.apply(self._routes())
-            except BaseException:
-                self._ports[app] = before
-                raise
+        before = self._ports.get(app, ())
+        self._ports[app] = tuple(ports)
+        try:
+            await self._apply()
+        except BaseException:
+            self._ports[app] = before
+            raise
 
     async def remove(self, app: str) -> None:
         """Serve an app no more."""
-        async with self._lock:
-            self._ports.pop(app, None)
-            await self._edge.apply(self._routes())
+        self._ports.pop(app, None)
+        await self._apply()
 
     async def refresh(self) -> None:
         """Show what became of apps that have no instance: a page for one that was made, or that crashes.
@@ -84,10 +84,20 @@ class Routing:
             await asyncio.sleep(self._rest)
         finally:
             self._refreshing = False
+        began = time.monotonic()
+        await self._apply()
+        self._rest = min(REST * (time.monotonic() - began), LONGEST_REST)
+
+    async def _apply(self) -> None:
+        """Bring what is wanted now into force. Changes that wait for their turn at the same time are one."""
+        self._asked += 1
+        mine = self._asked
         async with self._lock:
-            began = time.monotonic()
+            if self._applied >= mine:
+                return
+            covered = self._asked
             await self._edge.apply(self._routes())
-            self._rest = min(REST * (time.monotonic() - began), LONGEST_REST)
+            self._applied = covered
 
     async def drained(self, ports: list[int], seconds: float) -> bool:
         """Wait until the edge has no request with these instances, at most so long; whether it came to that."""
