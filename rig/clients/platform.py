@@ -48,10 +48,11 @@ class HttpPlatform:
 
 
 def subject_of(message: Command | Reply) -> str:
-    """The app, or else the name, that a command or its reply is about; empty where it is about none."""
+    """The app, or else the name or network, that a command or its reply is about; empty where it is about none."""
     about = getattr(message, "release", None) or message
     app = getattr(about, "app", "")
     subject = app if isinstance(app, str) and app else getattr(app or about, "name", "")
+    subject = subject or getattr(message, "network", "")
     return subject if isinstance(subject, str) else ""
 
 

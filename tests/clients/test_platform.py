@@ -11,6 +11,7 @@ import pytest
 from rig.clients.platform import HttpPlatform
 from rig.contract.apps import App, AppStatus, CreateApp, ShowAppStatus
 from rig.contract.base import Command, Reply
+from rig.contract.configuration import Configuration, NetworkConfig, ShowNetworkConfig
 from rig.contract.networks import Network, ShowNetwork
 from rig.contract.releases import Release, Rollback, RollbackReport, ShowRelease
 from rig.kernel.errors import RigError
@@ -42,6 +43,7 @@ CASES: list[tuple[Command, Any]] = [
     (ShowRelease(app="demo/shop", version=1), release),
     (Rollback(app="demo/shop"), lambda name: RollbackReport(release=release(name))),
     (ShowNetwork(name="demo/shop"), lambda name: Network(name=name, domain="d")),
+    (ShowNetworkConfig(network="demo/shop"), lambda name: NetworkConfig(network=name, live=Configuration(network="x"))),
 ]
 
 

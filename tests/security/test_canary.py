@@ -112,7 +112,17 @@ def test_a_secret_is_nowhere_but_in_its_process(fresh: User, canaries: dict[str,
     web_app(tmp_path / "crash", "three", Procfile=CRASHING)
     rig("deploy", str(tmp_path / "crash"), "--app", "demo/shop", "-o", "json", exit_code=1)
     assert "crashed with [secret BY_FILE]" in shown[-1]
+    given.write_text(f'network = "demo"\n[apps.shop.secrets]\nBY_STDIN = "{canaries["BY_STDIN"]}"\n')
+    rig("config", "apply", str(given), "-v", "-o", "json", exit_code=78)
+    given.write_text(f"DB_PASSWORD={canaries['BY_FILE']}\nDB=postgres://me:{canaries['GONE']}@db/x\n")
+    rig("config", "import", str(given), "--network", "demo", "-o", "json")
+    given.unlink()
+    rig("config", "export", "demo", "--file", str(tmp_path / "max.toml"))
+    rig("config", "apply", str(tmp_path / "max.toml"))
     for command in (
+        ("config", "export", "demo"),
+        ("config", "diff", str(tmp_path / "max.toml"), "--show-values"),
+        ("config", "history", "demo", "--show-values"),
         ("list", "secrets", "demo/shop", "--origin"),
         ("list", "secrets", "--network", "demo"),
         ("list", "vars", "demo/shop", "--origin"),
