@@ -47,6 +47,8 @@ class NodeKeysRotated(Fact, frozen=True, kw_only=True):
     type: ClassVar[str] = "node.keys_rotated"
 
     values: int
+    forgotten: int = 0
+    """Values that were forgotten, because their key was lost."""
 
 
 class NodeState(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ def show(node: Node, out: Output) -> None:
             ("process", node.pid or ""),
             ("since", moment(node.started_at)),
             ("folder", node.home),
+            *(("problem", problem) for problem in node.problems),
         ]
     )
 
@@ -56,6 +57,8 @@ def show_collection(collection: Collection, out: Output) -> None:
 
 def show_rotation(rotation: KeyRotation, out: Output) -> None:
     out.line(f"The keys were replaced; {rotation.values} values of secrets are encrypted anew.")
+    if rotation.forgotten:
+        out.line(f"Forgotten, since nobody can read them again: {count(rotation.forgotten, 'value')}. Set them anew.")
     out.hint("A backup of the old secrets.key opens old backups alone.")
 
 

@@ -221,6 +221,7 @@ class LocalNode:
             serving=state.serving,
             pid=state.pid if running else 0,
             started_at=state.ready_at if running else "",
+            problems=state.problems if running else [],
         )
 
 

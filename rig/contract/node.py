@@ -56,6 +56,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     domain: Annotated[str, Meta(max_length=253)] = "localhost"
     isolation: Annotated[str, Meta(max_length=30)] = ""
     releases: ReleasesAtOnce = 0
+    problems: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=100)] = []
+    """What was wrong when it started, and has to be mended by hand."""
     serving: bool = False
     """Whether apps and edge may run. They do so without the node where it was killed, or told to leave them."""
     ready_at: Annotated[str, Meta(max_length=40)] = ""
@@ -81,6 +83,8 @@ class Node(Reply, frozen=True, kw_only=True):
     """Whether apps are served. They may be while the node is stopped: it was killed, or stopped with --keep-apps."""
     pid: int = 0
     started_at: str = ""
+    problems: list[str] = []
+    """What was wrong when it started, and what mends it."""
     changed: bool = False
     """Whether this command started or stopped it; false where there was nothing to do."""
 

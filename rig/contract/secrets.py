@@ -133,6 +133,8 @@ class KeyRotation(Reply, frozen=True, kw_only=True):
     """What was encrypted anew."""
 
     values: int
+    forgotten: int = 0
+    """Values that were forgotten, because their key was lost."""
 
 
 class RotateKeys(Command, frozen=True, kw_only=True, tag="node.rotate_keys"):
@@ -141,3 +143,7 @@ class RotateKeys(Command, frozen=True, kw_only=True, tag="node.rotate_keys"):
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "key-rotation"
     reply: ClassVar[type[Reply]] = KeyRotation
+
+    forget_lost: Annotated[
+        bool, opt("Forget secrets whose key was lost, which nobody can read again; set them anew.", "--forget-lost")
+    ] = False

@@ -53,7 +53,7 @@ from rig.node.runtime.isolation import choose, probe
 from rig.node.runtime.process import ProcessDriver
 from rig.node.secrets.deleted import forget_leftovers, forgetting
 from rig.node.secrets.keys import NodeKeys
-from rig.node.secrets.vault import Vault
+from rig.node.secrets.vault import LOST, Vault
 from rig.node.supervisor.supervisor import Supervisor
 from rig.node.world import FoldingJournal, World
 from storage.journal import Journal
@@ -144,6 +144,7 @@ async def serve(options: NodeOptions) -> None:
                 domain=domain,
                 isolation=isolation,
                 releases=releases,
+                problems=parts.problems,
             )
             log.info("ready: API %s, apps %s, isolation %s", api_url, edge_url, isolation)
             everything = await asked == "everything"
@@ -173,6 +174,8 @@ class Parts(msgspec.Struct):
     supervisor: Supervisor
     recorder: Recorder
     writer: Writer
+    problems: list[str]
+    """What has to be mended by hand."""
 
     async def record(self, fact: Fact) -> None:
         """Put a fact about the node itself on its record."""
@@ -211,6 +214,9 @@ async def _build(
     vault = Vault(paths.secrets, NodeKeys(paths.secrets_key))
     stack.callback(vault.close)
     forget_leftovers(vault, world)
+    wrong = [f"The secrets of network `{name}` cannot be read: their key is lost. {LOST}" for name in vault.lost()]
+    for problem in wrong:
+        log.error("%s", problem)
     world.listeners.append(forgetting(vault))
     await edge.start()
     api_route = Route(hostname=api_host, app="", ports=(api_port,), proof=proof) if api_host else None
@@ -269,7 +275,7 @@ async def _build(
     bundles_http.add_routes(application, stores, authorize)
     document = openapi.document(__version__)
     application.router.add_get("/v1/openapi.json", lambda request: _json(document))
-    return Parts(application, deployer, collector, rounds, supervisor, recorder, writer)
+    return Parts(application, deployer, collector, rounds, supervisor, recorder, writer, wrong)
 
 
 async def _json(document: object) -> web.Response:

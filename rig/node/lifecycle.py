@@ -18,6 +18,7 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal
 
@@ -84,7 +85,16 @@ class Lifecycle:
         return listen(explicit, likely, flag="--api-port")
 
     def ready(
-        self, *, api: str, edge: str, api_port: int, edge_port: int, domain: str, isolation: str, releases: int
+        self,
+        *,
+        api: str,
+        edge: str,
+        api_port: int,
+        edge_port: int,
+        domain: str,
+        isolation: str,
+        releases: int,
+        problems: Sequence[str] = (),
     ) -> NodeState:
         """Tell the world that the API listens."""
         self._write(
@@ -97,6 +107,7 @@ class Lifecycle:
                 domain=domain,
                 isolation=isolation,
                 releases=releases,
+                problems=list(problems),
                 ready_at=rfc3339(time.time_ns()),
             )
         )

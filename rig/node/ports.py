@@ -92,6 +92,18 @@ class Secrets(Protocol):
         """The value of one version of a secret. Raises `RigError` where it cannot be decrypted."""
         ...
 
+    def has(self, scope: str, name: str, version: int) -> bool:
+        """Whether this version of a secret is kept, readable or not."""
+        ...
+
+    def require_key(self, network: str) -> None:
+        """Raises `RigError` ``bad_config`` where a network has secrets and the key to them is not here."""
+        ...
+
+    def forget_lost(self) -> int:
+        """Forget every secret whose key is not here; gives how many values."""
+        ...
+
     def rotate(self) -> int:
         """Replace all keys and encrypt every value anew; gives the number of values."""
         ...

@@ -234,6 +234,7 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "node start with another domain": ("", "node start --domain example.com", ""),
     "node status": ("", "node status", ""),
     "node rotate-keys": ("", "node rotate-keys", ""),
+    "node rotate-keys and forget what is lost": ("", "node rotate-keys --forget-lost", ""),
     "list secrets revealed where there are none": ("", "list secrets demo/site --reveal", ""),
     "node gc": ("", "node gc", ""),
     "node gc of what is older than no age": ("", "node gc --older-than soon", ""),

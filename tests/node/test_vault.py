@@ -131,3 +131,28 @@ def test_a_rotation_that_was_cut_off_is_done_again(folder: Folder) -> None:
     assert folder.vault.rotate() == 1
     assert len(keys.load()) == 1
     assert folder.vault.reveal("demo/shop", "KEY", 1) == VALUE
+
+
+def test_a_lost_key_is_told_and_what_it_opened_can_be_forgotten(folder: Folder) -> None:
+    folder.vault.keep("demo/shop", 1, {"KEY": VALUE})
+    assert folder.vault.lost() == []
+    folder.vault.require_key("demo")
+    folder.vault.require_key("nothing-kept")
+    folder.key.unlink()
+    folder.vault.keep("else", 1, {"KEY": "y"})  # which makes another key
+    assert folder.vault.lost() == ["demo"]
+    with pytest.raises(RigError, match="not on this node") as lost:
+        folder.vault.require_key("demo")
+    assert "rotate-keys --forget-lost" in lost.value.hint
+    assert folder.vault.has("demo/shop", "KEY", 1)
+    assert folder.vault.forget_lost() == 1
+    assert not folder.vault.has("demo/shop", "KEY", 1)
+    assert (folder.vault.lost(), folder.vault.reveal("else", "KEY", 1)) == ([], "y")
+    folder.vault.keep("demo/shop", 2, {"KEY": VALUE})
+    assert folder.vault.reveal("demo/shop", "KEY", 2) == VALUE
+
+
+def test_a_damaged_key_is_a_lost_one(folder: Folder) -> None:
+    folder.vault.keep("demo/shop", 1, {"KEY": VALUE})
+    folder.key.write_bytes(b"{}")
+    assert folder.vault.lost() == ["demo"]

@@ -56,7 +56,7 @@ def test_every_message_and_hint_is_a_sentence() -> None:
 
 def commands() -> Iterator[tuple[str, str, str]]:
     """Where a command of ours is named in a text, in backticks or at the end of its line; its verb and its noun."""
-    named = re.compile(r"(?:`|: )rig ([a-z]+)(?: ([a-z]+))?[^`\n]*(?:`|$)", re.MULTILINE)
+    named = re.compile(r"(?:`|: )rig ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?[^`\n]*(?:`|$)", re.MULTILINE)
     for folder in ("rig", "handlers", "storage"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):

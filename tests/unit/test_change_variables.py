@@ -53,8 +53,7 @@ def test_a_change_is_one_fact_of_each_kind_with_what_was_before() -> None:
 
 
 def test_what_is_so_already_is_no_change() -> None:
-    same = SecretRef(version=9, digest=OLD.digest)
-    assert decide(APP, config(SET, SECRET), asked(set_vars={"A": "1"}, set_secrets={"S": "x"}), {"S": same}) == []
+    assert decide(APP, config(SET, SECRET), asked(set_vars={"A": "1"}, set_secrets={"S": "x"}), {"S": OLD}) == []
 
 
 def test_removing_says_what_was_removed() -> None:

@@ -59,6 +59,7 @@ from rig.node.deploy.restart import restart
 from rig.node.deploy.routing import Routing, ports_of
 from rig.node.deploy.steps import (
     Job,
+    drain_of,
     end_leftovers,
     instance_specs,
     job_of,
@@ -150,6 +151,7 @@ class Deployer:
     async def start(self) -> None:
         """Take over what an earlier node left running, start what should run, go on with unfinished releases."""
         wanted: list[InstanceSpec] = []
+        spared: set[tuple[str, int]] = set()
         for app in self._world.existing_apps():
             try:
                 serving = await self._serving(app)
@@ -157,7 +159,9 @@ class Deployer:
             except RigError as error:
                 log.error("%s cannot be started: %s", app, error.message)
                 self._works.note(app, error)
-        unwanted = await self._supervisor.adopt(wanted)
+                if error.code != "conflict":  # what runs without the isolation that is in force now does not go on
+                    spared.add((app, self._world.app(app).current))
+        unwanted = await self._supervisor.adopt(wanted, spared)
         failpoint("node.adopted")
         # Before they end: the edge may still send requests to what a switch that was cut off had started.
         await self._routing.apply(self._supervisor)
@@ -345,12 +349,12 @@ class Deployer:
     # -- scaling and taking down ------------------------------------------------------------------------------------
 
     async def _serving(self, app: str) -> tuple[Job, list[InstanceSpec]] | None:
-        """The release that serves, if one does, and what should run of it now.
+        """The release that serves and what should run of it now, if anything should.
 
         Raises `RigError` where its configuration cannot be understood, or its build is gone or does not fit any more.
         """
         state = self._world.app(app)
-        if not state.current:
+        if not state.current or not any(wanted_now(state).values()):
             return None
         job = self._job(app, state.current)
         build = await asyncio.to_thread(load_build, job.paths)
@@ -364,9 +368,7 @@ class Deployer:
         async with self.lock(app):
             # It may have been deleted while this waited for its turn.
             serving = await self._serving(app) if self._world.exists(app) else None
-            if serving is None:
-                return None
-            job, specs = serving
+            specs = serving[1] if serving else []
             wanted = {spec.key for spec in specs}
             before = self._supervisor.committed(app)
             staying = [one for one in before if one.key in wanted and not one.crashed]
@@ -374,15 +376,16 @@ class Deployer:
             ending = None
             if leaving:
                 await self._routing.switch(app, ports_of(staying))
-                ending = self._ending.retire(leaving, job.config.deploy.drain)
+                ending = self._ending.retire(leaving, drain_of(self._world.apps[app]))
             await self._supervisor.set_desired(app, specs)
             joining = [one for one in self._supervisor.committed(app) if one not in staying]
-            if staying:
-                problem = await self._unready(joining, job)
-            await self._routing.switch(app, ports_of(self._supervisor.committed(app)))
-        if not staying:
+            if serving and staying:
+                problem = await self._unready(joining, serving[0])
+            if self._world.exists(app):
+                await self._routing.switch(app, ports_of(self._supervisor.committed(app)))
+        if serving and not staying:
             # Where nothing serves, requests had better wait for what is coming; and others for their turn need not.
-            problem = await self._unready(joining, job)
+            problem = await self._unready(joining, serving[0])
         if ending is not None:
             await asyncio.wait([ending])
         return problem

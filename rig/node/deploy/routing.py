@@ -106,8 +106,9 @@ class Routing:
     def _routes(self) -> list[Route]:
         routes = [self._api] if self._api else []
         for app in self._world.existing_apps():
-            status = app_status(self._world.app(app))
-            idle: Idle = "crashed" if status == "crashed" else "stopped" if status == "stopped" else "empty"
+            state = self._world.app(app)
+            status = app_status(state)
+            idle: Idle = "stopped" if status == "stopped" else "crashed" if state.current else "empty"
             ports = () if status == "crashed" else self._ports.get(app, ())
             routes.append(Route(hostname=self.hostname(app), app=app, ports=ports, idle=idle))
         return routes

@@ -12,7 +12,7 @@ import msgspec
 from events.app import AppState, ReleaseState
 from events.release import Promoted
 from rig.contract.names import split_app
-from rig.contract.project import AppConfig
+from rig.contract.project import AppConfig, DeployConfig
 from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
@@ -213,6 +213,15 @@ async def end_leftovers(job: Job, nodepaths: NodePaths, driver: Driver) -> None:
     handle = driver.adopt(_release_folder(nodepaths, job))
     if handle is not None and driver.alive(handle):
         await driver.stop(handle)
+
+
+def drain_of(state: AppState) -> int:
+    """How many seconds requests in flight are given by the release that serves."""
+    release = state.releases.get(state.current)
+    try:
+        return (config_of(release.started) if release else AppConfig()).deploy.drain
+    except RigError:
+        return DeployConfig().drain
 
 
 def _release_folder(paths: NodePaths, job: Job) -> Path:

@@ -41,7 +41,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[int, ...] = ()
     """The instances, on 127.0.0.1. Empty: a page says why there are none."""
     idle: Idle = "empty"
-    """Why there is no instance: nothing deployed yet, stopped, or all of them crash."""
+    """Why there is no instance: nothing deployed yet, stopped, or none runs that should."""
     proof: str = ""
     """For the node's own API: sent along in the header :data:`rig.node.edge.config.PROOF_HEADER`, so that the node can
     tell what came through the edge, and believe its X-Forwarded-For. What is sent to such a hostname is not logged."""

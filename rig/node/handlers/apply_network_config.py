@@ -12,6 +12,7 @@ from rig.kernel.ids import rfc3339
 from rig.node.configuration.apply import decide
 from rig.node.ports import NodeContext
 from rig.node.variables.change import told
+from rig.node.variables.readable import require_readable
 from rig.node.world import CONFIGURES
 
 PAGE = 1_000
@@ -65,6 +66,7 @@ def handle(command: ApplyNetworkConfig, ctx: NodeContext) -> ConfigApplied:
     for fact in decided.network:
         ctx.emit(stream, fact, target=command.network, expect=world.version(stream))
     for app, facts in decided.apps.items():
+        require_readable(facts, ctx)
         for fact in facts:
             ctx.emit(f"app:{app}", fact, target=app, expect=world.version(f"app:{app}"))
     if decided.later:

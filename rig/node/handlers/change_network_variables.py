@@ -7,6 +7,7 @@ from rig.contract.variables import ChangeNetworkVariables, MadeRelease, Variable
 from rig.node.handlers.change_variables import keep_secrets
 from rig.node.ports import NodeContext, happening
 from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged, told
+from rig.node.variables.readable import require_readable
 
 
 def handle(command: ChangeNetworkVariables, ctx: NodeContext) -> VariablesChange:
@@ -46,6 +47,7 @@ def release_apps(network: NetworkState, ctx: NodeContext) -> tuple[list[MadeRele
         if facts and state.pending:
             later.append(name)
             continue
+        require_readable(facts, ctx)
         for fact in facts:
             ctx.emit(f"app:{name}", fact, target=name, expect=world.version(f"app:{name}"))
         if facts:

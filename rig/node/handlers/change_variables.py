@@ -14,16 +14,17 @@ from rig.contract.variables import (
 from rig.node.handlers.start_release import require_unlocked
 from rig.node.ports import NodeContext, happening
 from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged
+from rig.node.variables.readable import require_readable
 
 
 def keep_secrets(
     scope: str, state: ConfigState, command: ChangeVariables | ChangeNetworkVariables, ctx: NodeContext
 ) -> dict[str, SecretRef]:
     """Encrypt the values of secrets that are new; what is not recorded afterwards is never looked for."""
-    refs, known, new = {}, state.secrets, {}
+    refs, known, new, has = {}, state.secrets, {}, ctx.ports.secrets.has
     for name, value in command.set_secrets.items():
         ref = SecretRef(version=state.revision + 1, digest=ctx.journal.digest_secret(value))
-        if name in known and known[name].digest == ref.digest:
+        if name in known and known[name].digest == ref.digest and has(scope, name, known[name].version):
             ref = known[name]
         else:
             new[name] = value
@@ -46,6 +47,7 @@ def handle(command: ChangeVariables, ctx: NodeContext) -> VariablesChange:
         ctx.emit(stream, fact, target=scope, expect=version)
         state = evolve(state, fact, happening(ctx))
     made = [] if command.stage else release_facts(state, network, ctx.ports.isolation)
+    require_readable(made, ctx)
     for fact in made:
         ctx.emit(stream, fact, target=scope, expect=version)
     variables, secrets = diffs(facts)

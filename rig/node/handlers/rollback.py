@@ -15,6 +15,7 @@ from rig.node.handlers.show_release import find_release
 from rig.node.handlers.start_release import changes, require_unlocked
 from rig.node.ports import NodeContext, happening
 from rig.node.variables.change import restore, told
+from rig.node.variables.readable import require_readable
 from rig.node.variables.resolve import differences, stacks_next, stacks_of, winners
 from rig.node.views import release_view
 
@@ -107,7 +108,9 @@ def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:
     def there(build: str) -> bool:
         return ctx.ports.builds.has(command.app, build)
 
-    for fact in decide(before, version_number(command.version), command.message, ctx.ports.isolation, there):
+    facts = decide(before, version_number(command.version), command.message, ctx.ports.isolation, there)
+    require_readable(facts, ctx)
+    for fact in facts:
         ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
         state = evolve(state, fact, happening(ctx))
     view = release_view(state, state.last, ctx.ports)

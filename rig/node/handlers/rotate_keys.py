@@ -8,6 +8,8 @@ from rig.node.ports import NodeContext
 
 
 def handle(command: RotateKeys, ctx: NodeContext) -> KeyRotation:
-    count = ctx.ports.secrets.rotate()
-    ctx.emit("node", NodeKeysRotated(values=count), target="node")
-    return KeyRotation(values=count)
+    secrets = ctx.ports.secrets
+    forgotten = secrets.forget_lost() if command.forget_lost else 0
+    count = secrets.rotate()
+    ctx.emit("node", NodeKeysRotated(values=count, forgotten=forgotten), target="node")
+    return KeyRotation(values=count, forgotten=forgotten)

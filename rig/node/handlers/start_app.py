@@ -10,19 +10,22 @@ from rig.node.ports import NodeContext, happening
 from rig.node.views import app_view
 
 
-def decide(state: AppState) -> list[Fact]:
-    """The facts of starting; none where all of it runs. Raises `RigError` ``conflict`` where there is nothing yet."""
+def decide(state: AppState, *, failed: bool = False) -> list[Fact]:
+    """The facts of starting; none where all of it runs. ``failed``: the last try did not come off.
+
+    Raises `RigError` ``conflict`` where there is nothing yet.
+    """
     if not state.current:
         raise RigError(
             "conflict", f"`{state.name}` has no release yet.", f"Deploy it first: `rig deploy --app {state.name}`."
         )
-    return [AppStarted(name=state.name)] if state.stopped or state.crashed else []
+    return [AppStarted(name=state.name)] if state.stopped or state.crashed or failed else []
 
 
 def handle(command: StartApp, ctx: NodeContext) -> App:
     world, stream = ctx.ports.world, f"app:{command.app}"
     state = world.app(command.app)
-    for fact in decide(state):
+    for fact in decide(state, failed=ctx.ports.runtime.problem(command.app) is not None):
         ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
         state = evolve(state, fact, happening(ctx))
     return app_view(state, ctx.ports)

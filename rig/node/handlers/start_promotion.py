@@ -10,6 +10,7 @@ from rig.kernel.errors import RigError
 from rig.node.handlers.start_release import require_unlocked
 from rig.node.ports import NodeContext, happening
 from rig.node.promotion import Promotion, begin, gather, serves_already
+from rig.node.variables.readable import require_readable
 from rig.node.views import release_view
 
 
@@ -36,6 +37,7 @@ def handle(command: StartPromotion, ctx: NodeContext) -> Release:
     asked = gather(command.app, command.source, command.version, ctx)
     stream, state = f"app:{command.app}", asked.target
     facts = decide(asked, command.seen, command.message)
+    require_readable(facts, ctx)
     for fact in facts:
         ctx.emit(stream, fact, target=command.app, expect=ctx.ports.world.version(stream))
         state = evolve(state, fact, happening(ctx))

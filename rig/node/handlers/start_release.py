@@ -17,6 +17,7 @@ from rig.kernel.ids import rfc3339
 from rig.node.handlers.create_network import found
 from rig.node.ports import NodeContext, happening
 from rig.node.variables.change import check_values
+from rig.node.variables.readable import require_readable
 from rig.node.variables.resolve import differences, layers, resolve, stacks_of, supply
 from rig.node.views import release_view
 
@@ -106,7 +107,9 @@ def handle(command: StartRelease, ctx: NodeContext) -> Release:
         )
     stream, state = f"app:{command.app}", world.apps.get(command.app, AppState())
     inherited = world.networks.get(network, NO_NETWORK)
-    for fact in decide(state, command, ctx.ports.isolation, inherited):
+    facts = decide(state, command, ctx.ports.isolation, inherited)
+    require_readable(facts, ctx)
+    for fact in facts:
         ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
         state = evolve(state, fact, happening(ctx))
     return release_view(state, state.last, ctx.ports)

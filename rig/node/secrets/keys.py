@@ -56,4 +56,4 @@ class NodeKeys:
         write_atomic(self._path, msgspec.json.encode(file) + b"\n")
 
 
-_RESTORE = "Restore it from a backup: without it no secret of this node can be read."
+_RESTORE = "Restore it from a backup: without it no secret of this node can be read. If there is none, remove it."

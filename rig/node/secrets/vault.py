@@ -23,6 +23,11 @@ from rig.kernel.errors import RigError
 from rig.node.secrets.keys import KEY_SIZE, NodeKeys, key_id
 
 NONCE_SIZE = 12
+LOST = (
+    "Restore `secrets.key` from a backup, and start the node anew: `rig node stop --keep-apps`, `rig node start`. If "
+    "there is none: `rig node rotate-keys --forget-lost`, then set the secrets again."
+)
+"""What to do where the key to secrets is gone."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS data_key(
@@ -81,6 +86,35 @@ class Vault:
         except InvalidTag as error:
             raise _lost(scope, name, "it was tampered with, or encrypted under another key") from error
 
+    def has(self, scope: str, name: str, version: int) -> bool:
+        """Whether this version of a secret is kept, readable or not."""
+        row = (*_parts(scope), name, version)
+        sql = "SELECT 1 FROM secret WHERE network = ? AND app = ? AND name = ? AND version = ?"
+        with self._lock:
+            return self._connection.execute(sql, row).fetchone() is not None
+
+    def require_key(self, network: str) -> None:
+        """Raises `RigError` ``bad_config`` where a network has secrets and the key to them is not here."""
+        with self._lock:
+            sql = "SELECT 1 FROM data_key WHERE network = ?"
+            if self._connection.execute(sql, (network,)).fetchone() is not None:
+                self._data_key(self._connection, network)
+
+    def lost(self) -> list[str]:
+        """The networks whose secrets cannot be read, because their key is not here."""
+        with self._lock:
+            rows = self._connection.execute("SELECT network FROM data_key ORDER BY network").fetchall()
+            return [network for (network,) in rows if not self._opens(network)]
+
+    def forget_lost(self) -> int:
+        """Forget every secret that cannot be read any more, so that it can be set again; gives how many values."""
+        count = 0
+        for network in self.lost():
+            with self._transaction() as connection:
+                count += connection.execute("DELETE FROM secret WHERE network = ?", (network,)).rowcount
+                connection.execute("DELETE FROM data_key WHERE network = ?", (network,))
+        return count
+
     def forget(self, scope: str) -> None:
         """Forget all secrets of an app, or of a network with its apps and its key."""
         network, app = _parts(scope)
@@ -131,12 +165,19 @@ class Vault:
             raise RigError(
                 "bad_config",
                 f"The key under which the secrets of network `{network}` were encrypted is not on this node.",
-                "Restore `secrets.key` from a backup: without it they cannot be read.",
+                LOST,
             )
         made, nonce, first = secrets.token_bytes(KEY_SIZE), secrets.token_bytes(NONCE_SIZE), self._keys.load()[0]
         wrapped = nonce + AESGCM(first).encrypt(nonce, made, network.encode())
         connection.execute("INSERT INTO data_key VALUES (?, ?, ?)", (network, key_id(first), wrapped))
         return made
+
+    def _opens(self, network: str) -> bool:
+        try:
+            self._data_key(self._connection, network)
+        except RigError:
+            return False
+        return True
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -17,7 +17,7 @@ from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import uuid7
 from rig.node.runtime.driver import Driver, ExitStatus, Handle, ProcessSpec
 from rig.node.supervisor.model import InstanceInfo, InstanceRecord, InstanceSpec, save, time_of
-from rig.node.supervisor.policy import Ended, NotStarted, Policy, Restarts, Started, decide
+from rig.node.supervisor.policy import Ended, Event, NotStarted, Policy, Restarts, Started, Unstartable, decide
 
 _log = logging.getLogger("rig.node.supervisor")
 
@@ -218,6 +218,9 @@ class Instance:
 
     async def _start(self) -> bool:
         """Start a run, by policy until it succeeds; false where that has come to an end."""
+        if self._spec is None:
+            self._note(Unstartable("it ended, and how it is started could not be told when the node began"))
+            return await self._pause()
         while not self._ending.is_set() and not self.retired:
             try:
                 self._handle = await self._driver.start(self._next_run())
@@ -292,7 +295,7 @@ class Instance:
         self._exit = status
         self._last_exit = str(status)
 
-    def _note(self, event: Started | Ended | NotStarted) -> None:
+    def _note(self, event: Event) -> None:
         self._restarts = decide(self._restarts, event, time.monotonic(), self._policy)
 
     def _become(self, state: str) -> None:

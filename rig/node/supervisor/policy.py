@@ -38,7 +38,13 @@ class NotStarted(msgspec.Struct, frozen=True):
     reason: str
 
 
-Event = Started | Ended | NotStarted
+class Unstartable(msgspec.Struct, frozen=True):
+    """Nobody knows how to start another run."""
+
+    reason: str
+
+
+Event = Started | Ended | NotStarted | Unstartable
 
 
 class Restarts(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +73,8 @@ def decide(state: Restarts, event: Event, now: float, policy: Policy) -> Restart
         case Started():
             again = state.state == "backoff"
             return msgspec.structs.replace(state, state="up", delay=0.0, started=now, count=state.count + again)
+        case Unstartable(reason):
+            return msgspec.structs.replace(state, state="crashed", delay=0.0, reason=reason)
         case Ended(status):
             lasted = now - state.started
             streak = 1 if lasted >= policy.stable else state.streak + 1

@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 from rig.kernel.errors import RigError
@@ -50,11 +50,15 @@ class Supervisor:
         """By app and id."""
         self._lock = -1
 
-    async def adopt(self, desired: Iterable[InstanceSpec] = ()) -> list[Instance]:
+    async def adopt(
+        self, desired: Iterable[InstanceSpec] = (), spared: Container[tuple[str, int]] = ()
+    ) -> list[Instance]:
         """Begin: make what runs agree with ``desired``.
 
         What an earlier node started, still runs, and is wanted, is taken over as it is; what has died is started
-        again. Gives what is not wanted: it is retired, and to be ended when no requests are sent there any more.
+        again. ``spared`` are the apps, with their release, of which nobody can tell what is desired: what runs of them
+        goes on, and is given up when it ends. Gives what is not wanted: it is retired, and to be ended when no requests
+        are sent there any more.
         Raises `RigError` ``locked`` where another node has these instances.
         """
         self._take_lock()
@@ -69,7 +73,7 @@ class Supervisor:
             instance = self._instance(record, folder, spec)
             if record.port:
                 self._ports.reserve(record.port)
-            if spec is None:
+            if spec is None and not (record.committed and (record.app, record.version) in spared):
                 self.retire(instance)
                 unwanted.append(instance)
             instance.take_over()

@@ -110,11 +110,11 @@ def decide(
 ) -> list[Fact]:
     """The facts of a change that passed :func:`check`; none where all is so already.
 
-    ``secrets`` are the new values of secrets, by version and digest.
+    ``secrets`` are the values of secrets, by version and digest: of one that stays as it is the version that it has.
     """
     now, refs = state.vars, state.secrets
     set_vars = {name: value for name, value in command.set_vars.items() if now.get(name) != value}
-    set_refs = {name: ref for name, ref in secrets.items() if name not in refs or refs[name].digest != ref.digest}
+    set_refs = {name: ref for name, ref in secrets.items() if refs.get(name) != ref}
     return facts_between(scope, state, set_vars, command.unset_vars, set_refs, command.unset_secrets)
 
 
