@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 
 from events.app import AppDeleted, AppScaled, AppScaleReset
 from events.base import Fact
 from events.config import SecretsChanged, VarsChanged
 from events.network import NetworkDeleted
+from rig.kernel.changed import Values, values_of
 from rig.kernel.ports import Recorded
-
-Values = Mapping[str, str | None]
-"""Key → its new value; None where it was taken away."""
 
 
 class ChangesProjection:
@@ -64,26 +61,6 @@ CREATE INDEX changes_pos ON changes(scope, pos);
 def scope_of(fact: Fact) -> str:
     """The network, or the app as ``network/app``, that a fact is about."""
     return str(getattr(fact, "scope", "") or getattr(fact, "name", ""))
-
-
-def values_of(fact: Fact) -> Values:
-    """What a fact sets, by key."""
-    match fact:
-        case VarsChanged():
-            return {
-                **{f"env.{name}": None for name in fact.removed},
-                **{f"env.{name}": value for name, value in fact.set.items()},
-            }
-        case SecretsChanged():
-            return {
-                **{f"secrets.{name}": None for name in fact.removed},
-                **{f"secrets.{name}": ref.digest for name, ref in fact.set.items()},
-            }
-        case AppScaled():
-            return {f"processes.{process}": str(count) for process, count in fact.scale.items()}
-        case AppScaleReset():
-            return {f"processes.{process}": None for process in fact.processes}
-    return {}
 
 
 def _now(connection: sqlite3.Connection, scope: str, key: str) -> str | None:

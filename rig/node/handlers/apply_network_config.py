@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.base import Fact
 from rig.contract.configuration import ApplyNetworkConfig, ConfigApplied
 from rig.contract.names import split_app
 from rig.contract.variables import MadeRelease
+from rig.kernel.changed import values_of
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.node.configuration.apply import decide
@@ -28,7 +30,7 @@ def require_unchanged(network: str, expect: int, ctx: NodeContext) -> None:
         return
     since = changed_since(network, expect, ctx)
     by = ", ".join(sorted({change["by"] for change in since}))
-    what = f": {told(list(dict.fromkeys(change['what'] for change in since)))} by {by}" if since else ""
+    what = f": {told(sorted({change['key'] for change in since}))} by {by}" if since else ""
     raise RigError(
         "precondition_failed",
         f"The configuration of `{network}` was changed since it was read{what}. Nothing was applied.",
@@ -39,16 +41,24 @@ def require_unchanged(network: str, expect: int, ctx: NodeContext) -> None:
 
 
 def changed_since(network: str, revision: int, ctx: NodeContext) -> list[dict[str, Any]]:
-    """The first changes behind a revision: what, by whom, when."""
+    """The first keys that were changed behind a revision: which, by whom, when."""
     found: list[dict[str, Any]] = []
     while len(found) < TOLD and (page := ctx.journal.read(revision, PAGE)):
         for record in page:
-            name = record.stream.partition(":")[2]
-            if isinstance(record.fact, CONFIGURES) and network in (name, split_app(name)[0]):
-                what = f"{record.fact.type} of {name}"
-                found.append({"what": what, "by": record.actor, "at": rfc3339(record.at)})
+            scope = record.stream.partition(":")[2]
+            if isinstance(record.fact, CONFIGURES) and network in (scope, split_app(scope)[0]):
+                keys = keys_of(scope, record.fact)
+                found += [{"key": key, "by": record.actor, "at": rfc3339(record.at)} for key in keys]
         revision = page[-1].pos
     return found[:TOLD]
+
+
+def keys_of(scope: str, fact: Fact) -> list[str]:
+    """What a fact has changed, in the keys of a document: some of them, or the app, or the document itself."""
+    app = split_app(scope)[1] if "/" in scope else ""
+    prefix = f"apps.{app}" if app else ""
+    keys = [f"{prefix}.{key}".lstrip(".") for key in values_of(fact)]
+    return keys or [prefix or "network"]
 
 
 def handle(command: ApplyNetworkConfig, ctx: NodeContext) -> ConfigApplied:
