@@ -7,11 +7,13 @@ import sqlite3
 
 from rig.contract.audit import JournalReport
 from rig.kernel.ids import rfc3339
-from storage import cosigned, keys
+from storage import cosigned, heartbeat, keys
 from storage.database import connect, unavailable
 from storage.files import file_system_type
 from storage.merkle import Frontier
 from storage.pin import Pin
+
+QUIET = "SELECT at FROM heartbeat WHERE size = (SELECT size FROM head)"
 
 
 def report(path: str, key_path: str, pin: Pin, *, pin_error: str = "", timeout: float = 10.0) -> JournalReport:
@@ -31,6 +33,7 @@ def report(path: str, key_path: str, pin: Pin, *, pin_error: str = "", timeout: 
             note = connection.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
             first = connection.execute("SELECT at FROM event ORDER BY pos LIMIT 1").fetchone()
             schema = connection.execute("PRAGMA user_version").fetchone()[0]
+            quiet = connection.execute(QUIET).fetchone() if schema >= heartbeat.SINCE else None
             mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         finally:
             connection.close()
@@ -62,4 +65,5 @@ def report(path: str, key_path: str, pin: Pin, *, pin_error: str = "", timeout: 
         file_system=file_system_type(path),
         first_at=rfc3339(first[0]) if first else "",
         last_at=rfc3339(last_at),
+        quiet_until=rfc3339(quiet[0] * heartbeat.SECOND) if quiet else "",
     )

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+READ_HEAD = """
+SELECT origin, size, tip, frontier,
+    max(last_at, coalesce((SELECT at FROM heartbeat ORDER BY size DESC LIMIT 1) * 1000000000, 0)) FROM head"""
+"""With the newest time that was signed, be it that of a record or of a heartbeat."""
+
 
 class Journal:
     """Implements `rig.kernel.ports.Journal`. Made by :meth:`open`; :meth:`close` lets go of the file."""
@@ -118,6 +123,18 @@ class Journal:
             failpoint("journal.pinned")
             return recorded
 
+    def beat(self) -> bool:
+        """Sign that nothing was appended for a while, if it is so; whether it is. See `storage.heartbeat`."""
+        from storage.heartbeat import beat
+
+        with self._writing:
+            try:
+                connection, signer = self._write_connection(), self._signer()
+                with transaction(connection):
+                    return beat(connection, signer, self._clock.now())
+            except (OSError, sqlite3.Error) as error:
+                raise unavailable(self.path, error) from error
+
     def stream(self, name: str, after: int = 0) -> list[Recorded]:
         """See `rig.kernel.ports.Journal.stream`."""
         return self._records("stream = ? AND ver > ? ORDER BY ver", (name, after))
@@ -193,7 +210,8 @@ class Journal:
                     sent = "SELECT substr(stream, 9) FROM event WHERE pos < ? AND stream LIKE 'command:%'"
                     connection.execute(f"DELETE FROM outbox WHERE idem IN ({sent})", (cut.end,))  # noqa: S608 - constant
                     connection.execute("DELETE FROM event WHERE pos < ?", (cut.end,))
-                    connection.execute("DELETE FROM checkpoint WHERE size <= ?", (cut.end,))
+                    for table in ("checkpoint", "heartbeat"):
+                        connection.execute(f"DELETE FROM {table} WHERE size <= ?", (cut.end,))  # noqa: S608 - constants
                     # They come to what the records come to that are left.
                     for projection in self.projections:
                         runner.drop(connection, projection)
@@ -326,7 +344,7 @@ class Journal:
 
     def _head(self, connection: sqlite3.Connection, signer: keys.Keys) -> tuple[Frontier, bytes, int]:
         """Tree, newest leaf and newest time. Raises `RigError` where the file is not the one that was left."""
-        found = connection.execute("SELECT origin, size, tip, frontier, last_at FROM head").fetchone()
+        found = connection.execute(READ_HEAD).fetchone()
         if found is None:
             found = (signer.origin, 0, record.GENESIS, b"", 0)
             connection.execute("INSERT INTO head VALUES (1, ?, ?, ?, ?, ?, 0)", found)

@@ -6,7 +6,7 @@ import sqlite3
 
 from rig.kernel.errors import RigError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The number of the last file in ``migrations/``."""
 APPLICATION_ID = 0x5249474A
 """``RIGJ``, at byte 68 of the file."""

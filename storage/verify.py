@@ -16,7 +16,7 @@ import msgspec
 
 from rig.contract.audit import Anchor, AnchorKind, Finding, Segment, Verdict, Verification
 from rig.kernel.errors import RigError
-from storage import archive, cosigned, keys, record, verify_tables
+from storage import archive, cosigned, heartbeat, keys, record, verify_tables
 from storage.checkpoint import KEPT_EVERY, MAX_NOTE, Checkpoint, parse
 from storage.checkpoint import verify as signature_is_good
 from storage.database import connect
@@ -122,11 +122,14 @@ class _Check:
             self._missing()
             return
         with closing(connect(self.path, read_only=True, timeout=self.timeout)) as connection:
-            head, end = self._read_head(connection)
+            schema = connection.execute("PRAGMA user_version").fetchone()[0]
+            head, end = self._read_head(connection, heartbeats=schema >= heartbeat.SINCE)
             self.find_all(verify_tables.check_schema(connection, self.projections))
             self._check_records(end)
             self._check_streams(connection)
             self.find_all(verify_tables.check_outbox(connection))
+            if schema >= heartbeat.SINCE:
+                self.find_all(heartbeat.check(connection, self.keys))
         self._check_segments()
         self._check_ends(head, pinned=pinned)
 
@@ -183,15 +186,16 @@ class _Check:
 
     # -- the database -----------------------------------------------------------------------------------------------
 
-    def _read_head(self, connection: sqlite3.Connection) -> tuple[tuple[Any, ...] | None, int]:
+    def _read_head(self, connection: sqlite3.Connection, *, heartbeats: bool) -> tuple[tuple[Any, ...] | None, int]:
         """The head, and the position where the check ends; both as of one moment, with the checkpoints."""
         connection.execute("BEGIN")
         head = connection.execute(READ_HEAD).fetchone()
         stored = connection.execute("SELECT size, note FROM checkpoint ORDER BY size").fetchall()
+        beaten = connection.execute("SELECT size, note FROM heartbeat").fetchall() if heartbeats else []
         low, high = connection.execute("SELECT min(pos), max(pos) FROM event").fetchone()
         segments = connection.execute(READ_SEGMENTS).fetchall()
         connection.execute("COMMIT")
-        for size, note in stored:
+        for size, note in (*stored, *beaten):
             self._read_checkpoint(size, note)
         if head is not None and head[5]:
             self._begin_behind(head[5], segments)

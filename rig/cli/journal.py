@@ -64,6 +64,7 @@ def show_info(report: JournalReport, out: Output) -> None:
             ("archived", f"{report.first} of them" if report.first else ""),
             ("first", moment(report.first_at)),
             ("last", moment(report.last_at)),
+            ("quiet", f"until {moment(report.quiet_until)}, and signed" if report.quiet_until else ""),
             ("tip", report.tip),
             ("root", report.root),
             ("pin", f"{report.pin}, at record {report.pinned}" if report.pin else "none"),

@@ -116,3 +116,5 @@ class JournalReport(Reply, frozen=True, kw_only=True):
     file_system: str = ""
     first_at: str = ""
     last_at: str = ""
+    quiet_until: str = ""
+    """Until then nothing was appended since ``last_at``, by a signed statement; empty where there is none."""

@@ -48,6 +48,7 @@ from rig.node.lifecycle import Lifecycle, stop_requested
 from rig.node.node import Node, Recorder, Writer
 from rig.node.paths import NodePaths
 from rig.node.policy import Policy
+from rig.node.pulse import Pulse
 from rig.node.runtime.driver import IsolationName
 from rig.node.runtime.isolation import choose, probe
 from rig.node.runtime.process import ProcessDriver
@@ -153,6 +154,7 @@ async def serve(options: NodeOptions) -> None:
             except RigError as error:
                 # Who stops a node on a full disk wants it stopped all the same.
                 log.error("the end of the node is not on the record: %s", error.message)
+            await parts.pulse.close()
             await parts.rounds.close()
             await parts.collector.close()
             await parts.deployer.close()
@@ -171,6 +173,7 @@ class Parts(msgspec.Struct):
     deployer: Deployer
     collector: Collector
     rounds: Rounds
+    pulse: Pulse
     supervisor: Supervisor
     recorder: Recorder
     writer: Writer
@@ -259,6 +262,8 @@ async def _build(
     await deployer.start()
     node.attach(deployer, rounds)
     rounds.start()
+    pulse = Pulse(lambda: writer.run(stored.beat))
+    pulse.start()
 
     async def authenticate(request: web.Request) -> Principal:
         return await accounts_http.authenticate(request, accounts)
@@ -275,7 +280,7 @@ async def _build(
     bundles_http.add_routes(application, stores, authorize)
     document = openapi.document(__version__)
     application.router.add_get("/v1/openapi.json", lambda request: _json(document))
-    return Parts(application, deployer, collector, rounds, supervisor, recorder, writer, wrong)
+    return Parts(application, deployer, collector, rounds, pulse, supervisor, recorder, writer, wrong)
 
 
 async def _json(document: object) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 from rig.contract.replica import ListRecords
 from rig.node.accounts.principal import Principal
 from rig.node.handlers.list_records import Header, handle, visible
+from storage.checkpoint import parse_verifier_key
 from storage.evidence import Evidence
+from storage.heartbeat import QUIET, SECOND
 from storage.replica import Replica
+from storage.witness import cosigned_at
 from tests.storage.records import PROJECTIONS, context, open_record
-from tests.storage.support import received, stamp
+from tests.storage.support import FakeClock, open_journal, received, stamp
 
 PEOPLE = {
     "owner": Principal(actor="user:owner", name="owner", owner=True),
@@ -65,3 +69,19 @@ def test_a_replica_begins_behind_what_was_archived(tmp_path: Path) -> None:
         assert replica.verify() == []
         assert handle(ListRecords(after=page.size - 1), context(journal, ports)).records == []
         replica.close()
+
+
+def test_who_keeps_the_newest_page_keeps_when_nothing_had_happened(tmp_path: Path) -> None:
+    """The time of a heartbeat is in the note, so the platform cannot take it back."""
+    clock = FakeClock()
+    with open_journal(tmp_path, *PROJECTIONS, clock=clock) as journal:
+        journal.append([received("command:1", "app.create", "demo/shop")], stamp())
+        clock.at += QUIET * SECOND
+        assert journal.beat()
+        page = handle(ListRecords(), context(journal, SimpleNamespace(principal=PEOPLE["owner"])))
+    with closing(Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)) as replica:
+        assert not replica.extend(page, asked=0, at=1)
+        assert replica.verify() == []
+        (kept,) = replica.rows("SELECT note FROM head")
+    name, public = parse_verifier_key(page.verifier)
+    assert cosigned_at(kept["note"], name, public) == clock.at // SECOND

@@ -91,6 +91,7 @@ def make_older(folder: Path) -> None:
             made = re.search(r"CREATE (?:UNIQUE )?INDEX (\w+)", statement)
             if made and made[1] not in there:
                 connection.execute(statement)
+        connection.execute("DROP TABLE heartbeat")
         connection.execute("PRAGMA user_version=1")
 
 

@@ -13,6 +13,11 @@ from rig.node.ports import NodeContext
 OWN = ("app", "network")
 """Streams that tell what became of an app or a network: whoever may look at it may know its history."""
 
+NOTE = """
+SELECT coalesce(heartbeat.note, checkpoint.note) AS note
+FROM checkpoint LEFT JOIN heartbeat ON heartbeat.size = checkpoint.size WHERE checkpoint.size = ?"""
+"""With the time of the last heartbeat, where there was one: who keeps it can prove that nothing had happened."""
+
 
 class Header(msgspec.Struct, frozen=True):
     """What of a record decides who may see it."""
@@ -47,7 +52,7 @@ def handle(command: ListRecords, ctx: NodeContext) -> RecordPage:
     # A page ends where a signed checkpoint is: at a multiple of PAGE, or at the end.
     first = max(min(command.after + 1, size), archived)
     end = min((first // PAGE + 1) * PAGE, size)
-    note = next(ctx.journal.rows("SELECT note FROM checkpoint WHERE size = ?", (end,)), None)
+    note = next(ctx.journal.rows(NOTE, (end,)), None)
     if size and note is None:
         raise RigError("unverifiable", f"The checkpoint over {end} records is gone.", "Run `rig journal verify` there.")
     rows = ctx.journal.rows("SELECT rec, leaf FROM event WHERE pos >= ? AND pos < ? ORDER BY pos", (first, end))
