@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -102,10 +103,10 @@ def _read(apps: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Re
     for label, (values, counts) in apps.items():
         env: dict[str, str] = {}
         secrets: dict[str, str] = {}
-        for name, value in values.items():
-            problem = f"it cannot be set: {RESERVED[name]}" if name in RESERVED else variable_problem(name)
-            if problem or value is None:
-                read.warnings.append(f"`{name}` is left out: {problem or 'it has no value'}.")
+        for key, value in values.items():
+            name = str(key)  # of YAML it may be a number, or true
+            if problem := _problem(name, value):
+                read.warnings.append(f"`{name}` is left out: {problem}.")
             elif value is _GENERATED or looks_secret(name, _text(value)):
                 secrets[name] = ""
             else:
@@ -113,6 +114,18 @@ def _read(apps: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Re
         processes = {name: count for name, count in counts.items() if _is_count(name, count)}
         read.apps[label] = AppTable(env=env, secrets=secrets, processes=processes)
     return read
+
+
+def _problem(name: str, value: Any) -> str:
+    """Why a variable cannot stand in a document; empty where it can."""
+    if name in RESERVED:
+        return f"it cannot be set: {RESERVED[name]}"
+    if value is None:
+        return "it has no value"
+    # Of a list that holds others, and those others again, a few lines of YAML are gigabytes of text.
+    if value is not _GENERATED and not isinstance(value, str | int | float | date):
+        return "its value is no text"
+    return variable_problem(name)
 
 
 def looks_secret(name: str, value: str) -> bool:

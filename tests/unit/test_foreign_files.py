@@ -93,6 +93,17 @@ def test_a_compose_file_that_says_nothing(data: bytes) -> None:
     assert all(table == AppTable() for table in read("compose.yml", data).apps.values())
 
 
+def test_values_that_are_no_text() -> None:
+    bomb = "x: &a0 [lol]\n" + "".join(f"y{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    data = f"{bomb}services:\n  s:\n    environment:\n      B: *a11\n      D: 2026-01-01\n      F: 1.5\n      1: x\n"
+    found = read("compose.yaml", data.encode())
+    assert found.apps == {"s": AppTable(env={"D": "2026-01-01", "F": "1.5"})}
+    assert found.warnings == [
+        "`B` is left out: its value is no text.",
+        "`1` is left out: it begins with a digit.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "secret"),
     [
