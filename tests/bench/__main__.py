@@ -1,4 +1,4 @@
-"""`make bench`: measures the budgets that can be measured, and prints the table of docs/performance.md."""
+"""`make bench`: measures the budgets that can be measured, and prints the tables of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import audit, bundle, journal, startup
+from tests.bench import audit, bundle, journal, resources, startup
 from tests.bench.harness import HEADER
 from tests.e2e.rig import User
 
@@ -39,6 +39,8 @@ def main() -> None:
                     print(figure.row(), flush=True)
         finally:
             user.stop_everything()
+        print()
+        resources.report(folder / "resources")
 
 
 if __name__ == "__main__":
