@@ -26,6 +26,7 @@ from storage.pin import Pin
 from storage.projections import runner
 from storage.projections.base import Projection
 from storage.schema import SCHEMA_VERSION, check
+from storage.streams import check_expected, versions_of
 
 if TYPE_CHECKING:
     from rig.contract.audit import JournalReport, Verification
@@ -194,28 +195,14 @@ class Journal:
 
     def cut(self, cut: Cut, stamp: Stamp) -> int:
         """Take out the records that were archived, and record that; gives how many are left. Raises `RigError`."""
+        from storage.cut import refuse_others, take_out
+
         with self._writing:
             try:
                 connection, signer = self._write_connection(), self._signer()
-                self._refuse_other_projections(connection)
+                refuse_others(connection, self.projections)
                 with transaction(connection):
-                    earlier = connection.execute("SELECT first, last, sha256 FROM segment ORDER BY first").fetchall()
-                    segment = (cut.first, cut.end - 1, cut.frontier, cut.note, cut.file, cut.sha256)
-                    connection.execute("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)", segment)
-                    moved = connection.execute(
-                        "UPDATE head SET min_pos = ? WHERE min_pos = ? AND size >= ?", (cut.end, cut.first, cut.end)
-                    )
-                    if not moved.rowcount:
-                        raise RigError("conflict", "Somebody else has archived meanwhile.", "Look: `rig journal info`.")
-                    sent = "SELECT substr(stream, 9) FROM event WHERE pos < ? AND stream LIKE 'command:%'"
-                    connection.execute(f"DELETE FROM outbox WHERE idem IN ({sent})", (cut.end,))  # noqa: S608 - constant
-                    connection.execute("DELETE FROM event WHERE pos < ?", (cut.end,))
-                    for table in ("checkpoint", "heartbeat"):
-                        connection.execute(f"DELETE FROM {table} WHERE size <= ?", (cut.end,))  # noqa: S608 - constants
-                    # They come to what the records come to that are left.
-                    for projection in self.projections:
-                        runner.drop(connection, projection)
-                    draft = Draft(stream="journal:archive", fact=cut.fact(earlier))
+                    draft = Draft(stream="journal:archive", fact=take_out(connection, cut, self.projections))
                     _, checkpoint = self._append(connection, signer, [draft], stamp, {}, "")
                     left: int = connection.execute("SELECT size - min_pos FROM head").fetchone()[0]
                 assert checkpoint is not None
@@ -226,16 +213,6 @@ class Journal:
             with suppress(sqlite3.Error):  # the room is used again in any case
                 connection.execute("VACUUM")
             return left
-
-    def _refuse_other_projections(self, connection: sqlite3.Connection) -> None:
-        ours = {projection.name: projection.version for projection in self.projections}
-        for name, state in runner.states(connection).items():
-            if ours.get(name, -1) < state.version:
-                raise RigError(
-                    "conflict",
-                    f"The tables of `{name}` are kept by a newer rig, and would go on telling of what was taken out.",
-                    "Archive with the newest rig that uses this journal.",
-                )
 
     def info(self) -> JournalReport:
         """See `rig.kernel.ports.Journal.info`."""
@@ -304,8 +281,8 @@ class Journal:
         """Insert the records, the checkpoint and the new head, inside a transaction."""
         frontier, tip, last_at = self._head(connection, signer)
         size = frontier.size
-        versions = _versions(connection, {draft.stream for draft in drafts} | expect.keys())
-        _check_expected(versions, expect)
+        versions = versions_of(connection, {draft.stream for draft in drafts} | expect.keys())
+        check_expected(versions, expect)
         if idem and connection.execute("SELECT 1 FROM event WHERE idem = ?", (idem,)).fetchone():
             raise RigError("key_reused", f"The idempotency key {idem} is on the record already.", "Use a new key.")
         recorded: list[Recorded] = []
@@ -415,24 +392,6 @@ class Journal:
         sql = f"SELECT rec FROM event WHERE {where}"  # noqa: S608 - `where` is one of three constants
         found = self._read(lambda connection: connection.execute(sql, parameters).fetchall())
         return [record.recorded(rec) for (rec,) in found]
-
-
-def _versions(connection: sqlite3.Connection, streams: set[str]) -> dict[str, int]:
-    query = "SELECT coalesce(max(ver), 0) FROM event WHERE stream = ?"
-    return {stream: connection.execute(query, (stream,)).fetchone()[0] for stream in streams}
-
-
-def _check_expected(versions: Mapping[str, int], expect: Mapping[str, int]) -> None:
-    for stream, expected in expect.items():
-        if versions[stream] != expected:
-            raise RigError(
-                "conflict",
-                f"{stream} was changed by someone else: version {expected} was expected, it has {versions[stream]}.",
-                "Look at it again and repeat the command.",
-                stream=stream,
-                expected=expected,
-                found=versions[stream],
-            )
 
 
 def _enqueue(connection: sqlite3.Connection, row: OutboxRow) -> None:
