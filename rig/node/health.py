@@ -76,7 +76,8 @@ async def wait_ready(
             last = answer
             wait, pause = pause, min(pause * 2, config.interval)
         elif answer is not None or (last is None and loop.time() >= look_elsewhere):
-            listeners = await asyncio.to_thread(_listeners, pids())
+            # To ask for the pids is to look at all processes: neither is for the event loop.
+            listeners = await asyncio.to_thread(lambda: _listeners(pids()))
             ours = listeners is None or any(each.port == port for each in listeners)
             if answer is not None and ours:
                 return

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -59,6 +60,23 @@ def program(*argv: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         child.kill()
         child.wait()
+
+
+def test_processes_are_not_looked_for_on_the_event_loop() -> None:
+    """To list those of a busy machine takes a while, in which nobody else would be served."""
+    looked: list[threading.Thread] = []
+
+    def pids() -> list[int]:
+        looked.append(threading.current_thread())
+        return own_pids()
+
+    async def main() -> None:
+        async with serve_app("hello") as app:
+            await wait_ready(app.port, QUICK, pids=pids, exited=running, hostname=HOSTNAME)
+
+    asyncio.run(main())
+    assert looked
+    assert threading.main_thread() not in looked
 
 
 @pytest.mark.parametrize(

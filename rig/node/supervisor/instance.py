@@ -96,7 +96,8 @@ class Instance:
 
     def pids(self) -> list[int]:
         """All processes of the current run, as the host sees them."""
-        return self._driver.pids(self._handle) if self._handle else []
+        handle = self._handle  # once: it is asked from other threads, too
+        return self._driver.pids(handle) if handle else []
 
     def exited(self) -> ExitStatus | None:
         """How the current run ended; None while it runs, and again as soon as it was restarted."""
