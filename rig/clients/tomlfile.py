@@ -121,7 +121,10 @@ _RULES = {
 
 
 def _rule(expected: Any) -> str:
-    """What the type allows, in words."""
+    """What the type allows, in words; of a list, what each item has to be."""
+    bare = getattr(expected, "__origin__", expected) if hasattr(expected, "__metadata__") else expected
+    if get_origin(bare) is list:
+        return _rule(get_args(bare)[0])
     if get_origin(expected) is Literal:
         return "It is one of " + ", ".join(f"`{choice}`" for choice in get_args(expected)) + "."
     members = get_args(expected) if get_origin(expected) in (Union, UnionType) else (expected,)

@@ -28,6 +28,8 @@ class BuildConfig(_Table, frozen=True, kw_only=True):
     timeout: Annotated[int, Meta(ge=1, le=7200, description="seconds")] = 900
     python: str = ""
     """`3.12`, say; empty: `.python-version`, else the Python that the node runs on."""
+    secrets: Annotated[list[Annotated[str, Meta(pattern=VARIABLE_PATTERN)]], Meta(max_length=20)] = []
+    """Names of secrets that the commands of the build get, and the app's processes do not. A build gets no others."""
 
 
 class ProcessConfig(_Table, frozen=True, kw_only=True):

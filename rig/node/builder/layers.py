@@ -44,7 +44,7 @@ def layer_key(bench: Workbench, kind: str, parts: Mapping[str, bytes]) -> str:
     """SHA-256 (128 bits of it) over all that decides what an installation gives.
 
     ``parts`` are the contents of the lock files and the language's version; the builder's own version, the machine's
-    kind, the isolation and the place of the layers come on top.
+    kind, the isolation, the place of the layers and the digests of the build's secrets come on top.
     """
     everything = {
         "kind": kind.encode(),
@@ -53,6 +53,7 @@ def layer_key(bench: Workbench, kind: str, parts: Mapping[str, bytes]) -> str:
         "place": bench.driver.place(bench.paths.layers, LAYERS).encode(),
         "platform": f"{sys.platform} {platform.machine()} {' '.join(platform.libc_ver())}".encode(),
         **{f"part {name}": value for name, value in parts.items()},
+        **{f"secret {name}": kept.encode() for name, kept in bench.request.secrets.items()},
     }
     digest = hashlib.sha256()
     for name, value in sorted(everything.items()):

@@ -92,7 +92,9 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     paths: BuildPaths
     config: AppConfig = AppConfig()
     env: dict[str, str] = {}
-    """The app's own variables, those of `[env]` among them."""
+    """The app's own variables, those of `[env]` among them, and the secrets of its build."""
+    secrets: dict[str, str] = {}
+    """The names in ``env`` that are secrets, each with the keyed digest of its value. They are hidden in the output."""
     settings: dict[str, str] = {}
     """What the node's operator lets through to builds, see `rig.node.builder.settings.build_settings`."""
 

@@ -105,6 +105,7 @@ class Workbench:
             owner=self.request.owner,
             argv=argv,
             env=self._environment(path, env or {}),
+            secrets=tuple(name for name in self.request.secrets if name not in (env or {})),
             cwd=cwd or self.app,
             mounts=(*self._mounts(), *mounts),
             state_dir=step / "state",

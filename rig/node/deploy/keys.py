@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -11,16 +12,17 @@ from events.app import AppState, DeployStarted
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
 from rig.node.builder.model import BUILDER_VERSION
-from rig.node.variables.resolve import plain
+from rig.node.variables.resolve import build_secrets, plain
 from rig.node.world import config_of
 
 
 def build_key(started: DeployStarted, config: AppConfig, isolation: str) -> str:
     """The id of the build that this release wants: 20 hexadecimal digits, and its own where ``--force`` asked for one.
 
-    Variables are part of it, since a build may read them.
+    Variables are part of it, since a build may read them, and so are the secrets that it gets: by digests under a key
+    of the node's, so that nobody can guess at a value by the id.
     """
-    parts = {
+    parts: dict[str, Any] = {
         "bundle": started.bundle,
         "build": config.build,
         "env": plain(started),
@@ -28,6 +30,8 @@ def build_key(started: DeployStarted, config: AppConfig, isolation: str) -> str:
         "isolation": isolation,
         "builder": BUILDER_VERSION,
     }
+    if secrets := build_secrets(started):  # the ids of all other builds are older than this
+        parts["secrets"] = {name: ref.digest for name, ref in secrets.items()}
     digest = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:20]
     return f"{digest}-v{started.version}" if started.force else digest
 

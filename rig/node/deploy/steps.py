@@ -32,7 +32,7 @@ from rig.node.runtime.driver import Driver, ProcessSpec
 from rig.node.runtime.removal import remove_tree
 from rig.node.secrets.mask import Mask
 from rig.node.supervisor.model import InstanceSpec
-from rig.node.variables.resolve import environment, plain, secret_names
+from rig.node.variables.resolve import build_environment, build_secrets, environment, secret_names
 from rig.node.world import config_of
 
 WEB = "web"
@@ -50,7 +50,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     """What its processes get, the values of its secrets among it: never written to disk, never logged."""
     build_env: dict[str, str]
-    """What its build sees."""
+    """What its build gets, if it has yet to be made; never written to disk either."""
+    build_secrets: dict[str, str]
+    """Names in ``build_env`` that are secrets, each with its keyed digest."""
     secrets: tuple[str, ...]
     """Names in ``env`` that are secrets."""
     mask: Mask
@@ -68,8 +70,10 @@ def job_of(
     app, release = state.name, state.releases[version]
     config = config_of(release.started)
     key = build_of(state, version, driver.isolation)
-    env = environment(release.started, {"network": split_app(app)[0], "app": app}, reveal)
+    scopes = {"network": split_app(app)[0], "app": app}
+    env = environment(release.started, scopes, reveal)
     secrets = tuple(secret_names(release.started))
+    built = bool(release.build)
     return Job(
         app=app,
         version=version,
@@ -77,7 +81,8 @@ def job_of(
         config=config,
         paths=BuildPaths(paths.app(*split_app(app)), key),
         env=env,
-        build_env=plain(release.started),
+        build_env={} if built else build_environment(release.started, scopes, reveal),
+        build_secrets={} if built else {name: ref.digest for name, ref in build_secrets(release.started).items()},
         secrets=secrets,
         mask=Mask({name: env[name] for name in secrets}),
     )
@@ -97,7 +102,12 @@ async def provide_build(job: Job, store: Store, nodepaths: NodePaths, driver: Dr
     await asyncio.to_thread(_fresh_source, store, job.release.started.bundle, job.paths)
     failpoint("source.laid")
     request = BuildRequest(
-        owner=job.app, paths=job.paths, config=job.config, env=job.build_env, settings=build_settings()
+        owner=job.app,
+        paths=job.paths,
+        config=job.config,
+        env=job.build_env,
+        secrets=job.build_secrets,
+        settings=build_settings(),
     )
     log = kept_log(nodepaths, job.app, job.version, "build")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from rig.node.handlers.create_network import found
 from rig.node.ports import NodeContext, happening
 from rig.node.variables.change import check_values
 from rig.node.variables.readable import require_readable
-from rig.node.variables.resolve import differences, layers, resolve, stacks_of, supply
+from rig.node.variables.resolve import differences, layers, resolve, stacks_of, supply, winners
 from rig.node.views import release_view
 
 NO_NETWORK = NetworkState()
@@ -55,7 +56,28 @@ def decide(state: AppState, command: StartRelease, isolation: str, network: Netw
         supplied=supplied,
         environment=command.environment,
     )
+    check_build_secrets(command.config.build.secrets, started, new=not state.exists)
     return [*facts, started]
+
+
+def check_build_secrets(names: Sequence[str], started: DeployStarted, *, new: bool) -> None:
+    """Refuse a build that would miss one of the secrets that it names. Raises `RigError` ``bad_config``."""
+    app, won = started.app, winners(stacks_of(started))
+    for name in names:
+        entry = won.get(name)
+        if entry is None:
+            first = f"`rig create app {app}`, then " if new else ""
+            raise RigError(
+                "bad_config",
+                f"`[build] secrets` names `{name}`, and `{app}` has no such secret.",
+                f"Set it first: {first}`rig create secret {app} {name}`.",
+            )
+        if entry.ref is None:
+            raise RigError(
+                "bad_config",
+                f"`[build] secrets` names `{name}`, which is a variable of `{app}` and no secret.",
+                "Builds see variables anyway: take it off the list, or make it a secret.",
+            )
 
 
 def require_unlocked(state: AppState) -> None:

@@ -127,19 +127,38 @@ def environment(
 
     ``scopes`` gives the scope of a layer's secrets; ``reveal`` the value by scope, name and version.
     """
+    of_the_build = build_secrets(started)
     return {
         name: entry.value if entry.ref is None else reveal(scopes[entry.origin], name, entry.ref.version)
         for name, entry in _own(started).items()
+        if name not in of_the_build
     }
 
 
+def build_environment(
+    started: DeployStarted, scopes: Mapping[str, str], reveal: Callable[[str, str, int], str]
+) -> dict[str, str]:
+    """The same for its build: its variables, and those secrets that `[build] secrets` names."""
+    own = _own(started)
+    named = {name: reveal(scopes[own[name].origin], name, ref.version) for name, ref in build_secrets(started).items()}
+    return plain(started) | named
+
+
 def secret_names(started: DeployStarted) -> list[str]:
-    """The names of a release that are secrets."""
-    return [name for name, entry in _own(started).items() if entry.ref is not None]
+    """The names of a release that are secrets of its processes: what its build alone has is not among them."""
+    of_the_build = build_secrets(started)
+    return [name for name, entry in _own(started).items() if entry.ref is not None and name not in of_the_build]
+
+
+def build_secrets(started: DeployStarted) -> dict[str, SecretRef]:
+    """The secrets that only the build of a release gets: those of `[build] secrets`."""
+    own = _own(started)
+    named = started.config.get("build", {}).get("secrets", [])
+    return {name: ref for name in named if name in own and (ref := own[name].ref) is not None}
 
 
 def plain(started: DeployStarted) -> dict[str, str]:
-    """The variables of a release that are no secrets: what its build sees."""
+    """The variables of a release that are no secrets: every build sees them."""
     return {name: entry.value for name, entry in _own(started).items() if entry.ref is None}
 
 
