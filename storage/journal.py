@@ -21,7 +21,8 @@ from rig.kernel.ports import Clock, Draft, OutboxRow, Recorded, Settled, Stamp
 from storage import files, keys, record
 from storage.checkpoint import KEPT_EVERY, Checkpoint, sign
 from storage.database import connect, is_damage, is_read_only, transaction, unavailable
-from storage.merkle import Frontier, leaf_hash
+from storage.head import read_head
+from storage.merkle import leaf_hash
 from storage.pin import Pin
 from storage.projections import runner
 from storage.projections.base import Projection
@@ -34,11 +35,6 @@ if TYPE_CHECKING:
     from storage.archive import Cut
 
 T = TypeVar("T")
-
-READ_HEAD = """
-SELECT origin, size, tip, frontier,
-    max(last_at, coalesce((SELECT at FROM heartbeat ORDER BY size DESC LIMIT 1) * 1000000000, 0)) FROM head"""
-"""With the newest time that was signed, be it that of a record or of a heartbeat."""
 
 
 class Journal:
@@ -59,6 +55,8 @@ class Journal:
         self._reader: sqlite3.Connection | None = None
         self._fault: RigError | None = None
         """Why neither reading nor writing is possible; `verify` and `info` still are."""
+        self._older: RigError | None = None
+        """Why the file could not be brought to the schema of this version; it is read as it is."""
         # Two locks: who reads in one thread does not wait for the disk of who writes in another.
         self._writing = RLock()
         self._reading = RLock()
@@ -258,10 +256,14 @@ class Journal:
             except sqlite3.Error as error:
                 if not (version and is_read_only(error)):
                     raise
+                self._older = unavailable(self.path, error)
+                return
         if runner.lagging(connection, self.projections):
             self._catch_up()
 
     def _catch_up(self) -> None:
+        if self._older is not None:
+            return
         with self._writing:
             try:
                 runner.bring_up(self._write_connection(), self.path, self.projections)
@@ -279,7 +281,10 @@ class Journal:
         idem: str,
     ) -> tuple[list[Recorded], Checkpoint | None]:
         """Insert the records, the checkpoint and the new head, inside a transaction."""
-        frontier, tip, last_at = self._head(connection, signer)
+        try:
+            frontier, tip, last_at = read_head(connection, signer.origin, self.pin)
+        except ValueError as error:
+            raise self._altered(str(error)) from error
         size = frontier.size
         versions = versions_of(connection, {draft.stream for draft in drafts} | expect.keys())
         check_expected(versions, expect)
@@ -319,29 +324,6 @@ class Journal:
             runner.fold(connection, self.projections, size, recorded)
         return recorded, newest
 
-    def _head(self, connection: sqlite3.Connection, signer: keys.Keys) -> tuple[Frontier, bytes, int]:
-        """Tree, newest leaf and newest time. Raises `RigError` where the file is not the one that was left."""
-        found = connection.execute(READ_HEAD).fetchone()
-        if found is None:
-            found = (signer.origin, 0, record.GENESIS, b"", 0)
-            connection.execute("INSERT INTO head VALUES (1, ?, ?, ?, ?, ?, 0)", found)
-        origin, size, tip, packed, last_at = found
-        try:
-            frontier = Frontier(size, packed)
-            pinned = self.pin.read()
-        except ValueError as error:
-            raise self._altered(str(error)) from error
-        if origin != signer.origin:
-            raise self._altered(f"it says that it is {origin}, and its key is that of {signer.origin}")
-        if pinned is not None:
-            if pinned.origin != origin:
-                raise self._altered(f"it is {origin}, and the pin is that of {pinned.origin}")
-            if pinned.size > size:
-                raise self._altered(f"{pinned.size} records were pinned, and it holds {size}")
-            if pinned.size == size and pinned.root != frontier.root():
-                raise self._altered(f"its {size} records are not the ones that were pinned")
-        return frontier, tip, last_at
-
     def _altered(self, reason: str) -> RigError:
         return RigError(
             "journal_unavailable",
@@ -370,8 +352,8 @@ class Journal:
         return self._keys
 
     def _write_connection(self) -> sqlite3.Connection:
-        if self._fault is not None:
-            raise self._fault
+        if fault := self._fault or self._older:
+            raise fault
         if self._writer is None:
             self._writer = connect(self.path, timeout=self.timeout)
         return self._writer
