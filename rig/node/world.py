@@ -46,6 +46,8 @@ class World:
         self.apps: dict[str, AppState] = {}
         self._existing: list[str] = []
         """Names of the apps that exist, sorted."""
+        self._pending: set[str] = set()
+        """Names of the apps of which a release is being made."""
         self.versions: dict[str, int] = {}
         """Version of each stream, for optimistic appends."""
         self.configured: dict[str, int] = {}
@@ -83,6 +85,7 @@ class World:
                 insort(self._existing, name)
             elif before.exists and not after.exists:
                 del self._existing[bisect_left(self._existing, name)]
+            (self._pending.add if after.pending else self._pending.discard)(name)
             if isinstance(record.fact, DeployStarted):
                 self.begun[name] = record
         elif kind == "network":
@@ -131,6 +134,10 @@ class World:
         """Names of all apps that exist, sorted."""
         # A copy, made in one step: the event loop reads while the writer thread adds.
         return self._existing.copy()
+
+    def being_made(self) -> list[AppState]:
+        """The apps of which a release is being made."""
+        return [self.apps[name] for name in self._pending.copy()]
 
     def existing_networks(self) -> list[str]:
         return sorted(name for name, state in list(self.networks.items()) if state.exists)

@@ -74,8 +74,10 @@ def test_a_replay_comes_to_what_was_folded_one_by_one() -> None:
     one_by_one.apply(records)
     assert replayed.apps == one_by_one.apps
     assert replayed.existing_apps() == [APP]
+    assert replayed.being_made() == []
     # What is folded from now on leaves alone what somebody may have read.
     seen = replayed.app(APP)
     replayed.apply([recorded(100, DeployStarted(app=APP, version=20, bundle=BUNDLE))])
     assert 20 not in seen.releases
     assert 20 in replayed.app(APP).releases
+    assert replayed.being_made() == [replayed.app(APP)]

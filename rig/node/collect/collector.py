@@ -187,7 +187,7 @@ class Collector:
         state = self._world.apps.get(app, AppState())
         if state.exists:
             making = pending_build(state, self._isolation)
-            lent = lent_builds(self._world.apps.values(), app)
+            lent = lent_builds(self._world.being_made(), app)
             verdicts = plan_app(state, found, run.policy, run.now, making=making, lent=lent, running=running)
         elif running:
             verdicts = []  # it is being taken down
