@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from rig.node.builder.model import Build, BuildPaths, save_build
-from rig.node.collect import caches
+from rig.node.collect import caches, gone
 from rig.node.collect.caches import DEPTH, Odd, downloads
 from rig.node.collect.disposal import measure, move_away
 from rig.node.collect.model import Download, Found, Verdict
@@ -17,6 +19,7 @@ from rig.node.collect.survey import access_logs, apps_on_disk, empty_networks, s
 from rig.node.edge.slots import access_log
 from rig.node.paths import NodePaths
 from rig.node.runtime.removal import free, put_away
+from tests.support import until
 
 
 def never() -> bool:
@@ -104,6 +107,39 @@ def test_access_logs_of_apps_that_do_not_exist_are_found(paths: NodePaths) -> No
     assert sorted(path.name for path in edge.rglob("*.log*")) == [
         "access.log", "access.log", "here.demo.localhost.log", "now.demo.localhost.log",
     ]  # fmt: skip
+
+
+def test_of_many_that_ask_for_the_disk_to_be_freed_one_does_it(
+    paths: NodePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[list[str]] = []
+    let_go = threading.Event()
+
+    def slow(removed: Path, stop: Callable[[], bool]) -> None:
+        rounds.append(sorted(path.name for path in removed.iterdir()))
+        assert let_go.wait(20)
+        free(removed, stop)
+
+    monkeypatch.setattr(gone, "free", slow)
+
+    async def main() -> None:
+        freeing = gone.Freeing(paths)
+        files(paths.removed, {"a/x": ""})
+        asked = [asyncio.create_task(freeing())]
+
+        async def begun() -> bool:
+            return bool(rounds)
+
+        await until(begun, "the first round is on its way")
+        files(paths.removed, {"b/x": ""})
+        asked += [asyncio.create_task(freeing()) for _ in range(5)]
+        let_go.set()
+        await asyncio.gather(*asked)
+
+    asyncio.run(main())
+    # The second round was there for what came meanwhile.
+    assert (rounds[0], len(rounds)) == (["a"], 2)
+    assert list(paths.removed.iterdir()) == []
 
 
 def test_what_is_not_there_cannot_be_put_away(paths: NodePaths) -> None:

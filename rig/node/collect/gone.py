@@ -6,13 +6,15 @@ goes with a collection, by the same steps.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Protocol
 
 from rig.contract.names import split_app
 from rig.node.collect.survey import apps_on_disk
 from rig.node.paths import NodePaths
-from rig.node.runtime.removal import put_away
+from rig.node.runtime.removal import free, put_away
 from rig.node.world import World
 
 
@@ -40,3 +42,26 @@ def put_away_gone(paths: NodePaths, world: World, stores: Stores) -> None:
     for name, network in world.networks.items():
         if not network.exists:
             stores.remove(name)
+
+
+class Freeing:
+    """Frees the disk of what was put away. Of many that ask for it at once, one does it for all."""
+
+    def __init__(self, paths: NodePaths) -> None:
+        self._removed = paths.removed
+        self._turn = asyncio.Lock()
+        self._waiting = False
+        self._stopped = threading.Event()
+
+    async def __call__(self) -> None:
+        """Return when it is done, or when somebody else is about to do it."""
+        if self._waiting:
+            return
+        self._waiting = True
+        async with self._turn:
+            self._waiting = False
+            await asyncio.to_thread(free, self._removed, self._stopped.is_set)
+
+    def stop(self) -> None:
+        """Let it be after what is being removed now: the rest goes with the next node."""
+        self._stopped.set()

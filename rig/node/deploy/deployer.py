@@ -50,7 +50,7 @@ from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
 from rig.node.builder.launch import process_commands
 from rig.node.builder.model import Build, load_build
-from rig.node.collect.gone import put_away_app, put_away_gone
+from rig.node.collect.gone import Freeing, put_away_app, put_away_gone
 from rig.node.deploy.check import check
 from rig.node.deploy.ending import Ending
 from rig.node.deploy.failures import failure_of
@@ -71,7 +71,6 @@ from rig.node.deploy.turns import Turns
 from rig.node.deploy.works import What, Work, Works
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver
-from rig.node.runtime.removal import free
 from rig.node.supervisor.instance import Instance
 from rig.node.supervisor.model import InstanceSpec
 from rig.node.supervisor.supervisor import Supervisor
@@ -113,6 +112,7 @@ class Deployer:
         self._ending = Ending(supervisor, routing, self._spawn)
         self._turns = Turns(releases)
         self._works = Works(self._tell)
+        self._free = Freeing(paths)
         self._closed = False
         self._news: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
@@ -185,6 +185,7 @@ class Deployer:
     async def close(self) -> None:
         """Stop working. Releases that are being made are taken up again by the next node."""
         self._closed = True
+        self._free.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -431,10 +432,6 @@ class Deployer:
             # Even where the name is taken again by now: a new app begins with nothing. Its releases wait for the lock.
             await asyncio.to_thread(put_away_app, self._paths, app)
         await self._free()
-
-    async def _free(self) -> None:
-        """Free the disk of what was put away."""
-        await asyncio.to_thread(free, self._paths.removed, lambda: self._closed)
 
 
 async def guarded(work: Coroutine[Any, Any, None]) -> None:
