@@ -8,7 +8,7 @@ from events.app import AppState, settings_of
 from handlers.past import Past, past
 from rig.contract.history import AppDiff, Change, DiffReleases, Side
 from rig.contract.releases import version_number
-from rig.kernel.apps import served_from
+from rig.kernel.apps import origin_of, served_from
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
@@ -57,7 +57,13 @@ def release(state: AppState, version: int) -> dict[str, str]:
             f"`rig history {state.name}` lists them.",
         )
     started = known.started
-    made = {"source": started.bundle, "commit": commit_of(state, version), "isolation": started.isolation}
+    made = {
+        "source": started.bundle,
+        "commit": commit_of(state, version),
+        "environment": started.environment,
+        "promoted": origin_of(started),
+        "isolation": started.isolation,
+    }
     return {name: value for name, value in made.items() if value} | settings_of(started)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_the_same_build_with_the_variables_of_the_target(user: User, tmp_path: P
     assert (again["release"], again["plan"]["already"]) == (None, True)
     assert "Nothing was done" in user.ok("promote", source, target).stdout
     assert len(history(user, target)) == 1
+
+
+def test_it_runs_as_the_user_of_the_target(user: User, tmp_path: Path) -> None:
+    """What a build has made for its own eyes alone is readable to the app that gets it."""
+    command = '[build]\ncommand = "umask 077; mkdir mine; echo whole > mine/file"\n'
+    processes = '[processes]\nweb = "cat mine/file >&2; python main.py"\n[environments.staging]\n'
+    source, target = two_apps(user, "owned", tmp_path / "app", command + processes)
+    build = promoted(user, source, target)["release"]["build"]
+    files = [build_of(user, name, build).source / "mine" / "file" for name in (source, target)]
+    assert [file.read_text() for file in files] == ["whole\n"] * 2
+    if os.geteuid() == 0:
+        assert files[0].stat().st_uid != files[1].stat().st_uid
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o600] * 2
+    logs = user.home.glob("node/networks/owned/apps/shop/logs/**/*")
+    assert any(b"whole" in log.read_bytes() for log in logs if log.is_file())
 
 
 def test_going_back_and_forth(user: User, tmp_path: Path) -> None:

@@ -218,6 +218,16 @@ def test_a_rollback_whose_answer_was_lost_is_made_once(world: World, tmp_path: P
     assert world.user.get("demo/back") == (200, "one")
 
 
+def test_a_promotion_whose_answer_was_lost_is_made_once(world: World, tmp_path: Path) -> None:
+    world.user.deploy(Path(site(tmp_path)), "demo/tried")
+    world.user.ok("create", "app", "demo/live")
+    world.proxy.break_by(Fault(how="lose answer", request="POST /v1/apps/demo/live/promotions", times=1))
+    ended = run_rig("promote", "demo/tried", "demo/live", "--yes", where="json")
+    assert (world.proxy.fired, ended.exit) == (1, 0), ended
+    assert world.made("deploy.started", "demo/live") == 1
+    assert world.user.get("demo/live") == world.user.get("demo/tried")
+
+
 def test_an_answer_of_a_proxy_in_the_platforms_place_leaves_an_unknown_outcome(world: World) -> None:
     page = b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n<html"
     world.proxy.break_by(Fault(how="replace", request="POST /v1/networks", instead=page))

@@ -47,13 +47,20 @@ CHANGES = {
     "delete network": ("delete", "network", "demo", "--yes"),
     "deploy": ("deploy", "SITE", "--app", "demo/hello"),
     "rollback": ("rollback", "demo/hello"),
+    "promote": ("promote", "demo-staging/hello", "demo/hello", "--yes"),
     "config apply": ("config", "apply", "max.toml"),
     "node gc": ("node", "gc"),
     "node invite": ("node", "invite", "ana"),
 }
 LOGINS = {"login": ("login", "URL", "--token-stdin")}
 COMMANDS = {**QUERIES, **CHANGES, **LOGINS}
-READ_FIRST = {"config apply": Answer(200, b'{"network": "demo", "live": {"network": "demo"}}')}
+READ_FIRST = {
+    "config apply": Answer(200, b'{"network": "demo", "live": {"network": "demo"}}'),
+    "promote": Answer(
+        200,
+        b'{"source": {"app": "demo-staging/hello", "version": 1}, "target": {"app": "demo/hello", "version": 0}}',
+    ),
+}
 """Changes that look before they act: what they see. The fault comes after it."""
 
 
