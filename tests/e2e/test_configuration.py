@@ -179,6 +179,6 @@ def test_thousands_of_keys_are_one_request_and_one_append(user: User, tmp_path: 
     )
     file = written(tmp_path, f'network = "many"\n{apps}')
     assert len(user.ok("config", "apply", file, "-o", "json").data["changes"]) == 1100
-    entries = user.ok("audit", "--target", "many", "--type", "config.*", "-o", "json").data["entries"]
+    entries = user.ok("audit", "--all", "--target", "many", "--type", "config.*", "-o", "json").data["entries"]
     assert "config.apply_network" in {entry["action"] for entry in entries}
     assert msgspec.json.decode(user.ok("config", "diff", file, "-o", "json").stdout)["data"]["changes"] == []

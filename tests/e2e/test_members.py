@@ -16,7 +16,7 @@ def test_a_role_holds_from_the_next_request_on(user: User) -> None:
     assert bea.ask("GET", "/v1/apps/demo/by-bea").status == 404
     user.ok("create", "member", "demo", "bea", "--role", "auditor")
     assert bea.ask("GET", "/v1/apps/demo/by-bea").status == 200
-    facts = [(entry["action"], entry["target"]) for entry in user.ok("audit", "-o", "json").data["entries"]]
+    facts = [(entry["action"], entry["target"]) for entry in user.ok("audit", "--all", "-o", "json").data["entries"]]
     assert facts.count(("role.granted", "bea")) == 2
     assert facts.count(("role.revoked", "bea")) == 1
 

@@ -31,7 +31,8 @@ def phase(user: User, app: str) -> str:
 
 
 def audit(user: User, app: str) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = user.ok("audit", "--target", app, "--type", "deploy", "-o", "json").data["entries"]
+    words = ("audit", "--all", "--target", app, "--type", "deploy", "-o", "json")
+    entries: list[dict[str, Any]] = user.ok(*words).data["entries"]
     return entries
 
 
@@ -81,7 +82,7 @@ def test_killed_and_settled_by_the_next_command(open_user: User, tmp_path: Path)
     gate.touch()
     wait_until(lambda: releases(user, "demo/app") == [(1, "succeeded")], "it serves")
     wait_until(lambda: outcomes(user, "demo/app") == ["success"], "its end is on the record here")
-    local = user.ok("audit", "--target", "demo/app", "-o", "json").data["entries"]
+    local = user.ok("audit", "--all", "--target", "demo/app", "-o", "json").data["entries"]
     assert {"deploy", "deploy.started", "deploy.succeeded"} <= {entry["action"] for entry in local}
     [settled] = audit(user, "demo/app")
     assert settled["ended_at"]

@@ -44,6 +44,30 @@ def test_a_change_is_on_both_records_and_told_as_one(user: User) -> None:
     assert shown["tree"][0]["what"] == "deploy"
 
 
+def test_a_change_is_one_line_with_what_came_of_it(user: User) -> None:
+    first, second = [
+        entry
+        for entry in reversed(user.ok("audit", "-o", "json").data["entries"])
+        if entry["target"] == "demo/shop" and entry["action"] == "deploy"
+    ]
+    assert (first["version"], second["version"]) == (1, 2)
+    assert (first["source"], first["outcome"]) == ("both", "success")
+    assert {"app.created", "deploy.started", "deploy.built", "deploy.succeeded"} <= set(first["effects"])
+    failed = user.rig("rollback", "demo/shop", "v9")
+    assert failed.exit == 66
+    table = user.rig("audit", "--limit", "3", env={"COLUMNS": "80"}).stdout.splitlines()
+    assert all(len(line) <= 80 for line in table)
+    assert "release.rollback" in table[1]
+    assert table[1].split()[-2] == "not_found"
+
+
+def test_what_the_platform_did_by_itself_has_a_line_of_its_own(user: User) -> None:
+    found = user.ok("audit", "--type", "node.started", "-o", "json").data["entries"]
+    assert [entry["actor"] for entry in found] == ["system:node"]
+    (line,) = user.rig("audit", "--type", "node.started", env={"COLUMNS": "80"}).stdout.splitlines()[1:]
+    assert line.split()[3:6] == ["node", "node.started", "node"]
+
+
 def test_the_platform_witnesses_what_was_done_here(user: User) -> None:
     user.ok("update", "app", "demo/shop", "--scale", "web=1")
     report = user.ok("journal", "info", "-o", "json").data
@@ -124,17 +148,33 @@ def test_a_tail_shows_what_is_done_while_it_is_done(user: User) -> None:
             tail.communicate()
 
 
+def test_a_tail_tells_of_what_others_do_on_the_platform(user: User) -> None:
+    token = join(user, "tailed", "demo", "viewer")
+    tail = user.spawn("audit", "tail", "--limit", "1", "--actor", "user:*", "-o", "jsonl")
+    try:
+        assert tail.stdout is not None
+        assert [json.loads(tail.stdout.readline())["type"] for _ in range(2)] == ["version", "item"]
+        assert Browser(user, token).ask("DELETE", "/v1/apps/demo/shop").status == 403
+        entry = json.loads(tail.stdout.readline())["data"]
+        while entry["actor"] != "user:tailed":
+            entry = json.loads(tail.stdout.readline())["data"]
+        assert (entry["source"], entry["action"], entry["outcome"]) == ("observed", "app.delete", "denied")
+    finally:
+        tail.kill()
+        tail.communicate()
+
+
 @pytest.mark.parametrize("kind", ["html", "csv", "ocsf", "jsonl"])
 def test_an_export_is_a_file_of_its_own(user: User, kind: str) -> None:
     file = user.home.parent / f"evidence.{kind}"
     reply = user.ok("audit", "export", "--format", kind, "--file", str(file), "-o", "json").data
-    assert reply["entries"] > 10
+    assert reply["entries"] > (3 if kind == "html" else 10)  # changes, or records
     assert file.stat().st_mode & 0o077 == 0
     assert "demo/shop" in file.read_text()
     if kind == "jsonl":  # which has proofs, and what it proves of itself can be asked
         assert user.ok("journal", "verify", str(file), "-o", "json").data["complete"] is False
         database = user.ok("journal", "import", str(file), "-o", "json").data["file"]
-        log = user.ok("audit", "--from", database, "--target", "demo/shop", "-o", "json").data
+        log = user.ok("audit", "--all", "--from", database, "--target", "demo/shop", "-o", "json").data
         assert (log["record"], len(log["entries"]) > 5) == ("export", True)
     assert "demo/shop" not in user.ok("audit", "export", "--format", kind, "--until", "1d").stdout
 

@@ -142,7 +142,7 @@ def test_staged_changes_wait_and_hundreds_are_one(user: User, tmp_path: Path) ->
     assert (released["unchanged"], len(released["releases"])) == (["V0"], 1)
     assert some(user, "demo/bulk", "V0", "V499") == ["value 0", "value 499"]
     assert len(history(user, "demo/bulk")) == 2
-    entries = user.ok("audit", "--target", "demo/bulk", "-o", "json").data["entries"]
+    entries = user.ok("audit", "--all", "--target", "demo/bulk", "-o", "json").data["entries"]
     assert [entry["action"] for entry in entries].count("var.changed") == 1
 
 
