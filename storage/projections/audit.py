@@ -48,6 +48,7 @@ class AuditProjection:
     name = "audit"
     version = 4
     tables = ("audit",)
+    divisible = True
     sought_by = ("audit_stream", "audit_corr", "audit_env_corr")
     ddl = """
 CREATE TABLE audit(
@@ -122,11 +123,11 @@ def _fold(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         row = entry.row
         key = row[STREAM], row[ACTION]
         if entry.ends:
-            leads.end(row[STREAM])
             ended = row[ENDED_AT], row[OUTCOME], row[CODE], row[REASON]
             # A retried intent has several beginnings; the end belongs to the last one.
             if begun := unknown.get(key):
                 pos = begun[-1] if row[OUTCOME] == "unknown" else begun.pop()
+                leads.end(pos)
                 if pos in rows:
                     rows[pos][ENDED_AT], rows[pos][OUTCOME], rows[pos][CODE], rows[pos][REASON] = ended
                 else:

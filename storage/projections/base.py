@@ -68,6 +68,17 @@ class Choosy(Protocol):
 
 
 @runtime_checkable
+class Divisible(Protocol):
+    """A projection of which several processes can fold a part of the records each."""
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a row depends on records of one correlation, and on the commands of one stream, alone; and has as its
+        key ``pos`` the position of one of these records."""
+        ...
+
+
+@runtime_checkable
 class Seeking(Protocol):
     """A projection that finds rows by other indexes than its primary keys while it folds."""
 

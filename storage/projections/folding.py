@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeGuard
 
+import msgspec
+
 from rig.kernel.ports import Recorded
 from storage import record
 from storage.migrate import statements
@@ -58,26 +60,35 @@ def fold_range(
 
     The records are those of ``table`` in ``source``.
     """
-    lean = [projection for projection in projections if isinstance(projection, Lean)]
-    others = [projection for projection in projections if not isinstance(projection, Lean)]
-    types = _types(others)
-    chosen = "" if lean or types is None else f" AND type IN ({', '.join('?' * len(types))})"
+    types = _types(projections)
+    chosen = "" if types is None else f" AND type IN ({', '.join('?' * len(types))})"
     query = f"SELECT type, rec FROM {table} WHERE pos >= ? AND pos < ?{chosen} ORDER BY pos"  # noqa: S608 - constants
-    parameters = sorted(types or ()) if chosen else ()
     with without_collecting():
-        for first, stop in _pages(source, table, start, end):
-            page = source.execute(query, (first, stop, *parameters)).fetchall()
-            for projection in lean:
-                projection.apply_written(target, [rec for _, rec in page])
-            apply_all(target, others, [record.recorded(rec) for kind, rec in page if types is None or kind in types])
+        for first in range(start, end, PAGE):
+            page = source.execute(query, (first, min(first + PAGE, end), *sorted(types or ()))).fetchall()
+            _apply_page(target, projections, page)
 
 
-def _pages(source: sqlite3.Connection, table: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The range in parts. A file that somebody changed may say that it ends very far away."""
-    query = f"SELECT min(pos) FROM {table} WHERE pos >= ? AND pos < ?"  # noqa: S608 - a constant
-    while (first := source.execute(query, (start, end)).fetchone()[0]) is not None:
-        start = min(first + PAGE, end)
-        yield first, start
+def fold_picked(connection: sqlite3.Connection, projections: Sequence[Projection], positions: Sequence[int]) -> None:
+    """Apply the records of the journal that have these positions, which are in rising order."""
+    query = "SELECT type, rec FROM event WHERE pos IN (SELECT value FROM json_each(?)) ORDER BY pos"
+    for first in range(0, len(positions), PAGE):
+        picked = msgspec.json.encode(positions[first : first + PAGE]).decode()
+        _apply_page(connection, projections, connection.execute(query, (picked,)).fetchall())
+
+
+def _apply_page(
+    connection: sqlite3.Connection, projections: Sequence[Projection], page: Sequence[tuple[str, str]]
+) -> None:
+    """Apply records as they were written, each with its type. It is decoded for those alone that look at it."""
+    others = []
+    for projection in projections:
+        if isinstance(projection, Lean):
+            projection.apply_written(connection, [rec for _, rec in page])
+        else:
+            others.append(projection)
+    types = _types(others)
+    apply_all(connection, others, [record.recorded(rec) for kind, rec in page if types is None or kind in types])
 
 
 @contextmanager

@@ -34,8 +34,8 @@ class Leads:
         """Correlation, and the stream of a command or the id of a record → lead."""
         self._first: dict[str, int] = {}
         """Correlation → lead of the first record that has it."""
-        self._running: dict[str, tuple[str, str, int]] = {}
-        """Stream of a command that has no end yet → its correlation, process and lead."""
+        self._running: dict[int, tuple[str, str, int]] = {}
+        """Position of a command that has no end yet → its correlation, process and lead."""
 
     def of(self, entry: Entry) -> int | None:
         """Position of the row that leads this one, perhaps itself; None for a look-up."""
@@ -60,9 +60,9 @@ class Leads:
         self._first.setdefault(corr, lead)
         return lead
 
-    def end(self, stream: str) -> None:
-        """A command has come to its end: nothing that begins from now on is a part of it."""
-        self._running.pop(stream, None)
+    def end(self, pos: int) -> None:
+        """The command that began there has come to its end: nothing that begins from now on is a part of it."""
+        self._running.pop(pos, None)
 
     def _of_command(self, pos: int, corr: str, stream: str, entry: Entry) -> int:
         lead, process = None, entry.row[PROCESS]
@@ -74,7 +74,8 @@ class Leads:
                 if lead is None:
                     around = (each for *where, each in self._running.values() if where == [corr, process])
                     lead = next(around, None)
-            self._running[stream] = corr, process, pos if lead is None else lead
+            if entry.row[OUTCOME] == "unknown":
+                self._running[pos] = corr, process, pos if lead is None else lead
         elif not entry.row[KEY] and entry.ver > 1:
             lead = self._caused(corr, stream, "")  # another try at what was begun
         return pos if lead is None else lead

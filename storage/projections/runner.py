@@ -8,15 +8,18 @@ then takes them over in one transaction.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import msgspec
+
+from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
-from storage.database import connect, damaged, transaction
+from storage.database import damaged, transaction
 from storage.migrate import statements
 from storage.projections.base import Projection
-from storage.projections.folding import PAGE, apply_all, fold_range, is_index, make_tables
+from storage.projections.folding import PAGE, apply_all, fold_picked, fold_range, is_index
 
 
 class State:
@@ -87,45 +90,73 @@ def _rebuild(
 ) -> None:
     """Make the tables anew of those that are outdated, or of all, in one pass over the records."""
     from storage.files import lock
+    from storage.projections import beside
 
-    # A fixed name under a lock: nobody does the same work twice, and what a killed process left behind is removed.
-    shadow_path = f"{path}.shadow"
+    # Under a lock: nobody does the same work twice, and what a killed process left behind is removed.
     with lock(f"{path}.shadow.lock"):
         chosen = projections if all else _outdated(connection, projections)  # somebody may have done it meanwhile
         if not chosen:
             return
         first, size = _span(connection)
-        folded = first
-        if size - first > PAGE:
-            folded = _fill_shadow(connection, shadow_path, chosen)
-            connection.execute("ATTACH DATABASE ? AS shadow", (shadow_path,))
+        made, attached = beside.Beside(), []
         try:
-            with transaction(connection):
+            if size - first > PAGE:
+                made = beside.fold_beside(connection, path, chosen, first, size)
+            for number, (file, _) in enumerate(made.files):
+                connection.execute(f"ATTACH DATABASE ? AS part{number:d}", (file,))
+                attached.append(f"part{number:d}")
+            failpoint("projection.folded")
+            with _roomy(connection), transaction(connection):
+                now, end = _span(connection)
+                if now != first:  # somebody has archived what was folded
+                    made = beside.Beside()
                 for projection in chosen:
-                    _take_over(connection, projection, copy=folded > first)
-                first, size = _span(connection)
-                fold_range(connection, connection, "event", chosen, max(folded, first), size)
+                    parts = [name for name, (_, of) in zip(attached, made.files, strict=False) if projection in of]
+                    _take_over(connection, projection, parts, made.again)
+                fold_range(connection, connection, "event", chosen, size if made.files else now, end)
                 for projection in chosen:
-                    store(connection, projection, size)
+                    store(connection, projection, end)
+                failpoint("projection.taken")
         finally:
-            if folded > first:
-                connection.execute("DETACH DATABASE shadow")
-            _remove(shadow_path)
+            for name in attached:
+                connection.execute(f"DETACH DATABASE {name}")
+            beside.remove(path)
 
 
-def _take_over(connection: sqlite3.Connection, projection: Projection, *, copy: bool) -> None:
-    """Put the tables of the shadow, or empty ones, in the place of those that are there."""
+@contextmanager
+def _roomy(connection: sqlite3.Connection) -> Iterator[None]:
+    """While tables are replaced: room to sort indexes in, and what is dropped is not overwritten first."""
+    pragmas = {"cache_size": -65_536, "secure_delete": 0}
+    before = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
+    try:
+        for name, value in pragmas.items():
+            connection.execute(f"PRAGMA {name}={value:d}")
+        yield
+    finally:
+        for name, value in before.items():
+            connection.execute(f"PRAGMA {name}={value:d}")
+
+
+def _take_over(
+    connection: sqlite3.Connection, projection: Projection, parts: Sequence[str], again: Sequence[int]
+) -> None:
+    """Put the tables of attached databases, or empty ones, in the place of those that are there."""
     drop(connection, projection)
     making = list(statements(projection.ddl))
     for statement in making:
         if not is_index(statement):
             connection.execute(statement)
-    if copy:
-        for table in projection.tables:
-            connection.execute(f'INSERT INTO main."{table}" SELECT * FROM shadow."{table}"')  # noqa: S608 - constants
+    for table in projection.tables:
+        for part in parts:
+            connection.execute(f'INSERT INTO main."{table}" SELECT * FROM {part}."{table}"')  # noqa: S608 - constants
+        if len(parts) > 1:
+            crossing = msgspec.json.encode(again).decode()
+            connection.execute(f'DELETE FROM "{table}" WHERE pos IN (SELECT value FROM json_each(?))', (crossing,))  # noqa: S608
     # An index that is made over all rows at once is a matter of sorting.
     for statement in filter(is_index, making):
         connection.execute(statement)
+    if len(parts) > 1:
+        fold_picked(connection, [projection], again)
 
 
 def drop(connection: sqlite3.Connection, projection: Projection) -> None:
@@ -138,23 +169,6 @@ def drop(connection: sqlite3.Connection, projection: Projection) -> None:
 def rebuild(connection: sqlite3.Connection, path: str, projections: Sequence[Projection]) -> None:
     """Make the tables of these projections anew, whatever they are now."""
     _rebuild(connection, path, projections, all=True)
-
-
-def _fill_shadow(connection: sqlite3.Connection, shadow_path: str, projections: Sequence[Projection]) -> int:
-    """Fold what is there now into a database of its own; gives the number of records."""
-    _remove(shadow_path)
-    first, size = _span(connection)
-    shadow = connect(shadow_path)
-    try:
-        shadow.execute("PRAGMA synchronous=OFF")
-        shadow.execute("BEGIN")
-        for projection in projections:
-            make_tables(shadow, projection)
-        fold_range(shadow, connection, "event", projections, first, size)
-        shadow.execute("COMMIT")
-    finally:
-        shadow.close()
-    return size
 
 
 def _span(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -175,9 +189,3 @@ def store(connection: sqlite3.Connection, projection: Projection, pos: int) -> N
         "ON CONFLICT(name) DO UPDATE SET code_version = excluded.code_version, pos = excluded.pos",
         (projection.name, projection.version, pos),
     )
-
-
-def _remove(path: str) -> None:
-    for name in (path, f"{path}-journal"):
-        if os.path.lexists(name):
-            os.unlink(name)
