@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from events.app import AppCrashed, AppDeleted, AppScaled, AppState, DeployBuilt, DeployStarted
@@ -176,6 +177,26 @@ def test_which_release_a_rollback_restores(facts: list[Fact], wanted: int, then:
         assert refused(rollback.choose, app(*facts), wanted).code == then
     else:
         assert rollback.choose(app(*facts), wanted) == then
+
+
+def isolated(version: int, isolation: str) -> list[Fact]:
+    began, *others = served(version)
+    return [msgspec.structs.replace(began, isolation=isolation), *others]
+
+
+def test_a_rollback_keeps_to_builds_of_the_isolation_that_is_in_force() -> None:
+    """Paths inside of a build differ: one that was made without does not run with."""
+    bare, boxed = (
+        [*isolated(first, name), *isolated(first + 1, name)] for first, name in ((1, "none"), (3, "bubblewrap"))
+    )
+    state = app(CREATED, *bare, *boxed)
+    assert rollback.choose(state, 0, isolation="bubblewrap") == 3
+    assert rollback.choose(state, 2, isolation="none") == 2
+    for wanted, of in ((1, state), (0, app(CREATED, *bare))):
+        error = refused(rollback.decide, of, wanted, "", "bubblewrap")
+        assert (error.code, "built for isolation `none`" in error.message) == ("conflict", True)
+        assert f"rig deploy --app {APP}" in error.hint
+        assert "--isolation none" in error.hint
 
 
 def test_a_release_that_is_not_there() -> None:

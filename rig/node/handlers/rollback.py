@@ -30,11 +30,11 @@ def every(build: str) -> bool:
     return True
 
 
-def choose(state: AppState, version: int, there: Callable[[str], bool] = every) -> int:
+def choose(state: AppState, version: int, there: Callable[[str], bool] = every, isolation: str = "") -> int:
     """The release to restore: the one asked for, else the newest good one before the one that serves.
 
-    ``there`` tells whether a build is still there. Raises `RigError` ``not_found``, or ``conflict`` where there is
-    nothing to go back to.
+    ``there`` tells whether a build is still there; it has to have been made with the ``isolation`` that is in force,
+    where that is said. Raises `RigError` ``not_found``, or ``conflict`` where there is nothing to go back to.
     """
     if version:
         release = find_release(state, version)
@@ -48,12 +48,17 @@ def choose(state: AppState, version: int, there: Callable[[str], bool] = every) 
             raise RigError("conflict", f"v{version} of `{state.name}` serves already.", "Name an earlier release.")
         if not there(release.build):
             raise _collected(state.name, version, release)
+        if not _fits(release, isolation):
+            raise _isolated_otherwise(state.name, version, release, isolation)
         return version
-    good = [
-        v
+    kept = {
+        v: release
         for v, release in state.releases.items()
         if release.outcome == "succeeded" and v < state.current and there(release.build)
-    ]
+    }
+    good = [v for v, release in kept.items() if _fits(release, isolation)]
+    if kept and not good:
+        raise _isolated_otherwise(state.name, max(kept), kept[max(kept)], isolation)
     if not good:
         raise RigError(
             "conflict",
@@ -63,14 +68,33 @@ def choose(state: AppState, version: int, there: Callable[[str], bool] = every) 
     return max(good)
 
 
+def _fits(release: ReleaseState, isolation: str) -> bool:
+    """Whether the build of a release holds under an isolation: paths inside of it differ. Older records say none."""
+    return not isolation or release.started.isolation in {"", isolation}
+
+
 def _collected(app: str, version: int, release: ReleaseState) -> RigError:
-    commit = str(release.started.source.get("commit", ""))
-    check_out = f"`git checkout {commit[:12]}`, then " if commit else ""
     return RigError(
         "conflict",
         f"The build of v{version} of `{app}` is no longer on the node: it was collected.",
-        f"Deploy that source again: {check_out}`rig deploy --app {app}`.",
+        _deploy_again(app, release),
     )
+
+
+def _isolated_otherwise(app: str, version: int, release: ReleaseState, isolation: str) -> RigError:
+    made = release.started.isolation
+    return RigError(
+        "conflict",
+        f"v{version} of `{app}` was built for isolation `{made}`, and the node runs apps with `{isolation}` now; a"
+        " rollback makes no build.",
+        f"{_deploy_again(app, release)} Or start the node with `--isolation {made}` again.",
+    )
+
+
+def _deploy_again(app: str, release: ReleaseState) -> str:
+    commit = str(release.started.source.get("commit", ""))
+    check_out = f"`git checkout {commit[:12]}`, then " if commit else ""
+    return f"Deploy that source again: {check_out}`rig deploy --app {app}`."
 
 
 def decide(
@@ -78,7 +102,7 @@ def decide(
 ) -> list[Fact]:
     """The facts of rolling back: a new release with the build, variables and secrets of the old one."""
     require_unlocked(state)
-    chosen = choose(state, version, there)
+    chosen = choose(state, version, there, isolation)
     old = state.releases[chosen]
     number = state.last + 1
     started = DeployStarted(
