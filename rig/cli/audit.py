@@ -31,8 +31,9 @@ ROOMY = 100
 
 
 def show_log(log: AuditLog, out: Output) -> None:
-    if log.rows:
-        out.table(tuple(log.rows[0]), [tuple(map(plain, row.values())) for row in log.rows])
+    if log.each == "row":
+        headers = tuple(log.rows[0]) if log.rows else ()
+        out.table(headers, [tuple(map(plain, row.values())) for row in log.rows], empty="There is no row.")
         return
     changes = log.each == "change"
     rows = [change_cells(entry, narrow=is_narrow(out)) if changes else cells(entry) for entry in log.entries]
@@ -203,9 +204,11 @@ def show_export(export: AuditExport, out: Output) -> None:
 
 
 VERBS = {
-    "": Verb(command=ListAudit, render=show_log, rows=lambda log: log.rows or log.entries),
+    "": Verb(command=ListAudit, render=show_log, rows=lambda log: log.rows if log.each == "row" else log.entries),
     "show": Verb(command=ShowAudit, render=show_record, rows=lambda record: record.tree),
-    "stats": Verb(command=AuditStats, render=show_stats, rows=stats_rows),
+    "stats": Verb(
+        command=AuditStats, render=show_stats, rows=stats_rows, columns=lambda summary: [*summary.by, "count"]
+    ),
     "tail": Verb(command=TailAudit, render=show_tail, item=show_item, live=True),
     "export": Verb(command=ExportAudit, render=show_export, item=write_chunk),
 }

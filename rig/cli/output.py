@@ -120,14 +120,17 @@ class Output:
 
     # -- for machines -----------------------------------------------------------------------------------------------
 
-    def reply(self, kind: str, data: Any, warnings: Sequence[str], rows: list[Any] | None) -> None:
-        """A reply in a machine's format."""
+    def reply(
+        self, kind: str, data: Any, warnings: Sequence[str], rows: list[Any] | None, columns: Sequence[str] = ()
+    ) -> None:
+        """A reply in a machine's format. ``columns`` are those of a list without items."""
         plain = msgspec.to_builtins(data)
         if self.query:
             plain = search(self.query, plain)
         match self.format:
             case "csv":
-                self._csv(plain if self.query else msgspec.to_builtins(rows if rows is not None else [data]))
+                listed = plain if self.query else msgspec.to_builtins(rows if rows is not None else [data])
+                self._csv(listed, () if self.query else columns)
             case "jsonl":
                 items = [] if rows is None or self.query else msgspec.to_builtins(rows)
                 for item in items:
@@ -188,10 +191,10 @@ class Output:
             return
         self.stdout.write(_pretty(envelope) + "\n")
 
-    def _csv(self, rows: Any) -> None:
+    def _csv(self, rows: Any, columns: Sequence[str] = ()) -> None:
         listed = rows if isinstance(rows, list) else [rows]
         dicts = [row if isinstance(row, dict) else {"value": row} for row in listed]
-        names = list(dict.fromkeys(name for row in dicts for name in row))
+        names = list(dict.fromkeys(name for row in dicts for name in row)) or list(columns)
         if names:
             lines = [names, *([_cell(row.get(name)) for name in names] for row in dicts)]
             text = "".join(",".join(map(_quoted, line)) + "\n" for line in lines)

@@ -127,7 +127,9 @@ class Invocation:
         for warning in warnings:
             progress.warn(warning)
         if output.format != "table":
-            output.reply(self.kind, reply, warnings, verb.rows(reply) if verb.rows else None)
+            rows = verb.rows(reply) if verb.rows else None
+            columns = columns_of_none(verb, reply) if rows == [] and output.format == "csv" else ()
+            output.reply(self.kind, reply, warnings, rows, columns)
         elif output.query:
             output.value(reply)
         else:
@@ -161,6 +163,15 @@ def show_item(verb: Verb, item: Any, output: Output) -> None:
             verb.item(item, output)
     except BrokenPipeError as error:
         raise ReaderGone from error
+
+
+def columns_of_none(verb: Verb, reply: Any) -> list[str]:
+    """The header of a list without items."""
+    if verb.columns is not None:
+        return verb.columns(reply)
+    from rig.cli.columns import columns_of
+
+    return columns_of(reply, verb.rows(reply)) if verb.rows else []
 
 
 def kind_of(verb: Verb) -> str:

@@ -27,6 +27,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """Prints a reply for people; the other formats need nothing."""
     rows: Callable[[Any], list[Any]] | None = None
     """The items of a list, for CSV and JSON Lines."""
+    columns: Callable[[Any], list[str]] | None = None
+    """Names of the columns of an empty list, where they do not follow from the type of its items."""
     question: Callable[[Any], str] | None = None
     """What to ask before it is done. With it the verb takes ``--yes``."""
     word: Callable[[Any], str] | None = None

@@ -116,8 +116,8 @@ class AuditLog(Reply, frozen=True, kw_only=True):
     record: str
     """``local`` is what was done with rig on this machine; ``local+observed`` has what is known of the platform too;
     ``export`` is one that was imported."""
-    each: Literal["change", "record"] = "record"
-    """What an entry stands for."""
+    each: Literal["change", "record", "row"] = "record"
+    """What an entry stands for; ``row``: there are none, and ``rows`` answers --sql."""
     more: bool = False
     """Whether more entries match, beyond the limit."""
     matched: int = 0

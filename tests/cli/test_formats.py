@@ -46,6 +46,22 @@ def test_every_format_tells_the_same(fresh: Shell) -> None:
     assert all(entry["action"] in fresh(*listed).stdout for entry in entries)
 
 
+@pytest.mark.parametrize(
+    ("argv", "begins"),
+    [
+        (("audit", "--actor", "user:nobody"), "source,pos,observed_pos,id,at"),
+        (("audit", "stats", "--actor", "user:nobody", "--by", "day,actor"), "day,actor,count"),
+        (("context", "list"), "name,url"),
+    ],
+    ids=str,
+)
+def test_an_empty_list_has_its_header(fresh: Shell, argv: tuple[str, ...], begins: str) -> None:
+    """So that a program that reads columns by name finds them."""
+    header, *rows = fresh(*argv, "-o", "csv").stdout.splitlines()
+    assert header.startswith(begins)
+    assert rows == []
+
+
 def test_the_format_comes_from_flag_environment_and_settings_in_this_order(fresh: Shell) -> None:
     fresh.do("settings", "set", "output", "yaml")
     assert fresh(*LIST).stdout.startswith("schema: rig/1")
