@@ -23,7 +23,7 @@ class Terminal:
             return False
         self._output.stderr.write(printable(question) + (" [Y/n] " if default else " [y/N] "))
         self._output.stderr.flush()
-        answer = sys.stdin.readline().strip().lower()
+        answer = self._answer().lower()
         return answer in {"y", "yes"} or (default and not answer)
 
     def confirm(self, question: str, *, flag: str, word: str = "") -> None:
@@ -39,7 +39,15 @@ class Terminal:
     def _typed(self, question: str, word: str) -> bool:
         self._output.stderr.write(printable(f"{question} Type `{word}` to go on: "))
         self._output.stderr.flush()
-        return sys.stdin.readline().strip() == word
+        return self._answer() == word
+
+    def _answer(self) -> str:
+        """What is typed. Raises `RigError` ``cancelled`` on Ctrl-C: while a question is open nothing has been sent."""
+        try:
+            return sys.stdin.readline().strip()
+        except KeyboardInterrupt:
+            self._output.stderr.write("\n")
+            raise declined() from None
 
     def tell(self, text: str) -> None:
         """Say on stderr what must be read for things to go on, even with --quiet."""

@@ -37,7 +37,7 @@ def lines(plan: PromotionPlan) -> list[str]:
     """How the two differ, and what the promotion changes."""
     shown = columns([("", "SOURCE", "TARGET"), *sides(plan.source, plan.target)])
     if plan.variables:
-        shown += ["", "Variables that differ; they stay as the target has them:", *map(variable, plan.variables)]
+        shown += ["", "Variables that will differ:", *map(variable, plan.variables)]
     if plan.settings:
         rows = [(one.key, one.source or NONE, one.target or NONE, one.then or NONE) for one in plan.settings]
         shown += ["", "Settings that differ:", *columns([("", "SOURCE", "TARGET", "AFTERWARDS"), *rows])]

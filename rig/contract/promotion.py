@@ -62,7 +62,7 @@ class PromotionPlan(Reply, frozen=True, kw_only=True):
     already: bool = False
     """Whether the target serves that build already, with these settings: there is nothing to do."""
     variables: list[VariableDifference] = []
-    """They stay as the target has them."""
+    """In which the source's release and the one that the target will have differ."""
     settings: list[SettingDifference] = []
     changed: list[str] = []
     """What the new release changes in the target: ``source``, ``processes.web`` …"""

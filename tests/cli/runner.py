@@ -121,7 +121,8 @@ RULES: Sequence[tuple[str, str]] = (
 
 
 PASSING = re.compile(
-    r"(?m)^((Waiting for the turn of|Building|Starting|Checking the health of|Switching to) v\d+|  -----> .*)\n"
+    r"(?m)^((Waiting for the turn of|Building|Taking over the build for|Starting|Checking the health of|Switching to)"
+    r" v\d+|  -----> .*)\n"
 )
 """Which steps of a release are seen depends on how fast it is."""
 

@@ -70,6 +70,9 @@ class OnTerminal:
     def press_ctrl_c(self) -> None:
         os.write(self._ours, b"\x03")
 
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

@@ -1,0 +1,65 @@
+"""What is asked on a terminal: a yes, a no, Ctrl-C. After all but a yes nothing was done, and the record says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.rig import User, web_app
+from tests.faults.harness import Record
+from tests.faults.terminal import OnTerminal
+
+ASKED = "Promote v1 of demo/tried to demo/live? [y/N] "
+
+
+@pytest.fixture(scope="module")
+def tried(user: User, tmp_path_factory: pytest.TempPathFactory) -> User:
+    """A user with an app that serves."""
+    user.deploy(web_app(tmp_path_factory.mktemp("source")), "demo/tried")
+    return user
+
+
+@pytest.fixture
+def two(tried: User) -> Iterator[User]:
+    """The same with an empty app."""
+    tried.ok("create", "app", "demo/live")
+    yield tried
+    tried.ok("delete", "app", "demo/live", "--yes")
+
+
+def promoting(user: User) -> OnTerminal:
+    environ = {name: value for name, value in user.environ.items() if name != "CI"}
+    return OnTerminal("promote", "demo/tried", "demo/live", env=environ)
+
+
+def releases(user: User) -> list[int]:
+    return [release["version"] for release in user.ok("history", "demo/live", "-o", "json").data["releases"]]
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "\x03", "\x04"], ids=["no", "return", "Ctrl-C", "end of input"])
+def test_all_but_a_yes_does_nothing(two: User, answer: str) -> None:
+    record = Record(two.home)
+    with promoting(two) as running:
+        running.wait_for(ASKED)
+        assert "Variables that will differ" not in running.text
+        assert "none yet" in running.text
+        running.type(answer)
+        ended, _ = running.wait()
+        assert ended == 130, running.text
+        assert "Nothing was done." in running.text
+        assert running.settings == running.before
+    assert record.news()[-1].outcome == "failure", "it is known that nothing came of it"
+    assert releases(two) == []
+    assert two.ok("whoami").stderr == ""
+
+
+def test_a_yes_does_it(two: User) -> None:
+    with promoting(two) as running:
+        running.wait_for(ASKED)
+        running.type("y\n")
+        ended, _ = running.wait()
+        assert ended == 0, running.text
+        assert "serves demo/live: the build of demo/tried v1" in running.text
+    assert len(releases(two)) == 1
+    assert two.get("demo/live") == two.get("demo/tried")
