@@ -11,6 +11,7 @@ from handlers.observe import history
 from rig.kernel.apps import served_from, state_at
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
+from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 from rig.kernel.times import instant
 
@@ -41,13 +42,25 @@ class Past(msgspec.Struct, frozen=True):
         """The app at a time; now, without one. Raises `RigError` ``not_found`` where it was not there then."""
         state = state_at(self.records, at)
         if not state.exists and not state.releases:
-            when = "" if at is None else " then"
+            if at is not None and self.records:
+                first = self.records[0].at
+                known = "it was deleted by then" if first <= at else f"the record tells of it since {_minute(first)}"
+                raise RigError(
+                    "not_found",
+                    f"There was no app `{self.app}` at {_minute(at)}: {known}.",
+                    "Times are UTC unless they say otherwise: 2026-11-12T12:00+01:00.",
+                )
             raise RigError(
                 "not_found",
-                f"There was no app `{self.app}`{when}, as far as the record tells that you may see.",
+                f"There was no app `{self.app}`, as far as the record tells that you may see.",
                 "`rig audit --sync` fetches what is new of the platform's record.",
             )
         return msgspec.structs.replace(state, name=self.app)
+
+
+def _minute(at: int) -> str:
+    """``2026-11-12 12:00Z``."""
+    return rfc3339(at)[:16].replace("T", " ") + "Z"
 
 
 def past(app: str, ctx: ClientContext, *, fetch: bool = True) -> Past:

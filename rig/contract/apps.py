@@ -158,7 +158,7 @@ class ShowApp(Command, frozen=True, kw_only=True, tag="app.show"):
 
     app: AppName
     at: Annotated[
-        Moment, opt("As it was then: 2026-11-01T12:00Z, mon, 2d for two days ago, v3.", "--at", metavar="TIME")
+        Moment, opt("As it was then, UTC: 2026-11-01T12:00, mon, 2d for two days ago, v3.", "--at", metavar="TIME")
     ] = ""
 
 

@@ -62,7 +62,9 @@ class DiffReleases(Command, frozen=True, kw_only=True, tag="release.diff"):
     newer: Annotated[
         str, Meta(pattern=r"^(v?[1-9][0-9]{0,8})?$(?!\n)"), arg("Another one; else what serves.", metavar="[NEWER]")
     ] = ""
-    at: Annotated[Moment, opt("From this moment: 2026-11-01T12:00Z, mon, 2d for two days ago.", metavar="TIME")] = ""
+    at: Annotated[
+        Moment, opt("From this moment, UTC: 2026-11-01T12:00, mon, 2d for two days ago, v3.", metavar="TIME")
+    ] = ""
     to: Annotated[Moment, opt("To this one; else now.", metavar="TIME")] = ""
     detailed_exitcode: Annotated[bool, opt("Exit with 2 where something differs.", "--detailed-exitcode")] = False
 

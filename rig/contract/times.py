@@ -6,12 +6,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-_DAYS = "today|yesterday|mon|tue|wed|thu|fri|sat|sun"
-_DATES = rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_DAYS})([T ][0-9:.]{{5,18}}(Z|[+-][0-9]{{2}}:[0-9]{{2}})?)?"
+_WEEK = "[Mm]on(day)?|[Tt]ue(sday)?|[Ww]ed(nesday)?|[Tt]hu(rsday)?|[Ff]ri(day)?|[Ss]at(urday)?|[Ss]un(day)?"
+_DAYS = f"[Tt]oday|[Yy]esterday|{_WEEK}"
+_DATES = rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_DAYS})([T ][0-9:.]{{5,18}}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?"
 _TIME = rf"[0-9]{{1,6}}[smhdw]|now|{_DATES}"
 Time = Annotated[str, Meta(pattern=rf"^({_TIME})?$(?!\n)")]
 """RFC 3339 (``2026-11-01``, ``2026-11-01T12:00Z``), how long ago (``90s``, ``7d``), ``now``, or a day by its name, the
-latest of that name (``today``, ``mon``, ``fri 12:00``). UTC where no offset is given."""
+latest of that name (``today``, ``mon``, ``Friday 12:00``). UTC where no offset is given."""
 
 Moment = Annotated[str, Meta(pattern=rf"^({_TIME}|v[1-9][0-9]{{0,8}})?$(?!\n)")]
 """A time, or when a release began to serve: ``v3``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from rig.kernel.errors import RigError
@@ -35,10 +36,11 @@ def instant(text: str, now: int, flag: str) -> int:
 
 def _with_date(text: str, now: int) -> str:
     """``mon 12:00`` → ``2026-11-16 12:00``; a text that begins with no day's name stays."""
-    word = text[:9] if text.startswith("yesterday") else text[:5] if text.startswith("today") else text[:3]
+    named = re.match("[A-Z]?[a-z]+", text)
+    word = named[0].lower() if named else ""
     today = datetime.fromtimestamp(now // _NS, UTC).date()
-    if word in _DAYS:
-        back = (today.weekday() - _DAYS.index(word)) % 7
+    if word[:3] in _DAYS:
+        back = (today.weekday() - _DAYS.index(word[:3])) % 7
     elif word in {"today", "yesterday"}:
         back = int(word == "yesterday")
     else:

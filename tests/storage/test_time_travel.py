@@ -181,8 +181,10 @@ def test_an_app_as_it_was(life: Life, asked: Any) -> None:
         assert (app.url, app.hostname) == ("http://shop.demo.localhost", "shop.demo.localhost")
         assert (app.commit, app.message) == ("c" * 40, "number 1")
         assert app.at
-    with pytest.raises(RigError, match="There was no app"):
-        show_app.handle(ShowApp(app=APP, at=rfc3339(gone + 1_000_000)), asked())
+    before = first - 3_600_000_000_000
+    for at, known in ((gone + 1_000_000, "it was deleted by then"), (before, "the record tells of it since 20")):
+        with pytest.raises(RigError, match=f"There was no app `{APP}` at .*Z: {known}"):
+            show_app.handle(ShowApp(app=APP, at=rfc3339(at)), asked())
 
 
 def test_history_without_the_platform(life: Life, asked: Any) -> None:
