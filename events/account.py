@@ -105,6 +105,10 @@ class TokenDeleted(Fact, frozen=True, kw_only=True):
     role: str
 
 
+ROLE_FACTS = (AccountInvited, AccountJoined, RoleGranted, RoleRevoked)
+"""What gives somebody a role in a network, offers it, or takes it away."""
+
+
 class AccountState(msgspec.Struct, frozen=True):
     """What the stream says of one account."""
 
@@ -113,10 +117,15 @@ class AccountState(msgspec.Struct, frozen=True):
     roles: dict[str, str] = {}
     sessions: frozenset[str] = frozenset()
     """Sessions that began and were not revoked; they may have run out."""
+    revisions: dict[str, int] = {}
+    """How often the role in a network, or the invitation to one, was changed."""
 
 
 def evolve(state: AccountState, fact: Fact, happened: Happened) -> AccountState:
     """Fold one fact into the state of its account."""
+    if isinstance(fact, ROLE_FACTS):
+        count = state.revisions.get(fact.network, 0) + 1
+        state = msgspec.structs.replace(state, revisions={**state.revisions, fact.network: count})
     match fact:
         case AccountInvited():
             return msgspec.structs.replace(state, invited=True)

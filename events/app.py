@@ -43,6 +43,17 @@ class AppScaleReset(Fact, frozen=True, kw_only=True):
     processes: list[str]
 
 
+class AppLimited(Fact, frozen=True, kw_only=True):
+    """The memory that its processes may take was set; it holds from the next release on."""
+
+    type: ClassVar[str] = "app.limited"
+
+    name: str
+    memory: dict[str, int] = {}
+    """All of its own limits: bytes by process type, `*` for the types that are not named, 0 for no limit."""
+    before: dict[str, int] = {}
+
+
 class AppStopped(Fact, frozen=True, kw_only=True):
     """Nothing of the app is to run, until it is started or deployed."""
 
@@ -138,7 +149,13 @@ def settings_of(started: DeployStarted) -> dict[str, str]:
         own = started.config.get("env", {}) if layer == "rig.toml" else given.vars.get(layer, {})
         won |= {name: (f"env.{name}", value) for name, value in own.items()}
         won |= {name: (f"secret.{name}", ref.digest) for name, ref in given.secrets.get(layer, {}).items()}
+    found |= {memory_key(process): str(limit) for process, limit in given.memory.items()}
     return dict(sorted({**found, **dict(won.values())}.items()))
+
+
+def memory_key(process: str) -> str:
+    """How a limit of memory that was set for an app is named where its settings are told."""
+    return "memory" if process == "*" else f"memory.{process}"
 
 
 def _flatten(prefix: str, value: Any, found: dict[str, str]) -> None:
@@ -232,6 +249,10 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     """Reason by instance, of those that are not started again."""
     config: ConfigState = ConfigState()
     """Its own variables and secrets: what the next release takes."""
+    memory: dict[str, int] = {}
+    """Its own limits of memory, as `AppLimited` has them: what the next release takes."""
+    revision: int = 0
+    """How often it was decided what it is to be. It goes on counting, as the numbers of releases do."""
 
 
 def evolve(state: AppState, fact: Fact, happened: Happened, *, owned: bool = False) -> AppState:
@@ -240,7 +261,7 @@ def evolve(state: AppState, fact: Fact, happened: Happened, *, owned: bool = Fal
     ``owned`` says that nobody else has ``state``, and nobody will look at it again: its tables are changed in place
     then, not copied. That is what makes folding a long stream linear; the result is the same.
     """
-    change = msgspec.structs.replace
+    change, revision = msgspec.structs.replace, state.revision + 1
     match fact:
         case AppCreated():
             return AppState(
@@ -250,18 +271,23 @@ def evolve(state: AppState, fact: Fact, happened: Happened, *, owned: bool = Fal
                 created_by=happened.actor,
                 updated_at=happened.at,
                 last=state.last,
+                revision=revision,
             )
         case AppDeleted():
-            return AppState(name=fact.name, last=state.last)
+            return AppState(name=fact.name, last=state.last, revision=revision)
         case AppScaled():
-            return change(state, scale={**state.scale, **fact.scale}, updated_at=happened.at, crashed={})
+            scale = {**state.scale, **fact.scale}
+            return change(state, scale=scale, updated_at=happened.at, crashed={}, revision=revision)
         case AppScaleReset():
             kept = {process: count for process, count in state.scale.items() if process not in fact.processes}
-            return change(state, scale=kept, updated_at=happened.at, crashed={})
+            return change(state, scale=kept, updated_at=happened.at, crashed={}, revision=revision)
+        case AppLimited():
+            return change(state, memory=fact.memory, updated_at=happened.at, revision=revision)
         case AppStopped():
-            return change(state, stopped=True, restarting=False, updated_at=happened.at, crashed={})
+            stopped = change(state, stopped=True, restarting=False, updated_at=happened.at, crashed={})
+            return change(stopped, revision=revision)
         case AppStarted():
-            return change(state, stopped=False, updated_at=happened.at, crashed={})
+            return change(state, stopped=False, updated_at=happened.at, crashed={}, revision=revision)
         case AppRestartRequested():
             return change(state, restarting=True, updated_at=happened.at)
         case AppRestarted():
@@ -269,9 +295,8 @@ def evolve(state: AppState, fact: Fact, happened: Happened, *, owned: bool = Fal
         case AppRestartFailed():
             return change(state, restarting=False)
         case VarsChanged() | SecretsChanged():
-            return change(
-                state, config=config.evolve(state.config, fact, happened, owned=owned), updated_at=happened.at
-            )
+            settings = config.evolve(state.config, fact, happened, owned=owned)
+            return change(state, config=settings, updated_at=happened.at, revision=revision)
         case AppCrashed():
             if fact.version != state.current:
                 return state  # of a release that was replaced in the same moment
@@ -279,7 +304,7 @@ def evolve(state: AppState, fact: Fact, happened: Happened, *, owned: bool = Fal
         case DeployStarted():
             release = ReleaseState(started=fact, created_at=happened.at, created_by=happened.actor)
             releases = with_item(state.releases, fact.version, release, owned=owned)
-            return change(state, pending=fact.version, last=fact.version, releases=releases)
+            return change(state, pending=fact.version, last=fact.version, releases=releases, revision=revision)
         case DeployBuilt():
             return _with_release(
                 state, fact.version, owned, build=fact.build, rebuilt=fact.rebuilt, processes=fact.processes

@@ -28,6 +28,8 @@ class Supplied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     vars: dict[str, dict[str, str]] = {}
     secrets: dict[str, dict[str, SecretRef]] = {}
+    memory: dict[str, int] = {}
+    """Limits of memory that were set for the app, as `events.app.AppLimited` has them; they win over rig.toml's."""
 
 
 class VarsChanged(Fact, frozen=True, kw_only=True):

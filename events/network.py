@@ -17,6 +17,16 @@ class NetworkCreated(Fact, frozen=True, kw_only=True):
     name: str
 
 
+class NetworkUpdated(Fact, frozen=True, kw_only=True):
+    """What is said of a network was changed; null is what was not."""
+
+    type: ClassVar[str] = "network.updated"
+
+    name: str
+    description: str | None = None
+    protected: bool | None = None
+
+
 class NetworkDeleted(Fact, frozen=True, kw_only=True):
     type: ClassVar[str] = "network.deleted"
 
@@ -51,18 +61,31 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     config: ConfigState = ConfigState()
     """The variables and secrets that its apps inherit."""
     applied: Applied | None = None
+    description: str = ""
+    protected: bool = False
+    """Whether neither it nor one of its apps can be deleted."""
+    revision: int = 0
+    """How often it was decided what it is to be. It goes on counting if the network is deleted and made anew."""
 
 
 def evolve(state: NetworkState, fact: Fact, happened: Happened, *, owned: bool = False) -> NetworkState:
     """Fold one fact into the state; for ``owned`` see :func:`events.app.evolve`."""
+    change, revision = msgspec.structs.replace, state.revision + 1
     match fact:
         case NetworkCreated():
-            return NetworkState(name=fact.name, exists=True, created_at=happened.at, created_by=happened.actor)
+            return NetworkState(
+                name=fact.name, exists=True, created_at=happened.at, created_by=happened.actor, revision=revision
+            )
+        case NetworkUpdated():
+            told = {"description": fact.description, "protected": fact.protected}
+            given = {field: value for field, value in told.items() if value is not None}
+            return change(state, **given, revision=revision)
         case NetworkDeleted():
-            return NetworkState(name=fact.name)
+            return NetworkState(name=fact.name, revision=revision)
         case VarsChanged() | SecretsChanged():
-            return msgspec.structs.replace(state, config=config.evolve(state.config, fact, happened, owned=owned))
+            settings = config.evolve(state.config, fact, happened, owned=owned)
+            return change(state, config=settings, revision=revision)
         case NetworkConfigured():
             applied = Applied(document=fact.document, at=happened.at, by=happened.actor)
-            return msgspec.structs.replace(state, applied=applied)
+            return change(state, applied=applied, revision=revision)
     return state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.app import AppCreated
+from events.app import AppCreated, AppLimited
 from events.base import Fact
 from rig.contract.apps import App, CreateApp
 from rig.kernel.client import ClientContext, send
@@ -10,7 +10,8 @@ from rig.kernel.client import ClientContext, send
 
 def decide(app: App) -> list[Fact]:
     """What is on the record once the platform has agreed."""
-    return [AppCreated(name=app.name)]
+    limited: list[Fact] = [AppLimited(name=app.name, memory=app.limits)] if app.limits else []
+    return [AppCreated(name=app.name), *limited]
 
 
 def handle(command: CreateApp, ctx: ClientContext) -> App:

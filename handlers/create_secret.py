@@ -26,6 +26,7 @@ def handle(command: CreateSecret, ctx: ClientContext) -> VariablesChange:
         detach=command.detach,
         set_secrets={name: value},
         stage=command.stage,
+        expect=command.expect,
     )
 
 

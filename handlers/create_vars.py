@@ -21,6 +21,7 @@ def handle(command: CreateVars, ctx: ClientContext) -> VariablesChange:
         detach=command.detach,
         set_vars=values,
         stage=command.stage,
+        expect=command.expect,
     )
 
 

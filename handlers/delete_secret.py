@@ -19,4 +19,5 @@ def handle(command: DeleteSecret, ctx: ClientContext) -> VariablesChange:
         detach=command.detach,
         unset_secrets=[command.name],
         stage=command.stage,
+        expect=command.expect,
     )

@@ -18,4 +18,5 @@ def handle(command: DeleteVars, ctx: ClientContext) -> VariablesChange:
         detach=command.detach,
         unset_vars=command.names,
         stage=command.stage,
+        expect=command.expect,
     )

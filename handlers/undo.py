@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from events.app import AppScaled, AppState, DeployStarted
+from events.app import AppLimited, AppScaled, AppState, DeployStarted
 from events.command import CommandReceived, CommandUndone
 from handlers.past import Past, past
 from handlers.show_audit import find
@@ -167,14 +167,30 @@ def inverse_of_release(known: Past, corr: str) -> Inverse:
 
 
 def inverse_of_scale(known: Past, corr: str) -> Inverse:
-    """The numbers that were before. Raises `RigError` ``conflict`` where nothing changed."""
+    """The numbers and limits that were before. Raises `RigError` ``conflict`` where nothing changed."""
+    scale: dict[str, int] = {}
+    memory: list[str] = []
     for index, record in enumerate(known.records):
-        if isinstance(record.fact, AppScaled) and record.corr == corr:
-            before = state_at(known.records[:index])
+        if record.corr != corr or not isinstance(record.fact, AppScaled | AppLimited):
+            continue
+        before = state_at(known.records[:index])
+        if isinstance(record.fact, AppScaled):
             scale = {process: count_before(before, process) for process in sorted(record.fact.scale)}
-            typed = " ".join(f"--scale {process}={count}" for process, count in scale.items())
-            return Inverse(UpdateApp(app=known.app, scale=scale), f"rig update app {known.app} {typed}")
-    raise RigError("conflict", "It changed nothing: the numbers were the same before.", changed_nothing=True)
+        else:
+            memory = limits_before(before)
+    if not scale and not memory:
+        raise RigError("conflict", "It changed nothing: the numbers were the same before.", changed_nothing=True)
+    typed = [f"--scale {process}={count}" for process, count in scale.items()]
+    typed += [f"--memory {limit}" for limit in memory]
+    return Inverse(
+        UpdateApp(app=known.app, scale=scale, memory=memory), f"rig update app {known.app} {' '.join(typed)}"
+    )
+
+
+def limits_before(state: AppState) -> list[str]:
+    """What to ask for so that the limits are those of ``state``: all are let go of, then set again."""
+    limits = sorted(state.memory.items())  # `*` comes first
+    return ["default", *(f"{'' if process == '*' else process + '='}{limit or 'none'}" for process, limit in limits)]
 
 
 def count_before(state: AppState, process: str) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from rig.cli.create import whole
+from rig.cli.humanize import count, moment
 from rig.cli.output import Output
 from rig.cli.variables import show_change
 from rig.cli.verb import Verb
-from rig.contract.apps import App, DeleteApp
-from rig.contract.members import DeleteMember, Member
-from rig.contract.networks import DeleteNetwork, Network
+from rig.contract.apps import App, DeleteApp, ShowApp
+from rig.contract.members import DeleteMember, Member, ShowMember
+from rig.contract.networks import DeleteNetwork, Network, ShowNetwork
 from rig.contract.secrets import DeleteSecret
-from rig.contract.tokens import DeleteToken, Token
+from rig.contract.tokens import DeleteToken, ShowToken, Token
 from rig.contract.variables import DeleteVars
 
 
@@ -35,18 +36,30 @@ VERBS = {
         command=DeleteNetwork,
         render=show_network,
         question=lambda command: f"Delete network {command.name}{' with all its apps' if command.cascade else ''}?",
+        look=lambda command: ShowNetwork(name=command.name),
+        seen=lambda network: f"It has {count(network.apps, 'app')}.",
         word=lambda command: command.name if command.cascade else "",
     ),
     "app": Verb(
-        command=DeleteApp, render=show_app, question=lambda command: f"Delete app {command.app} and stop its processes?"
+        command=DeleteApp,
+        render=show_app,
+        question=lambda command: f"Delete app {command.app} and stop its processes?",
+        look=lambda command: ShowApp(app=command.app),
+        seen=lambda app: f"It is {app.status}{f', v{app.version}' if app.version else ''}.",
     ),
     "member": Verb(
         command=DeleteMember,
         render=show_member,
         question=lambda command: f"Take the role of {command.name} in {whole(command.network)} away?",
+        look=lambda command: ShowMember(network=command.network, name=command.name),
+        seen=lambda details: f"It is {details.member.role}.",
     ),
     "token": Verb(
-        command=DeleteToken, render=show_token, question=lambda command: f"Delete token {command.name} for good?"
+        command=DeleteToken,
+        render=show_token,
+        question=lambda command: f"Delete token {command.name} for good?",
+        look=lambda command: ShowToken(name=command.name),
+        seen=lambda token: f"It was last used: {moment(token.used_at) or 'never'}.",
     ),
     "var": Verb(command=DeleteVars, render=show_change),
     "secret": Verb(command=DeleteSecret, render=show_change),

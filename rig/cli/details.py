@@ -1,12 +1,18 @@
-"""`rig details app|network`."""
+"""`rig details app|network|var|secret|token|member`."""
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment
+from rig.cli.create import whole
+from rig.cli.humanize import moment, size
 from rig.cli.output import Output
+from rig.cli.variables import DIGITS
 from rig.cli.verb import Verb
 from rig.contract.apps import App, ShowApp
+from rig.contract.members import MemberDetails, ShowMember
 from rig.contract.networks import Network, ShowNetwork
+from rig.contract.secrets import SecretDetails, ShowSecret
+from rig.contract.tokens import ShowToken, Token
+from rig.contract.variables import Layer, ShowVar, Var
 
 
 def show_app(app: App, out: Output) -> None:
@@ -23,10 +29,17 @@ def show_app(app: App, out: Output) -> None:
             ("environment", app.environment),
             ("for this release", ", ".join(app.overrides)),
             ("processes", ", ".join(f"{name}={count}" for name, count in sorted(app.processes.items()))),
+            ("memory", memory(app)),
             ("created", f"{moment(app.created_at)} by {app.created_by}"),
             ("updated", moment(app.updated_at)),
         ]
     )
+
+
+def memory(app: App) -> str:
+    """``web 512.0 MiB, worker 1.0 GiB``: what a process of each type may take."""
+    limits = sorted(app.memory.items())
+    return ", ".join(f"{'each' if process == '*' else process} {size(limit)}" for process, limit in limits)
 
 
 def release(app: App) -> str:
@@ -43,12 +56,78 @@ def show_network(network: Network, out: Output) -> None:
             ("domain", network.domain),
             ("apps", str(network.apps)),
             ("your role", network.role),
+            ("about", network.description),
+            ("protected", "yes: neither it nor its apps can be deleted" if network.protected else ""),
             ("created", f"{moment(network.created_at)} by {network.created_by}"),
         ]
     )
 
 
+def show_var(var: Var, out: Output) -> None:
+    out.pairs(
+        [
+            ("variable", var.name),
+            ("value", shown(var)),
+            ("from", var.origin),
+            ("set", f"{moment(var.set_at)} by {var.set_by}" if var.set_at else ""),
+            ("state", "" if var.deployed else "not deployed"),
+        ]
+    )
+    if len(var.stack) > 1:
+        out.line()
+    rows = [(layer.origin, shown(layer), layer.set_by, moment(layer.set_at)) for layer in var.stack[1:]]
+    out.table(("HIDES", "VALUE", "SET BY", "SET AT"), rows)
+
+
+def shown(one: Var | Layer) -> str:
+    """A value; of a secret the beginning of its digest."""
+    return f"(secret) {one.digest[:DIGITS]}" if one.secret else one.value
+
+
+def show_secret(secret: SecretDetails, out: Output) -> None:
+    out.pairs([("secret", secret.name)])
+    out.line()
+    rows = [
+        (
+            layer.origin,
+            layer.digest[:DIGITS],
+            layer.version,
+            layer.set_by,
+            moment(layer.set_at),
+            "hidden" if layer.hidden else "" if layer.deployed else "not deployed",
+        )
+        for layer in secret.secrets
+    ]
+    out.table(("FROM", "DIGEST", "VERSION", "SET BY", "SET AT", "STATE"), rows)
+
+
+def show_token(token: Token, out: Output) -> None:
+    out.pairs(
+        [
+            ("token", token.name),
+            ("may", f"{token.role} of {whole(token.network)}"),
+            ("until", moment(token.expires_at)),
+            ("last used", moment(token.used_at) or "never"),
+            ("made", f"{moment(token.created_at)} by {token.created_by}"),
+        ]
+    )
+
+
+def show_member(details: MemberDetails, out: Output) -> None:
+    member = details.member
+    state = " (invited)" if member.state == "invited" else ""
+    out.pairs([("member", member.name), ("may", f"{member.role} of {whole(member.network)}{state}")])
+    if details.changes:
+        out.line()
+    rows = [(moment(change.at), change.what, change.role, change.by) for change in details.changes]
+    out.table(("WHEN", "WHAT", "ROLE", "BY"), rows)
+
+
 VERBS = {
     "app": Verb(command=ShowApp, render=show_app),
     "network": Verb(command=ShowNetwork, render=show_network),
+    "var": Verb(command=ShowVar, render=show_var, rows=lambda var: var.stack),
+    "secret": Verb(command=ShowSecret, render=show_secret, rows=lambda secret: secret.secrets),
+    "token": Verb(command=ShowToken, render=show_token),
+    "member": Verb(command=ShowMember, render=show_member, rows=lambda details: details.changes),
 }

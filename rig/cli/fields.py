@@ -27,8 +27,10 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def base(self) -> Any:
-        """The type without its annotations."""
-        return get_args(self.type)[0] if get_origin(self.type) is Annotated else self.type
+        """The type without its annotations, and without the null of what need not be said."""
+        bare = _bare(self.type)
+        others = [each for each in get_args(bare) if each is not type(None)]
+        return _bare(others[0]) if len(others) < len(get_args(bare)) else bare
 
     @property
     def many(self) -> bool:
@@ -57,6 +59,10 @@ class Field(msgspec.Struct, frozen=True):
     def label(self) -> str:
         """How messages name it: ``--message``, or the metavar of an argument."""
         return self.metavar if self.option.positional else self.flags[0]
+
+
+def _bare(annotated: Any) -> Any:
+    return get_args(annotated)[0] if get_origin(annotated) is Annotated else annotated
 
 
 def fields_of(struct: type[msgspec.Struct]) -> list[Field]:

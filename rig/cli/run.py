@@ -20,7 +20,9 @@ from rig.stdio import flush
 from rig.verbs import VERBS
 
 if TYPE_CHECKING:
+    from rig.bootstrap import Client
     from rig.cli.argv import Parsed
+    from rig.cli.ask import Terminal
     from rig.kernel.logins import Settings
 
 
@@ -118,8 +120,7 @@ class Invocation:
             ) as client:
                 command = convert(verb.command, resolve_names(verb.command, parsed.given, client), prog)
                 if verb.question is not None and not parsed.sure:
-                    word = verb.word(command) if verb.word else ""
-                    terminal.confirm(verb.question(command), flag="--yes", word=word)
+                    command = agreed(verb, command, terminal, client)
                 reply, warnings = client.dispatch(command)
         finally:
             progress.close()
@@ -152,6 +153,23 @@ class Invocation:
         if not (self.endless and error.code == "cancelled" and self.output.format == "table"):
             self.output.failure(self.kind, error)
         return error.exit
+
+
+def agreed(verb: Verb, command: Any, terminal: Terminal, client: Client) -> Any:
+    """The command, once somebody has said yes to it: with the revision of what they were shown.
+
+    Raises `RigError` ``input_required`` or ``cancelled``.
+    """
+    assert verb.question is not None
+    question = verb.question(command)
+    if verb.look and verb.seen and terminal.interactive and command.expect == -1:
+        from msgspec.structs import replace
+
+        found: Any = client.perform(verb.look(command))
+        question = f"{verb.seen(found)} {question}"
+        command = replace(command, expect=found.revision)
+    terminal.confirm(question, flag="--yes", word=verb.word(command) if verb.word else "")
+    return command
 
 
 def show_item(verb: Verb, item: Any, output: Output) -> None:

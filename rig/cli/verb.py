@@ -31,6 +31,11 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the columns of an empty list, where they do not follow from the type of its items."""
     question: Callable[[Any], str] | None = None
     """What to ask before it is done. With it the verb takes ``--yes``."""
+    look: Callable[[Any], Command] | None = None
+    """What to look at before somebody is asked. The revision of what they see goes along, so that nothing is done to
+    what has become something else meanwhile."""
+    seen: Callable[[Any], str] | None = None
+    """What of it is told with the question."""
     word: Callable[[Any], str] | None = None
     """What has to be typed instead of a yes, where too much goes by it for one key; empty for a yes."""
     exit_code: Callable[[Any, Any], int] = exit_zero

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Page, Reply, arg, here, opt, wire
 from rig.contract.names import APP_PATTERN
-from rig.contract.networks import After, Filters, Limit
+from rig.contract.networks import After, Filters, IfMatch, Limit
 from rig.contract.times import Moment
 
 AppName = Annotated[
@@ -25,6 +25,9 @@ Timeout = Annotated[
     int, Meta(ge=1, le=86400), here("Wait so many seconds at most; the work goes on.", "--timeout", metavar="SECONDS")
 ]
 
+MEMORY_PATTERN = r"^([A-Za-z0-9_-]{1,30}=)?(none|default|[1-9][0-9]{0,9}[KMG]?)$(?!\n)"
+"""``512M``, ``web=1G``: K, M and G are powers of 1024, as docker and systemd have them."""
+
 
 class App(Reply, frozen=True, kw_only=True):
     """An app as the node knows it."""
@@ -39,6 +42,11 @@ class App(Reply, frozen=True, kw_only=True):
     """The release that serves, 0 before the first."""
     processes: dict[str, int] = {}
     """How many instances of each process type are wanted."""
+    memory: dict[str, int] = {}
+    """Bytes that a process may take, by type, of those that are limited; `*` before the first release."""
+    limits: dict[str, int] = {}
+    """Limits that were set for the app, and not by rig.toml: `*` for all types, 0 for none. They hold from the next
+    release on."""
     created_at: str = ""
     created_by: str = ""
     updated_at: str = ""
@@ -57,6 +65,10 @@ class App(Reply, frozen=True, kw_only=True):
     overrides: list[str] = []
     """Names of the variables that the release alone has: those of `rig deploy --var`."""
 
+    deployment: int = 0
+    """The release that is being made, 0 for none."""
+    revision: int = 0
+    """How often it was decided what it is to be: the ``expect`` of a change."""
     working: str = ""
     """What is being done to it just now: ``starting``, ``stopping``, ``restarting`` or ``scaling``; empty for nothing.
     """
@@ -136,6 +148,11 @@ class CreateApp(Command, frozen=True, kw_only=True, tag="app.create"):
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
+    memory: Annotated[
+        list[Annotated[str, Meta(pattern=MEMORY_PATTERN)]],
+        Meta(max_length=100),
+        opt("Memory that each process may take: 512M, or of one type web=1G.", "--memory", metavar="[TYPE=]SIZE"),
+    ] = []
 
 
 class ListApps(Command, frozen=True, kw_only=True, tag="app.list"):
@@ -184,6 +201,16 @@ class UpdateApp(Command, frozen=True, kw_only=True, tag="app.update"):
         dict[str, Annotated[int, Meta(ge=0, le=100)]],
         opt("Wanted number of a process type; may be given more than once.", "--scale", metavar="TYPE=N"),
     ] = {}
+    memory: Annotated[
+        list[Annotated[str, Meta(pattern=MEMORY_PATTERN)]],
+        Meta(max_length=100),
+        opt(
+            "Memory each process may take: 512M, or of one type web=1G; none for no limit, default for rig.toml's.",
+            "--memory",
+            metavar="[TYPE=]SIZE",
+        ),
+    ] = []
+    expect: IfMatch = -1
     no_wait: NoWait = False
     timeout: Timeout = 300
 
@@ -196,6 +223,7 @@ class DeleteApp(Command, frozen=True, kw_only=True, tag="app.delete"):
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
+    expect: IfMatch = -1
 
 
 class StartApp(Command, frozen=True, kw_only=True, tag="app.start"):

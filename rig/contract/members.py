@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
 from msgspec import Meta
 
 from rig.contract.accounts import AccountName, Role
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
-from rig.contract.networks import After, Filters, Limit
+from rig.contract.networks import After, Filters, IfMatch, Limit
 
 NetworkOrAll = Annotated[
     str,
@@ -26,6 +27,27 @@ class Member(Reply, frozen=True, kw_only=True):
     role: Role
     state: Literal["member", "invited"] = "member"
     """``invited``: the invitation was not taken up yet."""
+    revision: int = 0
+    """How often this role was changed: the ``expect`` of a change."""
+
+
+class RoleChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a role."""
+
+    what: Literal["invited", "joined", "granted", "revoked"]
+    role: str
+    by: str
+    at: str
+
+
+class MemberDetails(Reply, frozen=True, kw_only=True):
+    """What somebody may do in a network, and how that came to be."""
+
+    member: Member
+    changes: list[RoleChange] = []
+    """The newest first."""
+    revision: int = 0
+    """That of the member."""
 
 
 class MemberPage(Page, frozen=True, kw_only=True):
@@ -42,6 +64,16 @@ class CreateMember(Command, frozen=True, kw_only=True, tag="member.create"):
     network: NetworkOrAll
     name: AccountName
     role: Annotated[Role, opt("What they may do.", "--role")] = "deployer"
+
+
+class ShowMember(Command, frozen=True, kw_only=True, tag="member.show"):
+    """Show what somebody may do in a network, and who gave them the role, when."""
+
+    kind: ClassVar[str] = "member-details"
+    reply: ClassVar[type[Reply]] = MemberDetails
+
+    network: NetworkOrAll
+    name: AccountName
 
 
 class ListMembers(Command, frozen=True, kw_only=True, tag="member.list"):
@@ -66,6 +98,7 @@ class UpdateMember(Command, frozen=True, kw_only=True, tag="member.update"):
     network: NetworkOrAll
     name: AccountName
     role: Annotated[Role, opt("What they may do from now on.", "--role")]
+    expect: IfMatch = -1
 
 
 class DeleteMember(Command, frozen=True, kw_only=True, tag="member.delete"):
@@ -77,3 +110,4 @@ class DeleteMember(Command, frozen=True, kw_only=True, tag="member.delete"):
 
     network: NetworkOrAll
     name: AccountName
+    expect: IfMatch = -1

@@ -29,6 +29,8 @@ NetworkName = Annotated[
     arg(f"Name of the network: {LABEL_RULE}.", metavar="NETWORK", completes="networks"),
 ]
 
+Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+
 
 class Network(Reply, frozen=True, kw_only=True):
     """A network as the node knows it."""
@@ -39,8 +41,24 @@ class Network(Reply, frozen=True, kw_only=True):
     apps: int = 0
     role: str = ""
     """The asker's role here."""
+    description: str = ""
+    protected: bool = False
+    """Whether neither it nor one of its apps can be deleted."""
     created_at: str = ""
     created_by: str = ""
+    revision: int = 0
+    """How often it was decided what it is to be: the ``expect`` of a change."""
+
+
+IfMatch = Annotated[
+    int,
+    Meta(ge=-1, le=10**17),
+    opt(
+        "Only if nobody has changed it since: the revision that details and lists give with -o json.",
+        "--if-match",
+        metavar="REVISION",
+    ),
+]
 
 
 class NetworkPage(Page, frozen=True, kw_only=True):
@@ -131,6 +149,24 @@ class ShowNetworkStatus(Command, frozen=True, kw_only=True, tag="network.status"
     ] = False
 
 
+class UpdateNetwork(Command, frozen=True, kw_only=True, tag="network.update"):
+    """Change what is said of a network: what it is for, and whether it is protected from being deleted."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "network"
+    reply: ClassVar[type[Reply]] = Network
+
+    name: NetworkName
+    description: Annotated[Description | None, opt("What it is for, in a line.", "--description", metavar="TEXT")] = (
+        None
+    )
+    protected: Annotated[
+        bool | None,
+        opt("Neither it nor one of its apps can be deleted, until that is taken back.", "--protected/--no-protected"),
+    ] = None
+    expect: IfMatch = -1
+
+
 class DeleteNetwork(Command, frozen=True, kw_only=True, tag="network.delete"):
     """Delete a network. It must hold no apps, unless they are to go with it."""
 
@@ -140,3 +176,4 @@ class DeleteNetwork(Command, frozen=True, kw_only=True, tag="network.delete"):
 
     name: NetworkName
     cascade: Annotated[bool, opt("Delete its apps, too. What they have stored is gone.", "--cascade")] = False
+    expect: IfMatch = -1

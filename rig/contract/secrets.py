@@ -9,7 +9,7 @@ from msgspec import Meta
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
 from rig.contract.names import VARIABLE_PATTERN
-from rig.contract.networks import After, Filters, Limit
+from rig.contract.networks import After, Filters, IfMatch, Limit
 from rig.contract.variables import Detach, InNetwork, Origin, Stage, TheNetwork, VariablesChange
 
 SecretName = Annotated[
@@ -56,6 +56,7 @@ class CreateSecret(Command, frozen=True, kw_only=True, tag="secret.create"):
     network: InNetwork = ""
     from_file: Annotated[str, opt("The file whose content is the value.", "--from-file", metavar="FILE")] = ""
     raw: Annotated[bool, opt("Take the value exactly as it is, with a line end behind it.", "--raw")] = False
+    expect: IfMatch = -1
     stage: Stage = False
     detach: Detach = False
 
@@ -70,8 +71,28 @@ class DeleteSecret(Command, frozen=True, kw_only=True, tag="secret.delete"):
     app: AppName = ""
     name: SecretName = ""
     network: InNetwork = ""
+    expect: IfMatch = -1
     stage: Stage = False
     detach: Detach = False
+
+
+class SecretDetails(Reply, frozen=True, kw_only=True):
+    """A secret in all the layers that have one of that name: never its value."""
+
+    name: str
+    secrets: list[Secret] = []
+    """The one that wins first."""
+
+
+class ShowSecret(Command, frozen=True, kw_only=True, tag="secret.show"):
+    """Show one secret: its digest and version, where it comes from, what it hides, and who set it, when."""
+
+    kind: ClassVar[str] = "secret"
+    reply: ClassVar[type[Reply]] = SecretDetails
+
+    app: AppName = ""
+    name: SecretName = ""
+    network: InNetwork = ""
 
 
 class ListSecrets(Command, frozen=True, kw_only=True, tag="secret.list"):

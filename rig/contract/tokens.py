@@ -9,7 +9,7 @@ from msgspec import Meta
 from rig.contract.accounts import Role
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt
 from rig.contract.names import LABEL_PATTERN, LABEL_RULE
-from rig.contract.networks import After, Filters, Limit
+from rig.contract.networks import After, Filters, IfMatch, Limit
 
 NETWORK_OR_ALL = r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$(?!\n)"
 TokenName = Annotated[
@@ -31,6 +31,8 @@ class Token(Reply, frozen=True, kw_only=True):
     expires_at: str
     used_at: str = ""
     """When it was last used, to the hour; empty: never."""
+    revision: int = 0
+    """How often a token of this name was made or deleted: the ``expect`` of its deletion."""
 
 
 class NewToken(Token, frozen=True, kw_only=True):
@@ -81,6 +83,15 @@ class ListTokens(Command, frozen=True, kw_only=True, tag="token.list"):
     after: After = ""
 
 
+class ShowToken(Command, frozen=True, kw_only=True, tag="token.show"):
+    """Show one service token: what it may do, until when, who made it, when it was used last."""
+
+    kind: ClassVar[str] = "token"
+    reply: ClassVar[type[Reply]] = Token
+
+    name: TokenName
+
+
 class DeleteToken(Command, frozen=True, kw_only=True, tag="token.delete"):
     """Delete a service token. It is good for nothing from then on."""
 
@@ -89,3 +100,4 @@ class DeleteToken(Command, frozen=True, kw_only=True, tag="token.delete"):
     reply: ClassVar[type[Reply]] = Token
 
     name: TokenName
+    expect: IfMatch = -1

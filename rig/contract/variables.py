@@ -11,7 +11,7 @@ from events.config import SecretRef
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
 from rig.contract.names import LABEL_PATTERN, VARIABLE_PATTERN
-from rig.contract.networks import After, Filters, Limit
+from rig.contract.networks import After, Filters, IfMatch, Limit
 
 MAX_VALUE = 64 * 1024
 """Bytes of one value."""
@@ -170,6 +170,7 @@ class CreateVars(Command, frozen=True, kw_only=True, tag="var.create"):
     network: InNetwork = ""
     from_file: Annotated[str, opt("Set what this file says, in the form of .env.", "--from-file", metavar="FILE")] = ""
     allow_empty: Annotated[bool, opt("Let values be empty.", "--allow-empty")] = False
+    expect: IfMatch = -1
     stage: Stage = False
     detach: Detach = False
 
@@ -184,8 +185,20 @@ class DeleteVars(Command, frozen=True, kw_only=True, tag="var.delete"):
     app: AppName = ""
     names: Annotated[list[VarName], arg("Which; may be given more than once.", metavar="NAME")] = []
     network: InNetwork = ""
+    expect: IfMatch = -1
     stage: Stage = False
     detach: Detach = False
+
+
+class ShowVar(Command, frozen=True, kw_only=True, tag="var.show"):
+    """Show one variable: the value that is in force, what it hides, and who set each, when."""
+
+    kind: ClassVar[str] = "var"
+    reply: ClassVar[type[Reply]] = Var
+
+    app: AppName = ""
+    name: Annotated[str, Meta(pattern=VARIABLE_PATTERN), arg("Name of the variable.", metavar="NAME")] = ""
+    network: InNetwork = ""
 
 
 class ListVars(Command, frozen=True, kw_only=True, tag="var.list"):

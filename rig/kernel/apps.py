@@ -38,6 +38,22 @@ def counts_of(state: AppState, version: int) -> dict[str, int]:
     return {process: state.scale.get(process, given.get(process, {}).get("count", 1)) for process in release.processes}
 
 
+def memory_of(started: DeployStarted, process: str) -> int:
+    """Bytes that a process of a release may take, 0 for no limit; what was set for the app wins over rig.toml."""
+    own = started.supplied.memory
+    given = started.config.get("processes", {}).get(process, {})
+    return int(own.get(process, own.get("*", given.get("memory", 0))))
+
+
+def limits_of(state: AppState) -> dict[str, int]:
+    """The limits of memory in force, by process type; those that are set for an app that was never deployed."""
+    release = state.releases.get(state.current)
+    if release is None:
+        return {process: limit for process, limit in state.memory.items() if limit}
+    limits = {process: memory_of(release.started, process) for process in sorted(release.processes)}
+    return {process: limit for process, limit in limits.items() if limit}
+
+
 def wanted_now(state: AppState) -> dict[str, int]:
     """How many instances of each process type are to run now: none of an app that was stopped."""
     counts = counts_of(state, state.current)
@@ -54,6 +70,10 @@ def app_of(state: AppState, *, url: str, hostname: str, at: str = "") -> App:
         status=app_status(state),
         version=state.current,
         processes=counts_of(state, state.current),
+        memory=limits_of(state),
+        limits=state.memory,
+        deployment=state.pending,
+        revision=state.revision,
         created_at=rfc3339(state.created_at),
         created_by=state.created_by,
         updated_at=rfc3339(state.updated_at),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from events.app import AppScaled, AppScaleReset
+from events.app import AppLimited, AppScaled, AppScaleReset, memory_key
 from events.base import Fact
 from events.config import SecretsChanged, VarsChanged
 
@@ -19,6 +19,9 @@ def values_of(fact: Fact) -> Values:
             return _named("env", dict.fromkeys(fact.removed), fact.set)
         case SecretsChanged():
             return _named("secrets", dict.fromkeys(fact.removed), {name: ref.digest for name, ref in fact.set.items()})
+        case AppLimited():
+            gone = {memory_key(process): None for process in fact.before if process not in fact.memory}
+            return {**gone, **{memory_key(process): str(limit) for process, limit in fact.memory.items()}}
         case AppScaled():
             return _named("processes", {process: str(count) for process, count in fact.scale.items()})
         case AppScaleReset():

@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import logging
 import os
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Literal
@@ -93,6 +94,7 @@ class Ports:
         routing: Routing,
         witness: Witness,
         isolation: IsolationName,
+        memory_problem: Callable[[], str],
     ) -> None:
         self.principal = principal
         self.world = world
@@ -105,6 +107,7 @@ class Ports:
         self.witness = witness
         self.secrets = secrets
         self.isolation = isolation
+        self.memory_problem = memory_problem
         self.network_domain = routing.network_domain
         self.hostname = routing.hostname
         self.url = routing.url
@@ -243,6 +246,7 @@ async def _build(
             routing,
             witness,
             isolation,
+            driver.memory_problem,
         )
 
     node = Node(journal, world, writer, recorder, ports_for, clock, isolation)

@@ -145,6 +145,10 @@ class NodePorts(Protocol):
     @property
     def isolation(self) -> IsolationName: ...
 
+    def memory_problem(self) -> str:
+        """Why memory cannot be limited on this node; empty where it can."""
+        ...
+
     def network_domain(self, network: str) -> str:
         """``demo.localhost``."""
         ...

@@ -107,6 +107,7 @@ def begin(asked: Promotion, message: str = "") -> tuple[DeployStarted, DeployBui
         asked.network.config,
         asked.target.config,
         environment=deployed.supplied.vars.get("environment") if deployed else None,
+        memory=asked.target.memory,
     )
     number = asked.target.last + 1
     begun = DeployStarted(

@@ -7,6 +7,7 @@ import msgspec
 from events.app import AppState
 from events.network import NetworkState
 from rig.contract.apps import App
+from rig.contract.members import Member
 from rig.contract.networks import Network
 from rig.contract.releases import Release
 from rig.kernel.apps import app_of, release_of
@@ -21,9 +22,19 @@ def network_view(state: NetworkState, ports: NodePorts) -> Network:
         domain=ports.network_domain(state.name),
         apps=len(ports.world.apps_of(state.name)),
         role=ports.principal.role(state.name),
+        description=state.description,
+        protected=state.protected,
         created_at=rfc3339(state.created_at),
         created_by=state.created_by,
+        revision=state.revision,
     )
+
+
+def member_view(member: Member, ports: NodePorts) -> Member:
+    """A member with how often the role was changed."""
+    roles = ports.world.roles.get(member.name)
+    revision = roles.revisions.get(member.network, 0) if roles else 0
+    return msgspec.structs.replace(member, revision=revision)
 
 
 def app_view(state: AppState, ports: NodePorts, at: str = "") -> App:

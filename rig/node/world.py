@@ -14,7 +14,9 @@ import msgspec
 
 from events import app as app_stream
 from events import network as network_stream
-from events.app import AppCreated, AppDeleted, AppScaled, AppScaleReset, AppState, DeployStarted
+from events.account import ROLE_FACTS, AccountState
+from events.account import evolve as evolve_account
+from events.app import AppCreated, AppDeleted, AppLimited, AppScaled, AppScaleReset, AppState, DeployStarted
 from events.base import Happened
 from events.config import SecretsChanged, VarsChanged
 from events.network import NetworkConfigured, NetworkCreated, NetworkDeleted, NetworkState
@@ -27,6 +29,7 @@ PAGE = 5_000
 CONFIGURES = (
     AppCreated,
     AppDeleted,
+    AppLimited,
     AppScaled,
     AppScaleReset,
     NetworkConfigured,
@@ -52,6 +55,10 @@ class World:
         """Version of each stream, for optimistic appends."""
         self.configured: dict[str, int] = {}
         """By network, where in the record its configuration or that of one of its apps was changed last."""
+        self.roles: dict[str, AccountState] = {}
+        """What was decided about the roles of each account."""
+        self.tokens: dict[str, int] = {}
+        """How often a service token of this name was made or deleted."""
         self.begun: dict[str, Recorded] = {}
         """The newest ``deploy.started`` of each app: what follows of that release stands under its actor."""
         self.listeners: list[Callable[[Recorded], None]] = []
@@ -91,6 +98,12 @@ class World:
         elif kind == "network":
             state = self.networks.get(name, NetworkState())
             self.networks[name] = network_stream.evolve(state, record.fact, happened, owned=owned)
+        elif kind == "account" and isinstance(record.fact, ROLE_FACTS):
+            self.roles[name] = evolve_account(self.roles.get(name, AccountState()), record.fact, happened)
+            return
+        elif kind == "token":
+            self.tokens[name] = self.tokens.get(name, 0) + 1
+            return
         else:
             return
         self.versions[record.stream] = record.ver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from events.app import AppDeleted, AppScaled, AppScaleReset
+from events.app import AppDeleted, AppLimited, AppScaled, AppScaleReset
 from events.base import Fact
 from events.config import SecretsChanged, VarsChanged
 from events.network import NetworkDeleted
@@ -23,6 +23,7 @@ class ChangesProjection:
     version = 1
     types = (
         AppDeleted.type,
+        AppLimited.type,
         AppScaled.type,
         AppScaleReset.type,
         NetworkDeleted.type,

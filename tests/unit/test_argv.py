@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.cli.adapter import parse_with_typer
@@ -60,6 +60,7 @@ def command_lines(draw: st.DrawFn) -> tuple[type[Command], list[str]]:
     return command, draw(st.lists(st.one_of(flags, values, joined, st.just("--bogus")), max_size=6))
 
 
+@settings(deadline=None)  # the first line pays for the import of typer
 @given(command_lines())
 def test_what_is_read_without_typer_is_what_typer_reads(line: tuple[type[Command], list[str]]) -> None:
     command, argv = line

@@ -82,16 +82,16 @@ def test_an_app_is_deleted_unless_it_is_being_deployed() -> None:
         ({"web": 1}, {"web": 3}, [AppScaled(name=APP, scale={"web": 3})]),
         ({"web": 1, "worker": 1}, {"web": 1, "worker": 0}, [AppScaled(name=APP, scale={"worker": 0})]),
         ({"web": 2}, {"web": 2}, []),
-        ({"web": 1}, {}, "usage"),
+        ({"web": 1}, {}, []),
         ({}, {"web": 1}, "conflict"),
         ({"web": 1}, {"cat": 1}, "invalid_data"),
     ],
 )
 def test_scaling(processes: dict[str, int], scale: dict[str, int], then: list[Fact] | str) -> None:
     if isinstance(then, str):
-        assert refused(update_app.decide, APP, processes, scale).code == then
+        assert refused(update_app.scaled, APP, processes, scale).code == then
     else:
-        assert update_app.decide(APP, processes, scale) == then
+        assert update_app.scaled(APP, processes, scale) == then
 
 
 # -- releases --------------------------------------------------------------------------------------------------------

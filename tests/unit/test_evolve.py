@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +33,7 @@ from events.app import (
 from events.base import Fact, Happened
 from events.command import CommandCompleted, CommandReceived, CommandState
 from events.config import SecretRef, SecretsChanged, VarsChanged
-from events.network import NetworkCreated, NetworkDeleted, NetworkState
+from events.network import NetworkCreated, NetworkDeleted, NetworkState, NetworkUpdated
 from events.node import NodeStarted, NodeState, NodeStopped
 from events.witness import JournalRegistered, WitnessState
 from tests.unit.given import ANA, APP, CREATED, NOW, app, network, served, started
@@ -42,15 +43,24 @@ FAILED = DeployFailed(app=APP, version=2, code="build_failed", reason="It did no
 
 def test_a_network_from_its_making_to_its_end_and_again() -> None:
     made, gone = NetworkCreated(name="demo"), NetworkDeleted(name="demo")
-    there = NetworkState(name="demo", exists=True, created_at=NOW, created_by="user:ana")
+    there = NetworkState(name="demo", exists=True, created_at=NOW, created_by="user:ana", revision=1)
     assert network() == NetworkState()
     assert network(made) == there
-    assert network(made, gone) == NetworkState(name="demo")
-    assert network(made, gone, made) == there
+    assert network(made, gone) == NetworkState(name="demo", revision=2)
+    again = network(made, gone, made)
+    assert again == msgspec.structs.replace(there, revision=3), "whoever saw the first one has not seen this one"
+
+
+def test_what_is_said_of_a_network() -> None:
+    made, named = NetworkCreated(name="demo"), NetworkUpdated(name="demo", description="Shops")
+    state = network(made, named, NetworkUpdated(name="demo", protected=True))
+    assert (state.description, state.protected, state.revision) == ("Shops", True, 3)
+    assert network(made, named, NetworkUpdated(name="demo", description="")).description == ""
 
 
 def test_an_app_that_was_made() -> None:
-    assert app(CREATED) == AppState(name=APP, exists=True, created_at=NOW, created_by="user:ana", updated_at=NOW)
+    made = AppState(name=APP, exists=True, created_at=NOW, created_by="user:ana", updated_at=NOW, revision=1)
+    assert app(CREATED) == made
 
 
 def test_a_release_on_its_way_and_when_it_serves() -> None:
@@ -78,7 +88,7 @@ def test_a_release_that_fails_leaves_the_one_before() -> None:
 
 def test_numbers_go_on_when_an_app_is_made_anew() -> None:
     state = app(CREATED, *served(1), *served(2), AppDeleted(name=APP))
-    assert state == AppState(name=APP, last=2)
+    assert state == AppState(name=APP, last=2, revision=4)
     assert app(CREATED, *served(1), AppDeleted(name=APP), CREATED).last == 1
 
 
@@ -115,8 +125,8 @@ def test_an_account() -> None:
 
     invited = AccountInvited(name="bea", network="demo", role="viewer", expires_at="2026-11-01T00:00:00Z")
     joined = AccountJoined(name="bea", network="demo", role="viewer")
-    assert fold(invited) == AccountState(invited=True)
-    assert fold(invited, joined) == AccountState(joined=True, roles={"demo": "viewer"})
+    assert fold(invited) == AccountState(invited=True, revisions={"demo": 1})
+    assert fold(invited, joined) == AccountState(joined=True, roles={"demo": "viewer"}, revisions={"demo": 2})
     granted = RoleGranted(name="bea", network="shop", role="owner")
     assert fold(invited, joined, granted).roles == {"demo": "viewer", "shop": "owner"}
     begun = AuthSucceeded(method="device", session="s1")

@@ -123,8 +123,13 @@ def _token(row: sqlite3.Row) -> ServiceToken:
     )
 
 
-def token_view(token: ServiceToken) -> Token:
-    """A service token, as far as anybody is told."""
+def no_token(name: str) -> RigError:
+    """The error for a token that is not there, or that the asker may not know of."""
+    return RigError("not_found", f"There is no token `{name}`.", "`rig list tokens` shows those that are yours.")
+
+
+def token_view(token: ServiceToken, revision: int) -> Token:
+    """A service token, as far as anybody is told. ``revision``: how often one of this name was made or deleted."""
     return Token(
         name=token.name,
         network=token.network,
@@ -133,4 +138,5 @@ def token_view(token: ServiceToken) -> Token:
         created_by=token.created_by,
         expires_at=rfc3339(token.expires_at),
         used_at=rfc3339(token.used_at),
+        revision=revision,
     )

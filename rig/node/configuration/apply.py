@@ -20,6 +20,7 @@ from rig.kernel.errors import RigError
 from rig.node.configuration.live import Apps, applied_of, document_of, wanted_of
 from rig.node.handlers.delete_app import decide as decide_deletion
 from rig.node.handlers.start_release import require_unlocked
+from rig.node.handlers.update_network import require_unprotected
 from rig.node.variables.change import check, facts_between, release_facts, told
 
 NOW = Happened()
@@ -49,6 +50,8 @@ def decide(network: NetworkState, apps: Apps, command: ApplyNetworkConfig, isola
     changes = compare(command.document, applied_of(network), document_of(network, apps), wanted)
     require_secrets(network.name, changes, deployed_apps(wanted))
     require_consent(command, changes)
+    if any(map(deletes_app, changes)):
+        require_unprotected(network, "an app of it")
     mine, of_apps = _by_app(network.name, to_do(changes))
     own = _variables(network.name, network.config, mine)
     after = _folded(network, own)

@@ -13,6 +13,7 @@ from events.app import AppState, ReleaseState
 from events.release import Promoted
 from rig.contract.names import split_app
 from rig.contract.project import AppConfig, DeployConfig
+from rig.kernel.apps import memory_of
 from rig.kernel.disk import is_full
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
@@ -209,7 +210,7 @@ def instance_specs(job: Job, build: Build, driver: Driver, counts: dict[str, int
                 cwd=started.cwd,
                 mounts=started.mounts,
                 stop_timeout=given.stop_timeout if given else 10,
-                memory=given.memory if given else 0,
+                memory=memory_of(job.release.started, process),
                 port=process == WEB,
             )
             for index in range(1, counts.get(process, 1) + 1)

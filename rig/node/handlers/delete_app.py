@@ -5,8 +5,11 @@ from __future__ import annotations
 from events.app import AppDeleted, AppState
 from events.base import Fact
 from rig.contract.apps import App, DeleteApp
+from rig.contract.names import split_app
 from rig.kernel.errors import RigError
+from rig.node.handlers.update_network import require_unprotected
 from rig.node.ports import NodeContext
+from rig.node.since import APPS, require_match
 from rig.node.views import app_view
 
 
@@ -22,8 +25,11 @@ def decide(state: AppState) -> list[Fact]:
 
 
 def handle(command: DeleteApp, ctx: NodeContext) -> App:
-    state = ctx.ports.world.app(command.app)
+    world, stream = ctx.ports.world, f"app:{command.app}"
+    state = world.app(command.app)
+    require_match(APPS, stream, command.app, state.revision, command.expect, ctx)
+    require_unprotected(world.network(split_app(command.app)[0]), f"`{command.app}`")
     view = app_view(state, ctx.ports)
     for fact in decide(state):
-        ctx.emit(f"app:{command.app}", fact, target=command.app)
+        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
     return view

@@ -8,7 +8,9 @@ from events.network import NetworkDeleted
 from rig.contract.networks import DeleteNetwork, Network
 from rig.kernel.errors import RigError
 from rig.node.handlers import delete_app
+from rig.node.handlers.update_network import require_unprotected
 from rig.node.ports import NodeContext
+from rig.node.since import NETWORKS, require_match
 from rig.node.views import network_view
 
 
@@ -25,9 +27,11 @@ def decide(name: str, apps: list[str], *, cascade: bool = False) -> list[Fact]:
 
 
 def handle(command: DeleteNetwork, ctx: NodeContext) -> Network:
-    world = ctx.ports.world
-    view = network_view(world.network(command.name), ctx.ports)
-    stream = f"network:{command.name}"
+    world, stream = ctx.ports.world, f"network:{command.name}"
+    state = world.network(command.name)
+    require_match(NETWORKS, stream, command.name, state.revision, command.expect, ctx)
+    require_unprotected(state, "it")
+    view = network_view(state, ctx.ports)
     apps = world.apps_of(command.name)
     # All of it or nothing: an app of which a release is being made keeps the others.
     for app in apps if command.cascade else ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rig.contract.members import ListMembers, Member, MemberPage
 from rig.node.paging import rows_of
 from rig.node.ports import NodeContext
+from rig.node.views import member_view
 
 
 def handle(command: ListMembers, ctx: NodeContext) -> MemberPage:
@@ -15,5 +16,5 @@ def handle(command: ListMembers, ctx: NodeContext) -> MemberPage:
         ctx.ports.world.network(command.network)
         found = [*found, *members.of(command.network)]
     rows = {f"{member.name} {member.network}": member for member in found}
-    page, following = rows_of(sorted(rows), lambda key: [rows[key]], Member, command)
+    page, following = rows_of(sorted(rows), lambda key: [member_view(rows[key], ctx.ports)], Member, command)
     return MemberPage(members=page, next=following)

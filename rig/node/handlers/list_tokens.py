@@ -16,5 +16,10 @@ def handle(command: ListTokens, ctx: NodeContext) -> TokenPage:
         if command.network in ("", token.network)
         and (who.permits("own", token.network) or who.permits("audit", token.network))
     }
-    tokens, following = rows_of(sorted(visible), lambda name: [token_view(visible[name])], Token, command)
+    revisions = ctx.ports.world.tokens
+
+    def rows(name: str) -> list[Token]:
+        return [token_view(visible[name], revisions.get(name, 0))]
+
+    tokens, following = rows_of(sorted(visible), rows, Token, command)
     return TokenPage(tokens=tokens, next=following)

@@ -14,7 +14,7 @@ from rig.kernel.errors import RigError
 from rig.node.handlers.show_release import find_release
 from rig.node.handlers.start_release import changes, require_unlocked
 from rig.node.ports import NodeContext, happening
-from rig.node.variables.change import restore, told
+from rig.node.variables.change import restore, restore_memory, told
 from rig.node.variables.readable import require_readable
 from rig.node.variables.resolve import differences, stacks_next, stacks_of, winners
 from rig.node.views import release_view
@@ -121,7 +121,8 @@ def decide(
     )
     built = DeployBuilt(app=state.name, version=number, build=old.build, processes=old.processes)
     # What comes after the rollback goes on from what it restored, too.
-    return [*restore(state.name, state.config, old.started.supplied), started, built]
+    supplied = old.started.supplied
+    return [*restore(state.name, state.config, supplied), *restore_memory(state, supplied), started, built]
 
 
 def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:

@@ -17,7 +17,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.node.handlers.create_network import found
 from rig.node.ports import NodeContext, happening
-from rig.node.variables.change import check_values
+from rig.node.variables.change import check_values, memory_changes
 from rig.node.variables.readable import require_readable
 from rig.node.variables.resolve import differences, layers, resolve, stacks_of, supply, winners
 from rig.node.views import release_view
@@ -41,7 +41,9 @@ def decide(state: AppState, command: StartRelease, isolation: str, network: Netw
     config: dict[str, Any] = msgspec.to_builtins(command.config)
     source: dict[str, Any] = msgspec.to_builtins(command.source)
     check_values(command.vars)
-    supplied = supply(network.config, state.config, environment=command.environment_vars, release=command.vars)
+    supplied = supply(
+        network.config, state.config, environment=command.environment_vars, release=command.vars, memory=state.memory
+    )
     started = DeployStarted(
         app=command.app,
         version=state.last + 1,
@@ -109,6 +111,7 @@ def changes(state: AppState, bundle: str, config: dict[str, Any], supplied: Supp
         if table == "env":
             # What counts is what the processes get, wherever it comes from.
             changed += differences(stacks_of(before), resolve(layers(supplied, config.get("env", {}))))
+            changed += memory_changes(before.supplied, supplied)
             continue
         old, new = before.config.get(table, {}), config.get(table, {})
         changed += [f"{table}.{key}" for key in sorted({*old, *new}) if old.get(key) != new.get(key)]

@@ -1,21 +1,40 @@
-"""Change how many processes of an app run."""
+"""Change how many processes of an app run, and how much memory they may take."""
 
 from __future__ import annotations
 
-from events.app import AppScaled, evolve
+from collections.abc import Mapping
+
+from events.app import AppLimited, AppScaled, AppState, evolve
 from events.base import Fact
 from rig.contract.apps import App, UpdateApp
+from rig.contract.names import split_app
 from rig.kernel.apps import counts_of
 from rig.kernel.errors import RigError
+from rig.node.handlers.start_release import require_unlocked
+from rig.node.memory import wanted_limits
 from rig.node.ports import NodeContext, happening
+from rig.node.since import APPS, require_match
+from rig.node.variables.change import release_facts
+from rig.node.variables.readable import require_readable
 from rig.node.views import app_view
 
 
-def decide(name: str, processes: dict[str, int], scale: dict[str, int]) -> list[Fact]:
-    """The facts of scaling, none where nothing changes. Raises `RigError` ``invalid_data``, ``conflict``, ``usage``."""
-    if not scale:
-        raise RigError("usage", "Nothing to change.", f"Say what, as `rig update app {name} --scale web=2`.")
-    if not processes:
+def decide(state: AppState, command: UpdateApp, problem: str = "") -> list[Fact]:
+    """The facts of a change, none where nothing changes. ``problem``: why memory cannot be limited on this node.
+
+    Raises `RigError` ``invalid_data``, ``conflict``, ``locked``, ``bad_config`` or ``usage``.
+    """
+    name, processes = state.name, counts_of(state, state.current)
+    if not command.scale and not command.memory:
+        raise RigError(
+            "usage", "Nothing to change.", f"Say what, as `rig update app {name} --scale web=2` or `--memory 512M`."
+        )
+    return [*scaled(name, processes, command.scale), *limited(state, command.memory, problem)]
+
+
+def scaled(name: str, processes: Mapping[str, int], scale: Mapping[str, int]) -> list[Fact]:
+    """The facts of other numbers than those of now. Raises `RigError` ``invalid_data`` or ``conflict``."""
+    if scale and not processes:
         raise RigError("conflict", f"`{name}` has no processes yet.", f"Deploy it first: `rig deploy --app {name}`.")
     for process in scale:
         if process not in processes:
@@ -25,9 +44,41 @@ def decide(name: str, processes: dict[str, int], scale: dict[str, int]) -> list[
     return [AppScaled(name=name, scale=changed)] if changed else []
 
 
+def limited(state: AppState, asked: list[str], problem: str) -> list[Fact]:
+    """The facts of other limits of memory. Raises `RigError` ``invalid_data``, ``locked`` or ``bad_config``."""
+    limits = wanted_limits(state.memory, asked, counts_of(state, state.current))
+    if limits == state.memory:
+        return []
+    if any(limits.values()):
+        require_limiter(problem)
+    require_unlocked(state)
+    return [AppLimited(name=state.name, memory=limits, before=state.memory)]
+
+
+def require_limiter(problem: str) -> None:
+    """Refuse a limit that would not be kept. Raises `RigError` ``bad_config``."""
+    if problem:
+        raise RigError(
+            "bad_config",
+            f"Memory cannot be limited on this node: {problem}.",
+            "It takes cgroup v2, and the right to use it, as a systemd service with Delegate=yes has.",
+        )
+
+
 def handle(command: UpdateApp, ctx: NodeContext) -> App:
-    state = ctx.ports.world.app(command.app)
-    for fact in decide(command.app, counts_of(state, state.current), command.scale):
-        ctx.emit(f"app:{command.app}", fact, target=command.app)
+    world, stream = ctx.ports.world, f"app:{command.app}"
+    state, version = world.app(command.app), world.version(stream)
+    require_match(APPS, stream, command.app, state.revision, command.expect, ctx)
+    facts = decide(state, command, ctx.ports.memory_problem())
+    for fact in facts:
         state = evolve(state, fact, happening(ctx))
+    # A limit is part of a release, as variables are: it is started, checked, and can be rolled back.
+    if any(isinstance(fact, AppLimited) for fact in facts):
+        made = release_facts(state, world.network(split_app(command.app)[0]), ctx.ports.isolation)
+        require_readable(made, ctx)
+        for fact in made:
+            state = evolve(state, fact, happening(ctx))
+        facts = [*facts, *made]
+    for fact in facts:
+        ctx.emit(stream, fact, target=command.app, expect=version)
     return app_view(state, ctx.ports)

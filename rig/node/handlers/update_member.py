@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from events.account import RoleGranted
 from events.base import Fact
 from rig.contract.members import Member, UpdateMember
@@ -11,6 +13,8 @@ from rig.kernel.errors import RigError
 from rig.node.accounts.members import member_named, require_other_owner
 from rig.node.accounts.principal import require_person
 from rig.node.ports import NodeContext
+from rig.node.since import member_of, require_match
+from rig.node.views import member_view
 
 
 def decide(members: Sequence[Member], wanted: Member, *, by_owner: bool) -> list[Fact]:
@@ -37,7 +41,11 @@ def handle(command: UpdateMember, ctx: NodeContext) -> Member:
     who, members = ctx.ports.principal, ctx.ports.accounts.members
     require_person(who, "give roles")
     wanted = Member(name=command.name, network=command.network, role=command.role)
+    before = member_view(member_named(members.of(command.network), command.name, command.network), ctx.ports)
+    kind, stream = member_of(command.network), f"account:{command.name}"
+    require_match(kind, stream, command.name, before.revision, command.expect, ctx)
     for fact in decide(members.of(command.network), wanted, by_owner=who.owner):
-        ctx.emit(f"account:{command.name}", fact, target=command.name)
+        ctx.emit(stream, fact, target=command.name)
+        before = msgspec.structs.replace(wanted, revision=before.revision + 1)
     members.give(wanted)
-    return wanted
+    return before

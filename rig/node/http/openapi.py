@@ -79,6 +79,9 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.method != "GET":
         key = {"type": "string", "maxLength": 200}
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": key})
+        if "expect" in fields:
+            tag = {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'}
+            parameters.append({"name": "If-Match", "in": "header", "required": False, "schema": tag})
     operation["parameters"] = parameters
     return operation
 

@@ -62,6 +62,10 @@ class ProcessDriver:
         self._limiter = limiter or MemoryLimiter()
         self._host = sandbox.Host.inspect(find_bwrap()) if isolation == "bubblewrap" else None
 
+    def memory_problem(self) -> str:
+        """Why memory cannot be limited here; empty where it can."""
+        return self._limiter.problem()
+
     def place(self, host: Path, inside: str) -> str:
         return inside if self._host else str(host)
 

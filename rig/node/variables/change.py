@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from events.app import AppState, DeployBuilt, DeployStarted
+from events.app import AppLimited, AppState, DeployBuilt, DeployStarted, memory_key
 from events.base import Fact
 from events.config import ConfigState, SecretRef, SecretsChanged, Setting, Supplied, VarsChanged
 from events.network import NetworkState
@@ -118,6 +118,13 @@ def decide(
     return facts_between(scope, state, set_vars, command.unset_vars, set_refs, command.unset_secrets)
 
 
+def restore_memory(state: AppState, supplied: Supplied) -> list[Fact]:
+    """The facts that give an app the limits of its own that an earlier release had."""
+    if state.memory == supplied.memory:
+        return []
+    return [AppLimited(name=state.name, memory=supplied.memory, before=state.memory)]
+
+
 def restore(scope: str, state: ConfigState, supplied: Supplied) -> list[Fact]:
     """The facts that give an app the variables and secrets of its own that an earlier release had."""
     then, refs = supplied.vars.get("app", {}), supplied.secrets.get("app", {})
@@ -152,7 +159,7 @@ def facts_between(
 
 
 def release_facts(state: AppState, network: NetworkState, isolation: str, message: str = "") -> list[Fact]:
-    """The facts of a release that differs from the one that serves by its variables alone; none where it would not.
+    """The facts of a release that differs from the one that serves by its variables and limits alone, if it would.
 
     It is of the same deployment, so it keeps what that one alone was given.
     """
@@ -168,18 +175,38 @@ def release_facts(state: AppState, network: NetworkState, isolation: str, messag
         source=old.source,
         previous=state.current,
         isolation=isolation,
-        supplied=supply_again(network.config, state.config, old.supplied),
+        supplied=supply_again(network.config, state, old.supplied),
         environment=old.environment,
     )
-    changed = differences(stacks_of(old), stacks_of(started))
-    if not changed:
+    values = differences(stacks_of(old), stacks_of(started))
+    limits = memory_changes(old.supplied, started.supplied)
+    if not values and not limits:
         return []
-    said = message or f"variables: {told([name.partition('.')[2] for name in changed])}"
-    started = msgspec.structs.replace(started, changed=changed, message=said)
+    said = [
+        f"variables: {told([name.partition('.')[2] for name in values])}" if values else "",
+        f"memory: {_limits(started.supplied.memory)}" if limits else "",
+    ]
+    message = message or "; ".join(part for part in said if part)
+    started = msgspec.structs.replace(started, changed=[*values, *limits], message=message)
     return [
         started,
         DeployBuilt(app=state.name, version=started.version, build=serving.build, processes=serving.processes),
     ]
+
+
+def memory_changes(before: Supplied, after: Supplied) -> list[str]:
+    """Which limits of memory differ, as ``memory`` and ``memory.web``."""
+    types = sorted({*before.memory, *after.memory})
+    return [memory_key(process) for process in types if before.memory.get(process) != after.memory.get(process)]
+
+
+def _limits(memory: Mapping[str, int]) -> str:
+    """``512 MiB, worker none``."""
+    told = [
+        f"{'' if process == '*' else f'{process} '}{f'{limit >> 20} MiB' if limit else 'none'}"
+        for process, limit in sorted(memory.items())
+    ]
+    return ", ".join(told) or "as rig.toml says"
 
 
 def diffs(facts: Sequence[Fact]) -> tuple[dict[str, VarDiff], dict[str, SecretDiff]]:

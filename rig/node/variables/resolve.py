@@ -74,8 +74,10 @@ def supply(
     *,
     environment: Mapping[str, str] | None = None,
     release: Mapping[str, str] | None = None,
+    memory: Mapping[str, int] | None = None,
 ) -> Supplied:
-    """What a release that begins now is given; ``environment`` and ``release`` are those of its deployment."""
+    """What a release that begins now is given; ``environment`` and ``release`` are those of its deployment, ``memory``
+    the app's own limits."""
     variables = {
         "network": network.vars,
         "environment": dict(environment or {}),
@@ -86,12 +88,14 @@ def supply(
     return Supplied(
         vars={layer: given for layer, given in variables.items() if given},
         secrets={layer: given for layer, given in secrets.items() if given},
+        memory=dict(memory or {}),
     )
 
 
-def supply_again(network: ConfigState, app: ConfigState, deployed: Supplied) -> Supplied:
+def supply_again(network: ConfigState, app: AppState, deployed: Supplied) -> Supplied:
     """What another release of the same deployment is given: its environment's variables and its own stay."""
-    return supply(network, app, environment=deployed.vars.get("environment"), release=deployed.vars.get("release"))
+    environment, release = deployed.vars.get("environment"), deployed.vars.get("release")
+    return supply(network, app.config, environment=environment, release=release, memory=app.memory)
 
 
 @remembered(8)
@@ -107,7 +111,7 @@ def stacks_next(network: NetworkState, app: AppState) -> Stacks:
     if serving is None:
         return resolve(layers(supply(network.config, app.config), {}))
     deployed = serving.started
-    supplied = supply_again(network.config, app.config, deployed.supplied)
+    supplied = supply_again(network.config, app, deployed.supplied)
     return resolve(layers(supplied, deployed.config.get("env", {})))
 
 
