@@ -1,89 +1,41 @@
 """The journal as evidence, at a million records: `python -m tests.bench.evidence [RECORDS]`.
 
-The peers are what SQLite itself takes, and the SQLite recorder of the `eventsourcing` library, in its default of WAL.
-That library is no dependency of rig: its rows are left out unless it can be imported (`pip install --target FOLDER
-eventsourcing`, and PYTHONPATH=FOLDER).
-A rate counts records by the wall, in this process and those that it starts.
+The peers are those of `tests.bench.peers`. A rate counts records by the wall, in this process and those that it starts;
+beside it stands the time of all processors together, which other work on the machine changes less.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import resource
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from events.command import CommandCompleted, CommandReceived
+from handlers.audit_answer import answer
+from handlers.audit_query import question
+from rig.contract.review import AuditFilter
 from rig.kernel.ids import uuid7
-from rig.kernel.ports import Draft, Stamp
+from rig.kernel.ports import Stamp
 from storage.evidence import Evidence
 from storage.journal import Journal
-from storage.projections.audit import AuditProjection
-from storage.projections.configuration import ConfigurationProjection
-from storage.projections.releases import ReleasesProjection
+from storage.texts import TextIndex
+from tests.bench.appending import PROJECTIONS, drafts, open_journal
 from tests.bench.harness import HEADER, Figure, Work, command, compare, seconds
+from tests.bench.peers import Peer, hash_twice, peers
+from tests.storage.records import Silence
 
 ROOT = Path(__file__).parents[2]
 APPENDS = 100
 WRITERS = 8
 AT_ONCE = 5_000
 """Records in one transaction while the million is made."""
-PROJECTIONS = (AuditProjection(), ReleasesProjection(), ConfigurationProjection())
-ONE = """
-import sys, rig
-from tests.bench.evidence import append_some, open_journal
-from pathlib import Path
-with open_journal(Path(sys.argv[1])) as journal:
-    append_some(journal, int(sys.argv[2]))
-"""
-BARE = """
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
-db.execute("PRAGMA journal_mode=TRUNCATE")
-db.execute("PRAGMA synchronous=FULL")
-for _ in range(int(sys.argv[2])):
-    db.execute("BEGIN IMMEDIATE")
-    db.execute("INSERT INTO event(rec) VALUES (?)", ("x" * 650,))
-    db.execute("COMMIT")
-"""
-EVENTSOURCING = """
-import sys, uuid
-from eventsourcing.persistence import StoredEvent
-from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
-recorder = SQLiteApplicationRecorder(SQLiteDatastore(sys.argv[1]))
-recorder.create_table()
-for _ in range(int(sys.argv[2])):
-    event = StoredEvent(originator_id=uuid.uuid4(), originator_version=1, topic="rig:Event", state=b"x" * 650)
-    recorder.insert_events([event])
-"""
-
-
-def open_journal(folder: Path, *, plain: bool = False) -> Journal:
-    projections = () if plain else PROJECTIONS
-    return Journal.open(folder / "journal.sqlite", origin="bench", projections=projections, timeout=60.0)
-
-
-def drafts(number: int) -> list[Draft]:
-    """A command and its end."""
-    stream, app = f"command:{uuid7()}", f"demo/app{number % 50}"
-    begun = CommandReceived(command="deploy", arguments={"app": app, "message": "A change"}, client="rig/0.1.0")
-    ended = CommandCompleted(command="deploy", client="rig/0.1.0", context="local")
-    return [
-        Draft(stream=stream, fact=begun, target=app, outcome="unknown"),
-        Draft(stream=stream, fact=ended, target=app),
-    ]
-
-
-def append_some(journal: Journal, count: int) -> None:
-    for number in range(count):
-        journal.append(drafts(number)[:1], Stamp(id=uuid7(), actor="user:bench", at=time.time_ns()))
 
 
 def fill(folder: Path, count: int) -> None:
@@ -94,36 +46,24 @@ def fill(folder: Path, count: int) -> None:
             journal.append(batch, Stamp(id=identity, actor=f"user:u{first % 7}", at=time.time_ns(), corr=identity))
 
 
-def has_eventsourcing() -> bool:
-    with suppress(ImportError):
-        import eventsourcing.sqlite  # type: ignore[import-not-found]  # noqa: F401
-
-        return True
-    return False
+def environ() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
-def peers(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Name, program and file of each recorder to compare with."""
-    bare = str(folder / "bare.sqlite")
-    with closing(sqlite3.connect(bare)) as connection:
-        connection.execute("CREATE TABLE event(pos INTEGER PRIMARY KEY, rec TEXT NOT NULL)")
-    yield "bare INSERT, FULL", BARE, bare
-    if has_eventsourcing():
-        yield "eventsourcing", EVENTSOURCING, str(folder / "eventsourcing.sqlite")
+def ours(folder: str, count: int) -> list[str]:
+    """The command line of a process that appends to a journal."""
+    return [sys.executable, "-m", "tests.bench.appending", folder, str(count)]
 
 
-def run(script: str, path: str, count: int) -> Work:
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    return command([sys.executable, "-c", script, path, str(count)], env=environ)
+def theirs(peer: Peer, count: int) -> list[str]:
+    return [sys.executable, "-c", peer.append, peer.file, str(count)]
 
 
-def together(script: str, path: str, count: int) -> Work:
+def together(argv: list[str]) -> Work:
     """Several processes at once."""
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    argv = [sys.executable, "-c", script, path, str(count)]
 
     def work() -> None:
-        writers = [subprocess.Popen(argv, env=environ, stderr=subprocess.DEVNULL) for _ in range(WRITERS)]
+        writers = [subprocess.Popen(argv, env=environ(), stderr=subprocess.DEVNULL) for _ in range(WRITERS)]
         failed = [writer.wait() for writer in writers]
         if any(failed):
             raise RuntimeError(f"{sum(map(bool, failed))} of {WRITERS} writers failed")
@@ -134,38 +74,75 @@ def together(script: str, path: str, count: int) -> Work:
 def append_figures(folder: Path) -> Iterator[Figure]:
     """One append from a fresh process; a hundred in a loop; eight writers at once."""
     home = str(folder / "appends")
-    for name, script, path in peers(folder):
-        for what, ours, theirs in (
-            ("fresh process, one append", run(ONE, home, 1), run(script, path, 1)),
-            (f"fresh process, {APPENDS} appends", run(ONE, home, APPENDS), run(script, path, APPENDS)),
-            (f"{WRITERS} writers, 40 appends each", together(ONE, home, 40), together(script, path, 40)),
+    command(ours(home, 1), env=environ())()
+    for peer in peers(folder):
+        for what, count, work in (
+            ("fresh process, one append", 1, lambda argv: command(argv, env=environ())),
+            (f"fresh process, {APPENDS} appends", APPENDS, lambda argv: command(argv, env=environ())),
+            (f"{WRITERS} writers, 40 appends each", 40, together),
         ):
+            mine, other = work(ours(home, count)), work(theirs(peer, count))
+            budget = "≤ 3 ×" if peer.name == "bare SQLite" else ""
             try:
-                yield compare(f"journal: {what}", ours, theirs, peer_name=name, budget="–", runs=5)
+                yield compare(f"journal: {what}", mine, other, peer_name=peer.name, budget=budget, runs=7)
             except (RuntimeError, subprocess.CalledProcessError):
-                yield Figure(what=f"journal: {what}", ours=seconds(ours), peer_name=f"{name} fails", budget="–")
+                yield Figure(what=f"journal: {what}", ours=seconds(mine), peer_name=f"{peer.name} fails")
 
 
-def rate(what: str, count: int, work: Callable[[], object], budget: str = "–") -> Figure:
-    return Figure(what=f"{what}, {count:,} records", ours=count / seconds(work), budget=budget, unit="rate")
+def processor() -> float:
+    """Seconds of all processors so far, of this process and of those that it has waited for."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def rate(
+    what: str, count: int, work: Callable[[], object], budget: str = "", peer: float = 0.0, peer_name: str = ""
+) -> Figure:
+    """``peer`` is the rate of a peer."""
+    began = processor()
+    took = seconds(work)
+    used = processor() - began
+    return Figure(
+        what=f"{what} ({used:.1f} s of processors)",
+        ours=count / took,
+        peer=peer,
+        peer_name=peer_name,
+        budget=budget,
+        unit="rate",
+    )
+
+
+def read_all(journal: Journal) -> None:
+    after = -1
+    while page := journal.read(after, AT_ONCE):
+        after = page[-1].pos
+
+
+def size(path: str | Path, count: int) -> float:
+    """Bytes for each record, what is written ahead included."""
+    return sum(os.stat(name).st_size for name in (path, f"{path}-wal") if os.path.exists(name)) / count
 
 
 def evidence_figures(folder: Path, count: int) -> Iterator[Figure]:
     """What is done with a long journal."""
     home, export = folder / "long", str(folder / "export.jsonl")
+    file = home / "journal.sqlite"
     yield rate("journal: made in large transactions", count, lambda: fill(home, count))
-    size = (home / "journal.sqlite").stat().st_size / count
-    yield Figure(what="journal: bytes for each record, indexes included", ours=size, unit="bytes")
+    yield Figure(what="journal: bytes for each record, indexes included", ours=size(file, count), unit="bytes")
+    floor = count / seconds(lambda: hash_twice(str(file)))
     with open_journal(home, plain=True) as journal:
-        yield rate("verify: records, chain, tree, signatures, file", count, journal.verify, "≥ 200 k/s")
+        what = "verify: records, chain, tree, signatures, file"
+        yield rate(what, count, journal.verify, "≥ 200 k/s", floor, "read, and two hashes each, in one process")
     with open_journal(home) as journal:
         evidence = Evidence(lambda: journal)
-        yield rate("rebuild: three projections with their indexes", count, lambda: journal.rebuild(PROJECTIONS))
+        what = "rebuild: five projections with their indexes"
+        yield rate(what, count, lambda: journal.rebuild(PROJECTIONS), "≥ 400 k/s")
+        what = "journal: bytes for each record, projections included"
+        yield Figure(what=what, ours=size(file, count), unit="bytes")
         yield rate("verify: the same, and all projections folded anew", count, journal.verify)
 
         def write() -> Any:
-            with open(export, "w", encoding="utf-8") as file:
-                return evidence.export(file.write, at=0)
+            with open(export, "w", encoding="utf-8") as target:
+                return evidence.export(target.write, at=0)
 
         yield rate("export", count, write)
         key = journal.info().verifier
@@ -174,7 +151,30 @@ def evidence_figures(folder: Path, count: int) -> Iterator[Figure]:
         yield rate("replay: verify, then fold", count, replay)
         alone = [sys.executable, "-I", "-S", evidence.put_verifier(str(folder)), export, "--key", key]
         yield rate("verify an export with the standard library alone", count, command(alone))
-    yield Figure(what="export: bytes for each record", ours=os.stat(export).st_size / count, unit="bytes")
+        yield Figure(what="export: bytes for each record", ours=size(export, count), unit="bytes")
+
+        asked, texts = (
+            question(AuditFilter(actor="user:nobody"), time.time_ns()),
+            TextIndex(str(folder / "w"), Silence()),
+        )
+        nobody = seconds(lambda: answer(journal, asked, 51, texts))
+        reading = count / seconds(lambda: read_all(journal))
+    (folder / "peers").mkdir()
+    for peer in peers(folder / "peers"):
+        yield from beside(peer, count, nobody, reading)
+
+
+def beside(peer: Peer, count: int, nobody: float, reading: float) -> Iterator[Figure]:
+    """A recorder of as many records: its size, how fast it is read, and what it takes to ask it something.
+
+    ``nobody`` is how long our answer takes, ``reading`` our rate.
+    """
+    peer.fill(peer.file, count)
+    yield Figure(what=f"{peer.name}: bytes for each record", ours=size(peer.file, count), unit="bytes")
+    read = count / seconds(lambda: peer.read(peer.file))
+    yield Figure(what="read: every record decoded", ours=reading, peer=read, peer_name=peer.name, unit="rate")
+    took = seconds(lambda: peer.find(peer.file))
+    yield Figure(what="audit: what one actor did", ours=nobody, peer=took, peer_name=peer.name, budget="≤ 10 ms")
 
 
 def main() -> None:
