@@ -6,6 +6,7 @@ fact of its prefix is read, so a command loads no more of them than it needs. A 
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -61,9 +62,13 @@ def decode(type_: str, sv: int, body: bytes | msgspec.Raw) -> Fact:
     return msgspec.convert(upcast(type_, sv, old, current), fact)
 
 
-def current_version(type_: str) -> int:
-    """The version of the shape that facts of this type are written in. Raises `UnknownFact`."""
-    return _decoder(type_)[0].sv
+@cache
+def is_current(type_: str, sv: int) -> bool:
+    """Whether a fact is known here, and has the shape that it has today."""
+    try:
+        return _decoder(type_)[0].sv == sv
+    except UnknownFact:
+        return False
 
 
 def _decoder(type_: str) -> tuple[type[Fact], msgspec.json.Decoder[Fact]]:

@@ -13,12 +13,13 @@ from itertools import islice
 
 import msgspec
 
+from events.codec import is_current
 from rig.contract.evidence import Folded
 from rig.kernel.errors import RigError
 from storage import record
 from storage.merkle import Frontier, leaf_hash
 from storage.projections.base import Projection
-from storage.projections.folding import PAGE, apply_all, make_tables
+from storage.projections.folding import PAGE, apply_page, make_tables
 from storage.verify_export import MAX_LINE, Export
 
 
@@ -37,13 +38,38 @@ def fold(
         folded, stopped = 0, False
         for page in _pages(_records(export)):
             chosen = []
-            for recorded in map(record.recorded, page):
-                stopped = stopped or recorded.pos == until_pos or (until is not None and recorded.at >= until)
+            for data in page:
+                head = _head(data)
+                stopped = stopped or head.pos == until_pos or (until is not None and int(head.at) >= until)
                 if not stopped:
-                    chosen.append(recorded)
+                    chosen.append((head.type, data.decode()))
             folded += len(chosen)
-            apply_all(connection, projections, chosen)
+            apply_page(connection, projections, chosen)
         return [digest(connection, projection) for projection in projections], folded
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What of a record tells whether it is folded."""
+
+    at: str
+    pos: int
+    sv: int
+    type: str
+
+
+_decode = msgspec.json.Decoder(Head).decode
+_encoder = msgspec.json.Encoder()
+
+
+def _head(data: bytes) -> Head:
+    """Raises `RigError` for a record that this version of rig cannot read, whether a projection looks at it or not."""
+    try:
+        head = _decode(data)
+    except msgspec.MsgspecError:
+        head = None
+    if head is None or not is_current(head.type, head.sv):
+        record.recorded(data)  # an old shape can be read; what else is wrong is told
+    return head or _decode(data)
 
 
 def _pages(records: Iterator[bytes]) -> Iterator[list[bytes]]:
@@ -84,9 +110,10 @@ def digest(connection: sqlite3.Connection, projection: Projection) -> Folded:
         keys = [name for _, name, _, _, _, key in sorted(columns, key=lambda column: column[5]) if key] or ["rowid"]
         order = ", ".join(f'"{key}"' for key in keys)
         hashed.update(msgspec.json.encode([table, [name for _, name, *_ in columns]]) + b"\n")
-        for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY {order}'):  # noqa: S608 - names of columns
-            hashed.update(msgspec.json.encode(row) + b"\n")
-            count += 1
+        rows = connection.execute(f'SELECT * FROM "{table}" ORDER BY {order}')  # noqa: S608 - names of columns
+        while page := rows.fetchmany(PAGE):
+            hashed.update(_encoder.encode_lines(page))
+            count += len(page)
     return Folded(name=projection.name, version=projection.version, rows=count, digest=hashed.hexdigest())
 
 

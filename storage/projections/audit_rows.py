@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from events.app import AppCrashed, AppRestartFailed, DeployBuilt, DeployFailed, DeployStarted, DeploySucceeded
-from events.codec import UnknownFact, current_version
+from events.codec import is_current
 from events.command import CommandCompleted, CommandReceived
 from rig.kernel.ports import Recorded
 from storage import record
@@ -113,7 +113,7 @@ def entries_of(written: Sequence[str]) -> list[Entry]:
 def _written_entry(data: str) -> Entry:
     try:
         one = _decode(data)
-        if _is_current(one.type, one.sv):
+        if is_current(one.type, one.sv):
             return _entry(one, one.type, int(one.at), one.body, one.body.arguments.env)
     except msgspec.MsgspecError:
         pass  # a field of the body has the name of another one and is something else; or the record is damaged
@@ -141,15 +141,6 @@ def _entry(one: Recorded | Written, kind: str, at: int, fact: Any, env: Any) -> 
             one.src, one.session, one.corr, "", "", privileged(kind), version, one.idem, "", None,
         ]  # fmt: skip
     return Entry(row, begins, ends, one.caus, one.ver)
-
-
-@cache
-def _is_current(kind: str, sv: int) -> bool:
-    """Whether a fact is known, and has the shape that it has today."""
-    try:
-        return current_version(kind) == sv
-    except UnknownFact:
-        return False
 
 
 @cache

@@ -66,7 +66,7 @@ def fold_range(
     with without_collecting():
         for first in range(start, end, PAGE):
             page = source.execute(query, (first, min(first + PAGE, end), *sorted(types or ()))).fetchall()
-            _apply_page(target, projections, page)
+            apply_page(target, projections, page)
 
 
 def fold_picked(connection: sqlite3.Connection, projections: Sequence[Projection], positions: Sequence[int]) -> None:
@@ -74,14 +74,18 @@ def fold_picked(connection: sqlite3.Connection, projections: Sequence[Projection
     query = "SELECT type, rec FROM event WHERE pos IN (SELECT value FROM json_each(?)) ORDER BY pos"
     for first in range(0, len(positions), PAGE):
         picked = msgspec.json.encode(positions[first : first + PAGE]).decode()
-        _apply_page(connection, projections, connection.execute(query, (picked,)).fetchall())
+        apply_page(connection, projections, connection.execute(query, (picked,)).fetchall())
 
 
-def _apply_page(
+def apply_page(
     connection: sqlite3.Connection, projections: Sequence[Projection], page: Sequence[tuple[str, str]]
 ) -> None:
     """Apply records as they were written, each with its type. It is decoded for those alone that look at it."""
     others = []
+    # Outside of a transaction every row would be one of its own.
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")
     for projection in projections:
         if isinstance(projection, Lean):
             projection.apply_written(connection, [rec for _, rec in page])
@@ -89,6 +93,8 @@ def _apply_page(
             others.append(projection)
     types = _types(others)
     apply_all(connection, others, [record.recorded(rec) for kind, rec in page if types is None or kind in types])
+    if alone:
+        connection.execute("COMMIT")
 
 
 @contextmanager
