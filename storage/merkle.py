@@ -7,6 +7,7 @@ O(log n), and it is stored as those hashes, one after the other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 HASH_SIZE = 32
@@ -23,6 +24,15 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
+def subtree(leaves: Sequence[bytes]) -> bytes:
+    """The root over leaves whose number is a power of two. Level by level, which is faster than leaf by leaf."""
+    while len(leaves) > 1:
+        leaves = [
+            sha256(b"\x01" + left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=True)
+        ]
+    return leaves[0]
+
+
 class Frontier:
     """A tree that can only grow: its size and the roots of its perfect subtrees."""
 
@@ -35,15 +45,15 @@ class Frontier:
         self.size = size
         self._roots = [packed[i : i + HASH_SIZE] for i in range(0, len(packed), HASH_SIZE)]
 
-    def append(self, leaf: bytes) -> None:
-        """Add one leaf hash on the right."""
+    def append(self, leaf: bytes, size: int = 1) -> None:
+        """Add one leaf hash on the right, or the root of a perfect subtree of ``size`` leaves where one begins."""
         roots = self._roots
-        carry = self.size
+        carry = self.size // size
         while carry & 1:
             leaf = node_hash(roots.pop(), leaf)
             carry >>= 1
         roots.append(leaf)
-        self.size += 1
+        self.size += size
 
     def root(self) -> bytes:
         """The root over all leaves so far."""

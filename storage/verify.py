@@ -23,7 +23,7 @@ from storage.database import connect
 from storage.merkle import HASH_SIZE, Frontier
 from storage.pin import Pin
 from storage.projections.base import Projection
-from storage.verify_records import Found, Range
+from storage.verify_records import BLOCK, Found, Range
 from storage.verify_work import Work
 
 MAX_FINDINGS = 1000
@@ -277,12 +277,27 @@ class _Check:
             self.frontier = None
         if self.frontier is None:
             return
-        leaves = part.leaves
-        append, notes = self.frontier.append, self.notes
-        for size, at in enumerate(range(0, len(leaves), HASH_SIZE), self.frontier.size + 1):
+        done = 0
+        for root in part.roots:
+            if self._is_noted_within(self.frontier.size):
+                self._grow(self.frontier, part.leaves, done, done + BLOCK)
+            else:
+                self.frontier.append(root, BLOCK)
+                self._compare_roots(self.frontier.size)
+            done += BLOCK
+        self._grow(self.frontier, part.leaves, done, len(part.leaves) // HASH_SIZE)
+
+    def _is_noted_within(self, size: int) -> bool:
+        """Whether somebody says what the tree must be in the midst of the block that begins there."""
+        return any(size < noted < size + BLOCK for noted in self.notes)
+
+    def _grow(self, frontier: Frontier, leaves: bytes, first: int, end: int) -> None:
+        """Add the leaves from the place ``first`` to ``end - 1``."""
+        append, notes = frontier.append, self.notes
+        for at in range(first * HASH_SIZE, end * HASH_SIZE, HASH_SIZE):
             append(leaves[at : at + HASH_SIZE])
-            if size in notes:
-                self._compare_roots(size)
+            if frontier.size in notes:
+                self._compare_roots(frontier.size)
 
     def _compare_roots(self, size: int) -> None:
         if self.frontier is None or size not in self.notes:

@@ -14,9 +14,12 @@ import msgspec
 from events.journal import JournalArchived
 from storage import record
 from storage.database import connect
+from storage.merkle import subtree
 
 PAGE = 4096
 """Records that are read in one go, between which the read lock is let go."""
+BLOCK = 1024
+"""Leaves of a subtree whose root is worked out beside them."""
 READ = f"""
 SELECT pos, CAST(rec AS BLOB), leaf, {record.COLUMNS} FROM event
 WHERE pos >= ? AND pos < ? ORDER BY pos"""  # noqa: S608 - constants
@@ -41,6 +44,8 @@ class Range(msgspec.Struct):
     """The leaf of the last one."""
     leaves: bytes = b""
     """All leaves, one after the other; what was kept as a leaf counts, so that one edited record is one finding."""
+    roots: list[bytes] = []
+    """The roots over each `BLOCK` of them, without the rest; none where no block begins at ``first``."""
     whole: bool = True
     """Whether no position is missing."""
     archives: list[tuple[int, int, str, str]] = []
@@ -99,7 +104,11 @@ class Reader:
         if expected < end:
             _missing(result, expected, end - 1)
         result.count = len(rows)
-        result.leaves = b"".join(leaves) if result.whole else b""
+        if result.whole:
+            result.leaves = b"".join(leaves)
+            if first % BLOCK == 0:
+                blocks = range(0, len(leaves) // BLOCK * BLOCK, BLOCK)
+                result.roots = [subtree(leaves[at : at + BLOCK]) for at in blocks]
         return result
 
     def _rows(self, first: int, end: int) -> list[tuple[Any, ...]]:

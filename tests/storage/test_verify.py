@@ -166,6 +166,26 @@ def test_many_small_ranges_find_the_same(folder: Path, monkeypatch: pytest.Monke
     assert (found.size, found.root, found.anchored) == (expected.size, expected.root, expected.anchored)
 
 
+@pytest.mark.parametrize("row", [None, *MATRIX[:8]], ids=lambda row: row.what if row else "left alone")
+@pytest.mark.parametrize("kept", [2, 4, 1024])
+def test_blocks_of_leaves_come_to_the_same_tree(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, row: Row | None, kept: int
+) -> None:
+    """Checkpoints lie between the blocks, and in their midst."""
+    monkeypatch.setattr(journal, "KEPT_EVERY", kept)
+    fill(folder, 5)
+    if row is not None:
+        row.do(folder)
+    expected = verification(folder)
+    for module in (verify, verify_records):
+        monkeypatch.setattr(module, "BLOCK", 4)
+    monkeypatch.setattr(verify_work, "PAGE", 8)
+    found = verification(folder)
+    assert found.root == expected.root
+    assert found.anchored == expected.anchored
+    assert {finding.code for finding in found.findings} == {finding.code for finding in expected.findings}
+
+
 @pytest.mark.parametrize("row", [None, MATRIX[0], MATRIX[1]], ids=lambda row: row.what if row else "left alone")
 def test_several_processes_find_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch, row: Row | None) -> None:
     if row is not None:
