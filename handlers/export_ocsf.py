@@ -37,7 +37,19 @@ ACTIVITIES = {
         "joined",
     ),
     READ: ("show", "list", "status", "get", "info", "verify", "stats", "tail", "export", "diff", "blame", "build_log"),
-    UPDATE: ("update", "scaled", "set", "use", "succeeded", "built", "failed", "rollback", "rolled_back", "granted"),
+    UPDATE: (
+        "update",
+        "scaled",
+        "set",
+        "use",
+        "succeeded",
+        "built",
+        "failed",
+        "rollback",
+        "rolled_back",
+        "promote",
+        "granted",
+    ),
     DELETE: ("delete", "deleted", "stop", "stopped", "revoked", "removed"),
 }
 _ACTIVITY_OF = {word: activity for activity, words in ACTIVITIES.items() for word in words}

@@ -14,6 +14,8 @@ from msgspec import Meta
 # Schema's ECMA regular expressions, where the rest means the same.
 _LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 LABEL_PATTERN = rf"^{_LABEL}$(?!\n)"
+OPTIONAL_LABEL = rf"^({_LABEL})?$(?!\n)"
+"""A label, or nothing."""
 APP_PATTERN = rf"^{_LABEL}/{_LABEL}$(?!\n)"
 """``network/app``."""
 LABEL_RULE = "1 to 63 lower-case letters, digits and hyphens, a letter first, no hyphen last"

@@ -11,7 +11,7 @@ from events.config import Supplied
 from events.release import Promoted
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
-from rig.contract.names import Digest
+from rig.contract.names import OPTIONAL_LABEL, Digest
 from rig.contract.networks import After, Limit
 from rig.contract.project import AppConfig, EnvVars
 from rig.contract.variables import VarName, VarValue
@@ -102,7 +102,9 @@ class StartRelease(Command, frozen=True, kw_only=True, tag="release.start"):
     message: Message = ""
     create: Annotated[bool, wire("Make the app, and its network, where they are missing.")] = False
     force: Annotated[bool, wire("Build even if this bundle was built before.")] = False
-    environment: Annotated[str, Meta(max_length=63), wire("The environment of rig.toml that was laid over it.")] = ""
+    environment: Annotated[
+        str, Meta(pattern=OPTIONAL_LABEL), wire("The environment of rig.toml that was laid over it.")
+    ] = ""
     environment_vars: Annotated[EnvVars, wire("What `[environments.NAME.env]` says.")] = {}
     vars: Annotated[dict[VarName, VarValue], wire("Variables for this release alone.")] = {}
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from events.app import DeployBuilt, DeployStarted, DeploySucceeded, settings_of
 from events.base import Fact
+from events.command import CommandReceived
 from events.config import Supplied, VarsChanged
 from handlers.deploy import check_vars, configured
+from handlers.reconcile import Unsettled
+from handlers.resume import with_arguments
 from rig.contract.deploy import Deploy
 from rig.contract.project import AppConfig, Environment, ProjectFile
 from rig.contract.releases import StartRelease
@@ -122,6 +126,15 @@ def test_so_does_the_client_before_it_sends_anything(name: str, value: str) -> N
         check_vars(Deploy(app=APP, var={name: value}))
     assert caught.value.code == "invalid_data"
     assert caught.value.hint
+
+
+def test_a_deployment_that_goes_on_has_them_still() -> None:
+    fact = CommandReceived(command="deploy", arguments={"app": APP, "env": "staging", "var": {"A": "1"}})
+    record: Any = SimpleNamespace(fact=fact)
+    earlier = Unsettled("key", record, 1)
+    again = with_arguments(Deploy(app=APP, resume=True), earlier)
+    assert (again.env, again.var) == ("staging", {"A": "1"})
+    assert with_arguments(Deploy(app=APP, var={"A": "2"}), earlier).var == {"A": "2"}
 
 
 class Files:

@@ -57,7 +57,7 @@ class Api:
             app.router.add_route(route.method, route.path, self._handler(route))
 
     async def _versions(self, request: web.Request) -> web.Response:
-        features = ["device-login", "bundles", "rollback", "build-log"]
+        features = ["device-login", "bundles", "rollback", "promotion", "build-log"]
         return web.json_response({"versions": list(API_VERSIONS), "features": features, "server": f"rig/{__version__}"})
 
     def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
