@@ -139,7 +139,7 @@ def gather(app: str, source: str, version: int, ctx: NodeContext) -> Promotion:
     world = ctx.ports.world
     if not ctx.ports.principal.permits("read", split_app(source)[0]):
         raise no_app(source)
-    if app not in world.existing_apps():
+    if not world.exists(app):
         raise RigError("not_found", f"There is no app `{app}`.", f"Make it first: `rig create app {app}`.")
     target, origin = world.app(app), world.app(source)
     chosen = choose(origin, app, version)
