@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from rig.contract.audit import Verification
+from handlers.observe import AWAY, sync
+from rig.contract.audit import Finding, Verification
 from rig.contract.evidence import VerifyJournal
 from rig.kernel.client import ClientContext
+from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
 from rig.kernel.ports import Replica
 
@@ -17,20 +19,49 @@ def handle(command: VerifyJournal, ctx: ClientContext) -> Verification:
     if command.export:
         report = evidence.verify_export(command.export, command.key, command.pin)
     else:
-        report = with_replica(evidence.verify(command.pin), ctx.ports.replica)
+        report = evidence.verify(command.pin)
+        if ctx.ports.replica is not None:
+            report = with_replica(report, ctx.ports.replica, ctx)
     require_verified(report)
     return report
 
 
-def with_replica(report: Verification, replica: Replica | None) -> Verification:
-    """The report, with what checking the replica of the platform's record has shown."""
-    state = replica.state() if replica is not None else None
-    if replica is None or state is None:
+def with_replica(report: Verification, replica: Replica, ctx: ClientContext) -> Verification:
+    """The report, with what comparing the replica with the platform's record, and checking it, has shown."""
+    compared, unclear = compare(replica, ctx)
+    state = replica.state()
+    if state is None:
         return report
     findings = replica.verify()
+    verdict = report.verdict
+    if findings:
+        verdict = "tampered"
+    elif unclear and verdict == "verified":
+        verdict = "unverifiable"
     return msgspec.structs.replace(
         report,
-        verdict="tampered" if findings else report.verdict,
+        verdict=verdict,
         replicated=state.size,
-        findings=[*report.findings, *findings],
+        compared=compared,
+        findings=[*report.findings, *findings, *unclear],
     )
+
+
+def compare(replica: Replica, ctx: ClientContext) -> tuple[bool, list[Finding]]:
+    """Whether the platform's record was seen to go on from the replica, and what keeps that from being told.
+
+    A platform that contradicts the replica is noted in it, and found when it is checked.
+    """
+    try:
+        sync(ctx, replica)
+    except RigError as error:
+        if error.code == "unverifiable":
+            return False, [
+                Finding(code="REPLICA_BEHIND", message=f"the replica of the platform's record: {error.message}")
+            ]
+        if error.code in AWAY:
+            ctx.warn(f"The platform was not asked, so the replica was checked by itself: {error.message}")
+        elif error.code != "journal_forked":
+            raise
+        return False, []
+    return True, []

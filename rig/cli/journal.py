@@ -43,7 +43,8 @@ def show_verification(report: Verification, out: Output) -> None:
             outside = max(outside, anchor.size)
     if report.replicated:
         held = count(report.replicated, "record")
-        out.line(f"The replica of the platform's record holds {held}, as the platform signed them.")
+        now = ", and its record goes on from them" if report.compared else ""
+        out.line(f"The replica of the platform's record holds {held}, as the platform signed them{now}.")
     if outside < report.size:
         out.line(f"What comes after record {outside} rests on the machine that wrote it, and its key, alone.")
 

@@ -75,6 +75,8 @@ class Verification(Reply, frozen=True, kw_only=True):
     """What was archived."""
     replicated: int = 0
     """Records of the platform's journal in the replica, which was checked too."""
+    compared: bool = False
+    """Whether the platform was asked, and its record goes on from the replica."""
     key_id: str = ""
     findings: list[Finding] = []
 

@@ -26,6 +26,8 @@ ProjectionName = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$(?!\n)")]
 class VerifyJournal(Command, frozen=True, kw_only=True, tag="journal.verify"):
     """Check the whole journal: every record, the chain, the tree, the signatures, the pins, what queries read.
 
+    The replica of the platform's record is checked too, and compared with what the platform shows now.
+
     With EXPORT that file is checked instead. It needs no journal, but a key that you trust; this machine's own is taken
     for an export of its own journal.
     """

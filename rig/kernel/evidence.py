@@ -97,5 +97,6 @@ MISSING = {
     "NO_PIN": "Compare it with a checkpoint that you have kept: `--pin FILE`.",
     "BAD_PIN": "Name a checkpoint of this journal: `rig journal info --pin-out FILE` writes one.",
     "PIN_AHEAD": "Ask for an export that was made after the checkpoint was kept.",
+    "REPLICA_BEHIND": "Move the replica away and keep it; `rig audit --sync` begins a new one behind the archive.",
     "PROJECTION_UNKNOWN": "Check it with the newest rig that has used this journal.",
 }

@@ -6,11 +6,14 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from events.network import NetworkCreated
+from rig.kernel.ports import Draft, Stamp
+from storage.journal import Journal
 from tests.e2e.rig import User, web_app
 from tests.security.people import Browser, join, owner_token
 
@@ -193,6 +196,56 @@ def test_what_was_done_is_undone_the_last_thing_first(user: User) -> None:
     assert (second["what"], second["command"]) == ("deploy", "rig rollback demo/shop v1")
     assert user.ok("details", "app", "demo/shop", "-o", "json").data["version"] == 3
     assert user.rig("undo", "--yes").exit == 73
+
+
+def rewound(node: Path, yesterday: Path) -> None:
+    """As when a backup is put back."""
+    shutil.copy(yesterday / "journal.sqlite", node / "journal.sqlite")
+    shutil.rmtree(node / "pins")
+
+
+def forked(node: Path, yesterday: Path) -> None:
+    """Set back, and then gone on otherwise: what was done since is another past, signed with the same key."""
+    rewound(node, yesterday)
+    with Journal.open(node / "journal.sqlite", origin="node") as journal:
+        for number in range(40):
+            made = NetworkCreated(name=f"forged{number}")
+            draft = Draft(stream=f"network:{made.name}", fact=made, target=made.name)
+            journal.append([draft], Stamp(id=f"forged-{number}", actor="user:eve", at=0))
+
+
+def exchanged(node: Path, yesterday: Path) -> None:
+    """Another journal, with another key, in the place of the one that was there."""
+    for name in ("journal.sqlite", "journal.key"):
+        (node / name).unlink()
+    shutil.rmtree(node / "pins")
+
+
+@pytest.mark.parametrize("tampered", [rewound, forked, exchanged])
+def test_a_replica_is_verified_against_the_node(tmp_path: Path, tampered: Callable[[Path, Path], None]) -> None:
+    user = User(tmp_path / "home")
+    user.home.mkdir()
+    node, yesterday = user.home / "node", tmp_path / "yesterday"
+    try:
+        user.start_node("--isolation", "none")
+        user.ok("create", "network", "demo")
+        user.ok("node", "stop")
+        shutil.copytree(node, yesterday, symlinks=True)
+        user.ok("node", "start", "--isolation", "none")
+        user.ok("create", "network", "later")
+        whole = user.ok("journal", "verify", "-o", "json").data
+        assert (whole["verdict"], whole["compared"], whole["replicated"] > 5) == ("verified", True, True)
+        user.ok("node", "stop")
+        away = user.ok("journal", "verify", "-o", "json")
+        assert (away.data["verdict"], away.data["compared"]) == ("verified", False)
+        assert "was not asked" in away.json["warnings"][0]
+        tampered(node, yesterday)
+        user.ok("node", "start", "--isolation", "none")
+        found = user.rig("journal", "verify", "-o", "json")
+        report = found.json["error"]["details"]["verification"]
+        assert (found.exit, [one["code"] for one in report["findings"]]) == (1, ["FORKED"])
+    finally:
+        user.stop_everything()
 
 
 def test_a_platform_that_goes_back_is_caught_by_every_command(tmp_path: Path) -> None:

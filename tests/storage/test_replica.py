@@ -19,8 +19,9 @@ from handlers.observe import observed, sync
 from handlers.verify_journal import with_replica
 from rig.contract.audit import Verification
 from rig.contract.releases import ListReleases
-from rig.contract.replica import PAGE
+from rig.contract.replica import PAGE, RecordPage
 from rig.kernel.errors import RigError
+from rig.kernel.evidence import require_verified
 from storage import replica as replica_module
 from storage.journal import Journal
 from storage.merkle import Frontier
@@ -269,13 +270,30 @@ def test_a_replica_that_was_changed_does_not_verify(node: Journal, tmp_path: Pat
 def test_what_is_wrong_with_the_replica_is_a_finding_of_verify(node: Journal, tmp_path: Path) -> None:
     replica = replica_of(tmp_path, node)
     report = Verification(verdict="verified", path="x")
-    assert with_replica(report, None) == report
-    good = with_replica(report, replica)
-    assert (good.verdict, good.replicated, good.findings) == ("verified", 5, [])
-    with pytest.raises(RigError):
-        replica.extend(edited(page_of(node)), asked=replica.size(), at=2)
-    bad = with_replica(report, replica)
-    assert (bad.verdict, [finding.code for finding in bad.findings]) == ("tampered", ["FORKED"])
+    alone = with_replica(report, replica, context(node, Ports(tmp_path, replica)))
+    assert (alone.verdict, alone.replicated, alone.compared, alone.findings) == ("verified", 5, False, [])
+    node.append([received("command:9")], stamp())
+    good = with_replica(report, replica, context(node, Ports(tmp_path, replica, Platform(node))))
+    assert (good.verdict, good.replicated, good.compared, good.findings) == ("verified", 6, True, [])
+    with open_record(tmp_path / "forged", "node") as forged:
+        forged.append([received("command:9")], stamp())
+        bad = with_replica(report, replica, context(node, Ports(tmp_path, replica, Platform(forged))))
+    assert (bad.verdict, bad.compared, [finding.code for finding in bad.findings]) == ("tampered", False, ["FORKED"])
+    replica.close()
+
+
+def test_a_replica_that_was_left_behind_by_an_archive_cannot_be_told(node: Journal, tmp_path: Path) -> None:
+    class Archived(Platform):
+        def call(self, *arguments: Any, **options: Any) -> RecordPage:
+            return msgspec.structs.replace(page_of(node), first=99)
+
+    replica = replica_of(tmp_path, node)
+    report = Verification(verdict="verified", path="x")
+    unclear = with_replica(report, replica, context(node, Ports(tmp_path, replica, Archived(node))))
+    assert (unclear.verdict, [finding.code for finding in unclear.findings]) == ("unverifiable", ["REPLICA_BEHIND"])
+    with pytest.raises(RigError) as told:
+        require_verified(unclear)
+    assert (told.value.exit, "begins a new one" in told.value.hint) == (65, True)
     replica.close()
 
 
