@@ -1,4 +1,4 @@
-"""A process that appends to a journal: `python -m tests.bench.appending FOLDER COUNT`.
+"""A process that appends to a journal: :func:`main`, with the folder and the number of records as its arguments.
 
 It imports what that takes, in the way the `rig` command does, and nothing else; so it can be held against a process
 that inserts rows.
@@ -9,9 +9,9 @@ from rig.light import import_msgspec
 
 import_msgspec()
 
+import os  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
-from pathlib import Path  # noqa: E402
 
 from events.command import CommandCompleted, CommandReceived  # noqa: E402
 from rig.kernel.ids import uuid7  # noqa: E402
@@ -33,9 +33,9 @@ PROJECTIONS = (
 """Those that a client keeps."""
 
 
-def open_journal(folder: Path, *, plain: bool = False) -> Journal:
-    projections = () if plain else PROJECTIONS
-    return Journal.open(folder / "journal.sqlite", origin="bench", projections=projections, timeout=60.0)
+def open_journal(folder: str | os.PathLike[str], *, plain: bool = False) -> Journal:
+    path = os.path.join(folder, "journal.sqlite")
+    return Journal.open(path, origin="bench", projections=() if plain else PROJECTIONS, timeout=60.0)
 
 
 def drafts(number: int) -> list[Draft]:
@@ -56,6 +56,6 @@ def append_some(journal: Journal, count: int) -> None:
         journal.append(drafts(number)[:1], Stamp(id=uuid7(), actor="user:bench", at=time.time_ns()))
 
 
-if __name__ == "__main__":
-    with open_journal(Path(sys.argv[1])) as opened:
-        append_some(opened, int(sys.argv[2]))
+def main() -> None:
+    with open_journal(sys.argv[1]) as journal:
+        append_some(journal, int(sys.argv[2]))
