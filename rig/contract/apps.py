@@ -151,7 +151,7 @@ class CreateApp(Command, frozen=True, kw_only=True, tag="app.create"):
     memory: Annotated[
         list[Annotated[str, Meta(pattern=MEMORY_PATTERN)]],
         Meta(max_length=100),
-        opt("Memory that each process may take: 512M, or of one type web=1G.", "--memory", metavar="[TYPE=]SIZE"),
+        opt("Memory that each process may take: 512M, or of one type web=1G.", "--memory", metavar="SIZE|TYPE=SIZE"),
     ] = []
 
 
@@ -190,7 +190,10 @@ class ShowAppStatus(Command, frozen=True, kw_only=True, tag="app.status"):
 
 
 class UpdateApp(Command, frozen=True, kw_only=True, tag="app.update"):
-    """Change an app: how many processes of each type run."""
+    """Change an app: how many processes of each type run, and how much memory each may take.
+
+    Another limit makes a new release, of the same build.
+    """
 
     effect: ClassVar[Effect] = "change"
     kind: ClassVar[str] = "app"
@@ -207,7 +210,7 @@ class UpdateApp(Command, frozen=True, kw_only=True, tag="app.update"):
         opt(
             "Memory each process may take: 512M, or of one type web=1G; none for no limit, default for rig.toml's.",
             "--memory",
-            metavar="[TYPE=]SIZE",
+            metavar="SIZE|TYPE=SIZE",
         ),
     ] = []
     expect: IfMatch = -1

@@ -117,6 +117,31 @@ def test_a_restart_that_does_not_get_healthy_leaves_the_old_instances_serving(tm
     on_a_node(tmp_path, scenario)
 
 
+def test_where_nothing_runs_a_restart_is_over_at_once(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.say(AppScaled(name=APP, scale={"web": 0}))
+        await node.runs_as()
+        await node.say(AppRestartRequested(name=APP))
+        await recorded(node, "app.restarted")
+        await restarted(node)
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_restart_that_cannot_even_begin_is_on_the_record_and_may_be_tried_again(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        node.forget_build(1)
+        await node.say(AppRestartRequested(name=APP))
+        await recorded(node, "app.restart_failed")
+        await restarted(node)
+        await node.runs_as(("web.1", 1))
+        problem = node.deployer.problem(APP)
+        assert problem is not None
+        assert "The build of v1 is no longer there" in problem.message
+
+    on_a_node(tmp_path, scenario)
+
+
 def test_a_restart_that_was_cut_off_is_made_by_the_next_node(tmp_path: Path) -> None:
     async def play() -> None:
         async with deploying(tmp_path) as node:

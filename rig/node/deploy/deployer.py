@@ -403,17 +403,17 @@ class Deployer:
     async def _restart(self, app: str, cause: Recorded | None) -> RigError | None:
         """Replace the instances of an app; gives why that failed, if it did."""
         async with self.lock(app):
-            # It may have been deleted, stopped or deployed while this waited for its turn.
-            serving = await self._serving(app) if self._world.apps[app].restarting else None
-            if serving is None:
-                return None
-            job, specs = serving
-            old = self._supervisor.committed(app)
+            if not self._world.apps[app].restarting:
+                return None  # it was deleted, stopped or deployed while this waited for its turn
             problem: RigError | None = None
             fact: Fact = AppRestarted(name=app)
             try:
-                await restart(job, specs, self._supervisor, self._routing)
-                self._ending.retire(old, job.config.deploy.drain)
+                serving = await self._serving(app)
+                if serving is not None:
+                    job, specs = serving
+                    old = self._supervisor.committed(app)
+                    await restart(job, specs, self._supervisor, self._routing)
+                    self._ending.retire(old, job.config.deploy.drain)
             except Exception as raised:
                 problem = failure_of(raised, f"restarting {app}", "try again")
                 fact = AppRestartFailed(name=app, code=problem.code, reason=problem.message)

@@ -14,7 +14,7 @@ from rig.kernel.errors import RigError
 from rig.node.handlers.show_release import find_release
 from rig.node.handlers.start_release import changes, require_unlocked
 from rig.node.ports import NodeContext, happening
-from rig.node.variables.change import restore, restore_memory, told
+from rig.node.variables.change import restore, restore_memory, told, told_limits
 from rig.node.variables.readable import require_readable
 from rig.node.variables.resolve import differences, stacks_next, stacks_of, winners
 from rig.node.views import release_view
@@ -144,6 +144,7 @@ def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:
         f"build: {view.build}",
         *restored_variables(state.releases[state.last].started),
         f"processes: {', '.join(sorted(view.processes)) or 'none'}",
+        *([f"memory: {told_limits(view.supplied.memory)}"] if view.supplied.memory else []),
     ]
     return RollbackReport(
         release=view,

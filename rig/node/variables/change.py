@@ -184,7 +184,7 @@ def release_facts(state: AppState, network: NetworkState, isolation: str, messag
         return []
     said = [
         f"variables: {told([name.partition('.')[2] for name in values])}" if values else "",
-        f"memory: {_limits(started.supplied.memory)}" if limits else "",
+        f"memory: {told_limits(started.supplied.memory)}" if limits else "",
     ]
     message = message or "; ".join(part for part in said if part)
     started = msgspec.structs.replace(started, changed=[*values, *limits], message=message)
@@ -200,7 +200,7 @@ def memory_changes(before: Supplied, after: Supplied) -> list[str]:
     return [memory_key(process) for process in types if before.memory.get(process) != after.memory.get(process)]
 
 
-def _limits(memory: Mapping[str, int]) -> str:
+def told_limits(memory: Mapping[str, int]) -> str:
     """``512 MiB, worker none``."""
     told = [
         f"{'' if process == '*' else f'{process} '}{f'{limit >> 20} MiB' if limit else 'none'}"
