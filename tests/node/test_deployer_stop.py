@@ -135,6 +135,11 @@ def test_a_restart_that_cannot_even_begin_is_on_the_record_and_may_be_tried_agai
         await recorded(node, "app.restart_failed")
         await restarted(node)
         await node.runs_as(("web.1", 1))
+
+        async def is_told() -> bool:
+            return node.deployer.problem(APP) is not None
+
+        await until(is_told, "why it was not restarted")
         problem = node.deployer.problem(APP)
         assert problem is not None
         assert "The build of v1 is no longer there" in problem.message
