@@ -23,8 +23,8 @@ from storage.projections.folding import fold_range, make_tables
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-WORTH_PROCESSES = 50_000
-"""Records from which on it pays to start processes."""
+WORTH_PROCESSES = 200_000
+"""Records from which on it pays to start processes: to get one going takes as long as to fold thirty thousand."""
 MAX_PROCESSES = 8
 """Of which each makes a database; SQLite attaches ten at most."""
 MAX_AGAIN = 20_000
