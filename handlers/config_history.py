@@ -9,6 +9,7 @@ from rig.contract.configuration import ConfigHistory, KeyChange, KeyHistory
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
+from rig.kernel.sizes import size_of
 
 # What begins with `demo/` stands before `demo0`: the zero is the character that follows the slash.
 CHANGES = """
@@ -53,11 +54,17 @@ def changed(row: dict[str, Any], *, values: bool) -> KeyChange:
     return KeyChange(
         scope=row["scope"],
         key=row["key"],
-        before=None if redacted else row["before"],
-        after=None if redacted else row["after"],
+        before=None if redacted else told(row["key"], row["before"]),
+        after=None if redacted else told(row["key"], row["after"]),
         change=change,
         redacted=redacted,
         at=rfc3339(row["at"]),
         by=row["actor"],
         pos=row["pos"],
     )
+
+
+def told(key: str, value: str | None) -> str | None:
+    """A value as a file would have it: of memory the record holds bytes."""
+    memory = key.partition(".")[0] == "memory" and value is not None
+    return size_of(int(value or 0)) if memory else value

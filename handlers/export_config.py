@@ -15,6 +15,7 @@ from rig.contract.configuration import (
 )
 from rig.kernel.client import ClientContext
 from rig.kernel.configtext import toml_of
+from rig.kernel.configuration import sizes_of
 
 LENGTH = len(DIGEST) + 12
 """Characters of a digest: enough to see whether a value is the same."""
@@ -31,6 +32,7 @@ def decide(live: Configuration) -> Configuration:
             env=dict(sorted(app.env.items())),
             secrets=short(app.secrets),
             processes=dict(sorted(app.processes.items())),
+            memory=dict(sorted(sizes_of(app).items())),
         )
 
     return msgspec.structs.replace(

@@ -91,7 +91,7 @@ def why(change: ConfigChange) -> str:
     if change.action == "remove":
         told.append("gone from the file")
     if change.shrinks:
-        told.append("runs fewer processes")
+        told.append("less memory" if ".memory" in change.key else "runs fewer processes")
     if change.drift and change.action not in EXPLAINED:
         by = f" by {change.set_by.removeprefix('user:')}, {minute(change.set_at)}" if change.set_by else ""
         told.append(f"{'removed' if change.action == 'add' else 'set'} by hand{by}")

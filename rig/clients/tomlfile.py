@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from rig.contract.names import LABEL_PATTERN, LABEL_RULE, PROCESS_PATTERN, VARIABLE_PATTERN
+from rig.contract.names import LABEL_PATTERN, LABEL_RULE, PROCESS_PATTERN, SIZE_PATTERN, VARIABLE_PATTERN
 from rig.kernel.errors import RigError
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -115,6 +115,7 @@ _WORDS = {"int": "a whole number", "str": "a text", "object": "a table", "array"
 
 _RULES = {
     LABEL_PATTERN: LABEL_RULE,
+    SIZE_PATTERN: "a size as 512M or 1G, a number of bytes, or none",
     PROCESS_PATTERN: "1 to 30 letters, digits, `-` and `_`",
     VARIABLE_PATTERN: "letters, digits and `_`, no digit first",
 }

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Reply, arg, opt, wire
-from rig.contract.names import APP_PATTERN, LABEL_PATTERN, Label, ProcessType
+from rig.contract.names import APP_PATTERN, LABEL_PATTERN, PROCESS_PATTERN, SIZE_PATTERN, Label, ProcessType
 from rig.contract.networks import Drifted, NetworkName
 from rig.contract.project import EnvVars
 from rig.contract.variables import Detach, Expected, MadeRelease, TheNetwork, VarName
@@ -26,6 +26,8 @@ Pin = Annotated[
 ]
 Secrets = dict[VarName, Pin]
 Count = Annotated[int, Meta(ge=0, le=100)]
+Size = Annotated[str, Meta(pattern=SIZE_PATTERN)]
+Sizes = dict[Annotated[str, Meta(pattern=PROCESS_PATTERN.replace("^", r"^(\*|").replace("$", ")$"))], Size]
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -40,6 +42,8 @@ class AppTable(_Table, frozen=True, kw_only=True):
     """Which secrets the app needs. A value never stands here; a digest says which value it was."""
     processes: dict[ProcessType, Count] = {}
     """How many processes of a type run, whatever rig.toml says."""
+    memory: Size | Sizes = {}
+    """What each process may take, as `512M`; as a table, by type, where `*` stands for all that are not named."""
 
 
 class Configuration(_Table, frozen=True, kw_only=True):
@@ -71,7 +75,7 @@ class ConfigChange(msgspec.Struct, frozen=True, kw_only=True):
     drift: bool = False
     """Whether somebody has changed it since the last apply."""
     shrinks: bool = False
-    """Whether fewer processes would run than now."""
+    """Whether fewer processes would run than now, or with less memory."""
     set_by: str = ""
     """Who set what is live, as far as that is known."""
     set_at: str = ""

@@ -28,6 +28,9 @@ ProcessType = Annotated[str, Meta(pattern=PROCESS_PATTERN, description="a proces
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,255}$(?!\n)"
 """POSIX environment variable names (XBD 8.1), upper and lower case."""
 
+SIZE_PATTERN = r"^(none|[1-9][0-9]{0,9}[KMG]?)$(?!\n)"
+"""A limit of memory: ``512M``, ``1G``, bytes, or none."""
+
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="a SHA-256 in lower-case hexadecimal")]
 
 RESERVED_NETWORKS = frozenset({"api", "node", "rig", "localhost"})

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 
 from rig.contract.configuration import AppTable, Configuration
+from rig.kernel.configuration import sizes_of
 
 
 def toml_of(configuration: Configuration) -> str:
-    """The file, in TOML 1.0: what `rig config apply` reads. Every name in it is a bare key by its own rules."""
+    """The file, in TOML 1.0: what `rig config apply` reads. Every name in it but `*` is a bare key by its own rules."""
     return "\n".join([f"network = {quoted(configuration.network)}", "", *_lines(configuration)]).rstrip("\n") + "\n"
 
 
@@ -17,10 +18,14 @@ def _lines(configuration: Configuration) -> Iterable[str]:
     yield from _variables("", configuration)
     for name, app in configuration.apps.items():
         # An app of which nothing is set is there all the same.
-        if not app.env and not app.secrets and not app.processes:
+        if app == AppTable():
             yield from _table(f"apps.{name}", {}, empty=True)
         yield from _variables(f"apps.{name}.", app)
         yield from _table(f"apps.{name}.processes", {process: str(count) for process, count in app.processes.items()})
+        sizes = {
+            quoted(process) if process == "*" else process: quoted(size) for process, size in sizes_of(app).items()
+        }
+        yield from _table(f"apps.{name}.memory", sizes)
 
 
 def _variables(prefix: str, table: Configuration | AppTable) -> Iterable[str]:

@@ -10,7 +10,9 @@ from collections.abc import Container, Mapping
 
 import msgspec
 
+from events.app import memory_key
 from rig.contract.configuration import Action, AppTable, ConfigChange, Configuration
+from rig.kernel.sizes import bytes_of, size_of
 
 Flat = dict[str, str]
 
@@ -26,12 +28,19 @@ def flat(document: Configuration | None, without: Container[str] = ()) -> Flat:
         found[f"apps.{name}"] = ""
         found |= _table(f"apps.{name}.", app)
         found |= {f"apps.{name}.processes.{process}": str(count) for process, count in app.processes.items()}
+        found |= {f"apps.{name}.{memory_key(process)}": size for process, size in sizes_of(app).items()}
     return found
 
 
 def _table(prefix: str, table: Configuration | AppTable) -> Flat:
     variables = {f"{prefix}env.{name}": value for name, value in table.env.items()}
     return variables | {f"{prefix}secrets.{name}": pin for name, pin in table.secrets.items()}
+
+
+def sizes_of(app: AppTable) -> dict[str, str]:
+    """The limits of memory of an app by process type, `*` for all others, each written in the one shortest way."""
+    given = {"*": app.memory} if isinstance(app.memory, str) else app.memory
+    return {process: size_of(bytes_of(size)) for process, size in given.items()}
 
 
 def parts(key: str) -> tuple[str, str, str]:
@@ -73,7 +82,7 @@ def compare(
                     applied=before.get(key),
                     live=now.get(key),
                     drift=action != "unmanaged" and key in before and not _same(key, before[key], now.get(key)),
-                    shrinks=table == "processes" and key in filed and int(filed[key]) < (wanted or {}).get(key, 0),
+                    shrinks=_shrinks(table, filed.get(key), now.get(key), (wanted or {}).get(key, 0)),
                 )
             )
     return changes
@@ -88,6 +97,15 @@ def _action(key: str, filed: Flat, before: Flat, now: Flat) -> Action | None:
     if parts(key)[1] == "secrets":
         return "rotated" if key in now else "missing"
     return "change" if key in now else "add"
+
+
+def _shrinks(table: str, filed: str | None, now: str | None, wanted: int) -> bool:
+    """Whether a value is less than there is: of processes those that are wanted now, of memory a limit that is set."""
+    if filed is None:
+        return False
+    if table == "processes":
+        return int(filed) < wanted
+    return table == "memory" and now is not None and 0 < bytes_of(filed) < bytes_of(now)
 
 
 def _same(key: str, said: str, now: str | None) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from rig.kernel.errors import RigError
+from rig.kernel.sizes import bytes_of
 
-UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 SMALLEST = 4 << 20
 """Bytes with which nothing starts."""
 
@@ -28,14 +28,14 @@ def wanted_limits(now: Mapping[str, int], asked: Sequence[str], processes: Colle
         if size == "default":
             limits.pop(process, None)
         else:
-            limits[process] = 0 if size == "none" else _bytes(size)
+            limits[process] = limit_of(size)
     return limits
 
 
-def _bytes(size: str) -> int:
-    digits = size.rstrip("KMG")
-    count = int(digits) * UNITS[size[len(digits) :]]
-    if count < SMALLEST:
+def limit_of(size: str) -> int:
+    """The bytes of ``512M``, 0 for ``none``. Raises `RigError` ``invalid_data`` where nothing could live on them."""
+    count = bytes_of(size)
+    if 0 < count < SMALLEST:
         raise RigError(
             "invalid_data",
             f"No process can live on {count} bytes.",

@@ -20,7 +20,7 @@ class ChangesProjection:
     """
 
     name = "changes"
-    version = 1
+    version = 2
     types = (
         AppDeleted.type,
         AppLimited.type,

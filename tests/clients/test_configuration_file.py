@@ -47,6 +47,8 @@ def test_what_a_file_may_say() -> None:
         ("[apps.shop.env]\nSIZE = 2", 3, 'Write it in quotes: `SIZE = "2"`'),
         ('[apps.shop.processes]\nweb = "2"', 3, "`web` in [apps.shop.processes]: expected a whole number"),
         ("[apps.shop.processes]\nweb = 101", 3, "<= 100"),
+        ('[apps.shop]\nmemory = "much"', 3, "a size as 512M or 1G"),
+        ("[apps.shop.memory]\nweb = 512", 3, 'Write it in quotes: `web = "512"`'),
         ("[apps.Shop]", 2, "`Shop` in [apps]"),
         ('[env]\n"my-name" = "1"', 3, "no digit first"),
         ('[env]\nA = "1"\nPORT = "80"', 4, "a port of its own"),

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from events.app import AppCreated, AppDeleted, AppScaled, AppScaleReset
+from events.app import AppCreated, AppDeleted, AppLimited, AppScaled, AppScaleReset
 from events.base import Fact
 from events.config import SecretRef, SecretsChanged, VarsChanged
 from events.network import NetworkCreated, NetworkDeleted
@@ -92,6 +92,18 @@ def test_a_network_is_told_with_its_apps_and_no_other(asked: Any) -> None:
     ]
     assert [one.scope for one in asked("demo-two").changes] == ["demo-two"]
     assert [one.key for one in asked("demo", key="processes.web").changes] == ["processes.web"] * 2
+
+
+def test_limits_of_memory_are_told_as_they_are_written(node: Journal, asked: Any) -> None:
+    happens(node, f"app:{APP}", AppLimited(name=APP, memory={"*": 512 << 20, "web": 0}))
+    happens(node, f"app:{APP}", AppLimited(name=APP, memory={"*": 1 << 30}, before={"*": 512 << 20, "web": 0}))
+    found = [(one.key, one.before, one.after) for one in asked(APP).changes][:4]
+    assert found == [
+        ("memory", "512M", "1G"),
+        ("memory.web", "none", None),
+        ("memory", None, "512M"),
+        ("memory.web", None, "none"),
+    ]
 
 
 def test_values_of_variables_are_not_shown_unasked(asked: Any) -> None:

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.app import AppCreated, AppDeleted, AppScaled, AppScaleReset, AppState, DeployBuilt, DeployStarted, evolve
+from events.app import (
+    AppCreated,
+    AppDeleted,
+    AppLimited,
+    AppScaled,
+    AppScaleReset,
+    AppState,
+    DeployBuilt,
+    DeployStarted,
+    evolve,
+)
 from events.base import Fact, Happened
 from events.config import SecretRef, SecretsChanged, VarsChanged
 from events.network import NetworkConfigured, NetworkCreated, NetworkState
@@ -308,6 +318,8 @@ def test_an_app_goes_only_if_that_was_said_by_itself() -> None:
         (document(secrets={"OURS": ""}), "not_found", "rig create secret --network demo OURS"),
         (hello(processes={"cat": 1}), "invalid_data", "no process type `cat`"),
         (hello(env={"PORT": "1"}), "invalid_data", "port of its own"),
+        (hello(memory={"cat": "1G"}), "invalid_data", "no process type `cat`"),
+        (hello(memory="1K"), "invalid_data", "No process can live"),
         (hello(env={"KEY": "1"}), "conflict", "rig delete secret demo/hello KEY"),
         (document(env={"PORT": "1"}), "invalid_data", "port of its own"),
     ],
@@ -340,6 +352,39 @@ def test_drift_says_who_did_it() -> None:
     found = [(one.key, one.what, one.set_by) for one in drift_of(net, apps)]
     assert found == [("apps.hello.env.A", "changed", "user:bea"), ("apps.hello.secrets.KEY", "removed", "")]
     assert next(one.key for one in drift_of(net, {})) == "apps.hello"
+
+
+LIMITED = AppLimited(name=APP, memory={"*": 512 << 20, "web": 1 << 30})
+
+
+def test_memory_is_compared_however_its_size_is_written() -> None:
+    live = hello(memory={"*": "512M", "web": "1G"})
+    assert document_of(network(MADE), {APP: app(CREATED, LIMITED)}) == live
+    assert actions(hello(memory={"*": "524288K", "web": "1024M"}), None, live) == {}
+    found = compare(hello(memory="256M"), live, live)
+    assert {one.key: (one.action, one.file, one.shrinks) for one in found} == {
+        "apps.hello.memory": ("change", "256M", True),
+        "apps.hello.memory.web": ("remove", None, False),
+    }
+    assert not compare(hello(memory="none"), None, hello(memory="1G"))[0].shrinks
+    assert parse_configuration(toml_of(live).encode(), "max.toml") == live
+
+
+def test_limits_of_memory_are_part_of_the_release_that_is_made() -> None:
+    apps = {APP: app(CREATED, *served(1), LIMITED)}
+    file = hello(memory={"web": "2G"})
+    with pytest.raises(RigError, match="cannot be limited") as caught:
+        decide(network(MADE), apps, asked(file), "none", "it has no cgroups")
+    assert caught.value.code == "bad_config"
+    done = decide(network(MADE), apps, asked(file), "none")
+    limited, begun, _ = done.apps[APP]
+    assert limited == AppLimited(name=APP, memory={"*": 512 << 20, "web": 2 << 30}, before=LIMITED.memory)
+    assert isinstance(begun, DeployStarted)
+    assert (begun.version, begun.supplied.memory) == (2, {"*": 512 << 20, "web": 2 << 30})
+
+    net, limited_before = given_applied(hello(memory={"*": "512M", "web": "1G"}), LIMITED)
+    gone = decide(net, limited_before, asked(hello(), allow_removal=True), "none", "it has no cgroups")
+    assert gone.apps[APP][0] == AppLimited(name=APP, before=LIMITED.memory)
 
 
 def test_what_is_live_is_what_was_set_and_not_what_releases_say() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from events import app as app_stream
 from events import network as network_stream
-from events.app import AppCreated, AppScaled, AppScaleReset, AppState
+from events.app import AppCreated, AppLimited, AppScaled, AppScaleReset, AppState
 from events.base import Fact, Happened
 from events.config import ConfigState, SecretsChanged, VarsChanged
 from events.network import NetworkConfigured, NetworkState
@@ -20,7 +20,9 @@ from rig.kernel.errors import RigError
 from rig.node.configuration.live import Apps, applied_of, document_of, wanted_of
 from rig.node.handlers.delete_app import decide as decide_deletion
 from rig.node.handlers.start_release import require_unlocked
+from rig.node.handlers.update_app import require_limiter
 from rig.node.handlers.update_network import require_unprotected
+from rig.node.memory import limit_of
 from rig.node.variables.change import check, facts_between, release_facts, told
 
 NOW = Happened()
@@ -40,9 +42,12 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     """Apps that are being deployed and would get one for what they inherit."""
 
 
-def decide(network: NetworkState, apps: Apps, command: ApplyNetworkConfig, isolation: str) -> Decided:
+def decide(
+    network: NetworkState, apps: Apps, command: ApplyNetworkConfig, isolation: str, problem: str = ""
+) -> Decided:
     """The facts of an apply; none where all is so already and the document was applied before.
 
+    ``problem`` is why memory cannot be limited on this node; empty where it can.
     Raises `RigError`: ``not_found`` for a secret that is missing, ``conflict`` without consent, ``locked`` where an app
     that changes is being deployed, or what :func:`rig.node.variables.change.check` refuses.
     """
@@ -60,7 +65,7 @@ def decide(network: NetworkState, apps: Apps, command: ApplyNetworkConfig, isola
     later: list[str] = []
     for name in sorted({*apps, *of_apps} if own else of_apps):
         state, asked = apps.get(name, AppState()), of_apps.get(name, [])
-        found = _app_facts(name, state, asked)
+        found = _app_facts(name, state, asked, problem)
         for fact in found:
             state = app_stream.evolve(state, fact, NOW)
         released = release_facts(state, after, isolation) if own or any(map(_is_setting, found)) else []
@@ -135,17 +140,18 @@ def _folded(network: NetworkState, facts: Sequence[Fact]) -> NetworkState:
 
 def _is_setting(fact: Fact) -> bool:
     """Whether processes would notice it only by a release."""
-    return isinstance(fact, VarsChanged | SecretsChanged)
+    return isinstance(fact, VarsChanged | SecretsChanged | AppLimited)
 
 
-def _app_facts(name: str, state: AppState, changes: Sequence[ConfigChange]) -> list[Fact]:
+def _app_facts(name: str, state: AppState, changes: Sequence[ConfigChange], problem: str) -> list[Fact]:
     if any(deletes_app(change) for change in changes):
         return decide_deletion(state)
     facts: list[Fact] = []
     if changes and not state.exists:
         facts.append(AppCreated(name=name))
         state = app_stream.evolve(state, facts[0], NOW)
-    return [*facts, *_variables(name, state.config, changes), *_scale(name, state, changes)]
+    variables, scaled = _variables(name, state.config, changes), _scale(name, state, changes)
+    return [*facts, *variables, *scaled, *_memory(name, state, changes, problem)]
 
 
 def _variables(scope: str, config: ConfigState, changes: Sequence[ConfigChange]) -> list[Fact]:
@@ -177,11 +183,36 @@ def _scale(name: str, state: AppState, changes: Sequence[ConfigChange]) -> list[
             continue
         if change.file is None:
             reset.append(process)
-        elif known and process not in known:
-            raise RigError(
-                "invalid_data", f"`{name}` has no process type `{process}`.", f"It has: {', '.join(sorted(known))}."
-            )
         else:
+            _require_known(name, process, known)
             scale[process] = int(change.file)
     facts: list[Fact] = [AppScaled(name=name, scale=scale)] if scale else []
     return [*facts, AppScaleReset(name=name, processes=reset)] if reset else facts
+
+
+def _require_known(name: str, process: str, known: Collection[str]) -> None:
+    """Refuse a type that the release has not; before the first one there may be any. Raises ``invalid_data``."""
+    if known and process not in known:
+        raise RigError(
+            "invalid_data", f"`{name}` has no process type `{process}`.", f"It has: {', '.join(sorted(known))}."
+        )
+
+
+def _memory(name: str, state: AppState, changes: Sequence[ConfigChange], problem: str) -> list[Fact]:
+    """The facts of other limits of memory. Raises ``invalid_data``, or ``bad_config`` where they cannot be kept."""
+    limits = dict(state.memory)
+    for change in changes:
+        _, table, process = parts(change.key)
+        if table != "memory":
+            continue
+        if change.file is None:
+            limits.pop(process or "*", None)
+            continue
+        if process:
+            _require_known(name, process, counts_of(state, state.current))
+        limits[process or "*"] = limit_of(change.file)
+    if limits == state.memory:
+        return []
+    if any(limits.values()):
+        require_limiter(problem)
+    return [AppLimited(name=name, memory=limits, before=state.memory)]

@@ -14,6 +14,7 @@ from rig.contract.networks import Drifted
 from rig.kernel.apps import counts_of
 from rig.kernel.configuration import drift, parts
 from rig.kernel.ids import rfc3339
+from rig.kernel.sizes import size_of
 
 Apps = Mapping[str, AppState]
 """The apps of one network that exist, by ``network/app``."""
@@ -30,7 +31,12 @@ def document_of(network: NetworkState, apps: Apps) -> Configuration:
 
 
 def _table(state: AppState) -> AppTable:
-    return AppTable(env=state.config.vars, secrets=_digests(state.config), processes=dict(state.scale))
+    return AppTable(
+        env=state.config.vars,
+        secrets=_digests(state.config),
+        processes=dict(state.scale),
+        memory={process: size_of(limit) for process, limit in state.memory.items()},
+    )
 
 
 def _digests(config: ConfigState) -> dict[str, str]:

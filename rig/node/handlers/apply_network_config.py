@@ -71,7 +71,9 @@ def handle(command: ApplyNetworkConfig, ctx: NodeContext) -> ConfigApplied:
             "Send it to the network that it names.",
         )
     require_unchanged(command.network, command.expect, ctx)
-    decided = decide(network, world.states_of(command.network), command, ctx.ports.isolation)
+    decided = decide(
+        network, world.states_of(command.network), command, ctx.ports.isolation, ctx.ports.memory_problem()
+    )
     stream = f"network:{command.network}"
     for fact in decided.network:
         ctx.emit(stream, fact, target=command.network, expect=world.version(stream))
