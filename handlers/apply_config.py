@@ -8,7 +8,14 @@ from events.base import Fact
 from events.network import NetworkConfigured
 from handlers.changing import begin, watch
 from handlers.planning import missing_secrets, plan, read, shown
-from rig.contract.configuration import ApplyConfig, ApplyNetworkConfig, ConfigApplied, ConfigPlan, Configuration
+from rig.contract.configuration import (
+    ApplyConfig,
+    ApplyNetworkConfig,
+    ConfigApplied,
+    ConfigChange,
+    ConfigPlan,
+    Configuration,
+)
 from rig.kernel.client import ClientContext, send
 from rig.kernel.configuration import deletes_app, parts
 from rig.kernel.errors import RigError
@@ -51,12 +58,12 @@ def handle(command: ApplyConfig, ctx: ClientContext) -> ConfigPlan:
     return shown(done, values=command.show_values)
 
 
-def losses(found: ConfigPlan) -> list[str]:
-    """The keys that would go, and those of which there would be less."""
-    return [change.key for change in found.changes if change.action == "remove" or change.shrinks]
+def losses(found: ConfigPlan) -> list[ConfigChange]:
+    """What would go, and what there would be less of."""
+    return [change for change in found.changes if change.action == "remove" or change.shrinks]
 
 
-def agree(command: ApplyConfig, found: ConfigPlan, lost: list[str], ctx: ClientContext) -> None:
+def agree(command: ApplyConfig, found: ConfigPlan, lost: list[ConfigChange], ctx: ClientContext) -> None:
     """Go on where nothing is lost, or where somebody says that it may be. Raises `RigError`."""
     apps = [parts(change.key)[0] for change in found.changes if deletes_app(change)]
     if apps and not command.delete_apps:
@@ -66,9 +73,16 @@ def agree(command: ApplyConfig, found: ConfigPlan, lost: list[str], ctx: ClientC
             "Say that they may go with `--delete-apps`, or put them back into the file.",
             apps=apps,
         )
-    if lost and not command.yes:
-        question = f"Remove or shrink {listed(lost)} of {found.network}?"
-        ctx.ports.terminal.confirm(question, flag="--yes", word=found.network)
+    if not lost or command.yes:
+        return
+    terminal = ctx.ports.terminal
+    question = f"Remove or shrink {listed([change.key for change in lost])} of {found.network}?"
+    if terminal.interactive:
+        terminal.tell("What would go, or be less:")
+        for change in lost[:TOLD]:
+            less = f"{change.live} → {change.file}" if change.shrinks and change.live else "less than now"
+            terminal.tell(f"  {change.key}: {less if change.shrinks else 'removed'}")
+    terminal.confirm(question, flag="--yes", word=found.network)
 
 
 def listed(names: list[str]) -> str:

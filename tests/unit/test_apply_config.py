@@ -36,6 +36,9 @@ class Somebody:
         self.platform = self.terminal = self
         self.sent: list[ApplyNetworkConfig] = []
         self.asked = ""
+        self.interactive = word is not None
+        self.told: list[str] = []
+        self.tell = self.told.append
 
     def configuration(self, path: str) -> Configuration:
         return self.file
@@ -56,7 +59,9 @@ class Somebody:
 
 def applied(file: Configuration, now: NetworkConfig, word: str | None = None, **flags: bool) -> tuple[Somebody, Any]:
     ports = Somebody(file, now, word)
-    ctx: Any = Context(Stamp(id="1", actor="user:ana", at=0), Recorder(), ports, Silent())
+    journal: Any = Recorder()
+    progress: Any = Silent()
+    ctx: Any = Context(Stamp(id="1", actor="user:ana", at=0), journal, ports, progress)
     return ports, lambda: (apply_config.handle(ApplyConfig(file="max.toml", **flags), ctx), ctx)
 
 
@@ -99,6 +104,9 @@ def test_fewer_processes_take_the_name_of_the_network(word: str | None, code: st
         apply()
         assert ports.sent[0].allow_removal
     assert ports.asked == "Remove or shrink apps.shop.processes.web of demo? demo"
+    assert ports.told == (
+        ["What would go, or be less:", "  apps.shop.processes.web: 3 → 1"] if ports.interactive else []
+    )
 
 
 def test_apps_go_with_a_flag_of_their_own() -> None:
