@@ -20,3 +20,5 @@ class JournalArchived(Fact, frozen=True, kw_only=True):
     """SHA-256 over the lines ``FIRST LAST SHA256`` of all archives before this one, whose own facts are in them."""
     file: str
     """Where it was written; it may have been moved since."""
+    versions: dict[str, int] = {}
+    """The versions that streams had at the cut, those of commands left out, which have come to their end."""

@@ -15,9 +15,13 @@ from rig.kernel.ports import Replica
 
 def handle(command: VerifyJournal, ctx: ClientContext) -> Verification:
     """Check it; what does not verify is a failure whose details hold the whole report."""
-    evidence = ctx.ports.evidence
+    if command.node and command.export:
+        raise RigError("usage", "Check an export, or the journal of the node.", "Give one of them.")
+    evidence = ctx.ports.node_evidence if command.node else ctx.ports.evidence
     if command.export:
         report = evidence.verify_export(command.export, command.key, command.pin)
+    elif command.node:
+        report = evidence.verify(command.pin)
     else:
         report = evidence.verify(command.pin)
         if ctx.ports.replica is not None:

@@ -189,6 +189,21 @@ class Client:
 
         return Evidence(self._present_journal)
 
+    @cached_property
+    def node_evidence(self) -> Evidence:
+        """The journal of the embedded node; closed with the client. Raises `RigError` ``not_found``."""
+        from storage.evidence import Evidence
+        from storage.journal import Journal
+        from storage.projections.audit import AuditProjection
+        from storage.projections.releases import ReleasesProjection
+
+        path = os.path.join(self.home.node, "journal.sqlite")
+        if not os.path.exists(path):
+            raise RigError("not_found", "There is no Max node on this machine.", "Start one: `rig node start`.")
+        opened = Journal.open(path, origin="node", projections=(AuditProjection(), ReleasesProjection()))
+        journal = self._closing.enter_context(opened)
+        return Evidence(lambda: journal)
+
     def _present_journal(self) -> Journal:
         """The local record, where it can be opened. Raises `RigError`."""
         from storage.absent import AbsentJournal

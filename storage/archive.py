@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,8 +24,8 @@ from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
 from rig.kernel.files import private_folder, sync_folder
 from rig.kernel.ids import rfc3339
-from rig.kernel.ports import Stamp
-from storage import exports
+from rig.kernel.ports import Recorded, Stamp
+from storage import exports, record
 from storage.database import unavailable
 from storage.export import Selection, Source, export, open_source
 
@@ -49,14 +50,16 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     sha256: bytes
 
-    def fact(self, earlier: Iterable[tuple[int, int, bytes]]) -> JournalArchived:
-        """What is recorded of it; ``earlier`` are first, last and digest of the archives before it."""
+    def fact(self, earlier: Iterable[tuple[int, int, bytes]], versions: dict[str, int]) -> JournalArchived:
+        """What is recorded of it; ``earlier`` are first, last and digest of the archives before it, ``versions`` those
+        that streams have."""
         return JournalArchived(
             first=self.first,
             last=self.end - 1,
             sha256=self.sha256.hex(),
             earlier=digest_of_list(earlier),
             file=self.file,
+            versions=versions,
         )
 
 
@@ -136,6 +139,22 @@ def _write(source: Source, path: str, first: int, end: int, verifier: str, at: s
     finally:
         with suppress(FileNotFoundError):
             os.unlink(partial)
+
+
+def archived(journal: Journal) -> Iterator[Recorded]:
+    """The records that were archived, oldest first, out of their files. Raises `RigError` ``unverifiable``."""
+    for row in journal.rows("SELECT first, last, file, sha256 FROM segment ORDER BY first"):
+        segment = look_at(journal.path, row["first"], row["last"], row["file"], row["sha256"])
+        if not segment.present:
+            raise RigError(
+                "unverifiable",
+                f"{segment.file} is not there, or is not what was written: it holds the records {segment.first} to"
+                f" {segment.last}, and what is known now follows from them.",
+                "Put the file back.",
+            )
+        with open(segment.file, encoding="utf-8") as file:
+            for line in islice(file, 1, segment.last - segment.first + 2):  # the first line says what it is
+                yield record.recorded(line.rstrip("\n"))
 
 
 def look_at(journal: str, first: int, last: int, file: str, digest: bytes) -> Segment:

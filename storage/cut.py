@@ -10,6 +10,7 @@ from rig.kernel.errors import RigError
 from storage.archive import Cut
 from storage.projections import runner
 from storage.projections.base import Projection
+from storage.streams import versions_before
 
 
 def refuse_others(connection: sqlite3.Connection, projections: Sequence[Projection]) -> None:
@@ -34,6 +35,7 @@ def take_out(connection: sqlite3.Connection, cut: Cut, projections: Sequence[Pro
     )
     if not moved.rowcount:
         raise RigError("conflict", "Somebody else has archived meanwhile.", "Look: `rig journal info`.")
+    versions = versions_before(connection, cut.end)
     sent = "SELECT substr(stream, 9) FROM event WHERE pos < ? AND stream LIKE 'command:%'"
     connection.execute(f"DELETE FROM outbox WHERE idem IN ({sent})", (cut.end,))  # noqa: S608 - a constant
     connection.execute("DELETE FROM event WHERE pos < ?", (cut.end,))
@@ -42,4 +44,4 @@ def take_out(connection: sqlite3.Connection, cut: Cut, projections: Sequence[Pro
     # They come to what the records come to that are left.
     for projection in projections:
         runner.drop(connection, projection)
-    return cut.fact(earlier)
+    return cut.fact(earlier, versions)

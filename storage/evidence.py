@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-from rig.contract.audit import Finding, Verification
+from rig.contract.audit import Finding, JournalReport, Verification
 from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
 from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
@@ -56,6 +56,10 @@ class Evidence:
             finding = Finding(code="NO_KEY", message=error.message)
             return Verification(verdict="unverifiable", path=export, findings=[finding])
         return exports.report(exports.check(export, trusted, pin))
+
+    def info(self) -> JournalReport:
+        """See `rig.kernel.evidence.Evidence.info`."""
+        return self._journal().info()
 
     def keep_checkpoint(self, path: str) -> None:
         """See `rig.kernel.evidence.Evidence.keep_checkpoint`."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from rig.cli.humanize import count, moment, size
+from rig.cli.journal import show_archive
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.accounts import Invitation, Invite
 from rig.contract.collect import CollectGarbage, Collection, Garbage
+from rig.contract.evidence import ArchiveNode
 from rig.contract.node import Node, NodeStatus, StartNode, StopNode
 from rig.contract.secrets import KeyRotation, RotateKeys
 
@@ -62,6 +64,10 @@ def show_rotation(rotation: KeyRotation, out: Output) -> None:
     out.hint("A backup of the old secrets.key opens old backups alone.")
 
 
+def ask_archive(command: ArchiveNode) -> str:
+    return f"Move all records from before {command.before} out of the node's journal, into a file beside it?"
+
+
 def thing(garbage: Garbage) -> str:
     """``build 3f1c``, ``cache pip (12)``."""
     named = f"{garbage.what} {garbage.name[:24]}".rstrip()
@@ -73,6 +79,7 @@ VERBS = {
     "stop": Verb(command=StopNode, render=show_stopped),
     "status": Verb(command=NodeStatus, render=show),
     "gc": Verb(command=CollectGarbage, render=show_collection, rows=lambda collection: collection.garbage),
+    "archive": Verb(command=ArchiveNode, render=show_archive, question=ask_archive),
     "rotate-keys": Verb(command=RotateKeys, render=show_rotation),
     "invite": Verb(command=Invite, render=show_invitation),
 }

@@ -20,6 +20,7 @@ Key = Annotated[
 Pin = Annotated[
     str, Meta(max_length=4096), opt("A checkpoint that you have kept, to compare with: a file.", metavar="FILE")
 ]
+OfNode = Annotated[bool, opt("The journal of the embedded Max node, not that of this user.", "--node")]
 ProjectionName = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$(?!\n)")]
 
 
@@ -39,6 +40,7 @@ class VerifyJournal(Command, frozen=True, kw_only=True, tag="journal.verify"):
     export: Annotated[FilePath, arg("An export, to be checked instead of the journal.", metavar="[EXPORT]")] = ""
     key: Key = ""
     pin: Pin = ""
+    node: OfNode = False
 
 
 class JournalInfo(Command, frozen=True, kw_only=True, tag="journal.info"):
@@ -50,6 +52,7 @@ class JournalInfo(Command, frozen=True, kw_only=True, tag="journal.info"):
     pin_out: Annotated[
         FilePath, opt("Write the newest checkpoint to this file, to be kept elsewhere.", metavar="FILE")
     ] = ""
+    node: OfNode = False
 
 
 class Exported(Reply, frozen=True, kw_only=True):
@@ -203,6 +206,9 @@ class Archived(Reply, frozen=True, kw_only=True):
     """Why no more was archived, where something stood in the way."""
 
 
+BeforeTime = Annotated[Time, Meta(min_length=1), opt("Records from before this time.", metavar="TIME")]
+
+
 class ArchiveJournal(Command, frozen=True, kw_only=True, tag="journal.archive"):
     """Move the older records to a file, which is an export, and take them out of the journal.
 
@@ -213,5 +219,19 @@ class ArchiveJournal(Command, frozen=True, kw_only=True, tag="journal.archive"):
     kind: ClassVar[str] = "journal-archive"
     reply: ClassVar[type[Reply]] = Archived
 
-    before: Annotated[Time, Meta(min_length=1), opt("Records from before this time.", metavar="TIME")]
+    before: BeforeTime
     to: Annotated[FilePath, opt("The file; `archive/` beside the journal without.", metavar="FILE")] = ""
+
+
+class ArchiveNode(Command, frozen=True, kw_only=True, tag="node.archive"):
+    """Move the older records of a node's journal to a file beside it, in `archive/`, while the node runs.
+
+    The chain goes on across the cut: exports, replicas and checks hold on both sides of it. What the node knows follows
+    from all of its records, so it reads the files when it starts: keep copies of them elsewhere, and leave them there.
+    """
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "journal-archive"
+    reply: ClassVar[type[Reply]] = Archived
+
+    before: BeforeTime

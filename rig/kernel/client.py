@@ -138,6 +138,11 @@ class ClientPorts(Protocol):
         """The journal of this machine, to be checked, exported, replayed, archived; and exports of others."""
         ...
 
+    @property
+    def node_evidence(self) -> Evidence:
+        """The journal of the embedded node, whether that runs or not. Raises `RigError` ``not_found``."""
+        ...
+
     def imported(self, path: str) -> Record:
         """What `rig journal import` made of an export. Raises `RigError` ``invalid_data``."""
         ...

@@ -10,7 +10,7 @@ import msgspec
 from rig.kernel.errors import RigError
 
 if TYPE_CHECKING:
-    from rig.contract.audit import Verification
+    from rig.contract.audit import JournalReport, Verification
     from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
     from rig.kernel.ports import Stamp
 
@@ -28,6 +28,10 @@ class Evidence(Protocol):
 
     def verify_export(self, export: str, key: str, pin: str) -> Verification:
         """Check an export. Reports what is wrong. Raises `RigError` ``not_found`` where there is no such file."""
+        ...
+
+    def info(self) -> JournalReport:
+        """What the journal is and how far it goes; nothing is verified."""
         ...
 
     def keep_checkpoint(self, path: str) -> None:

@@ -58,6 +58,8 @@ from rig.node.secrets.keys import NodeKeys
 from rig.node.secrets.vault import LOST, Vault
 from rig.node.supervisor.supervisor import Supervisor
 from rig.node.world import FoldingJournal, World
+from storage.archive import archived
+from storage.evidence import Evidence
 from storage.journal import Journal
 from storage.projections.audit import AuditProjection
 from storage.projections.releases import ReleasesProjection
@@ -93,6 +95,7 @@ class Ports:
         secrets: Vault,
         routing: Routing,
         witness: Witness,
+        evidence: Evidence,
         isolation: IsolationName,
         memory_problem: Callable[[], str],
     ) -> None:
@@ -105,6 +108,7 @@ class Ports:
         self.builds = builds
         self.garbage = garbage
         self.witness = witness
+        self.evidence = evidence
         self.secrets = secrets
         self.isolation = isolation
         self.memory_problem = memory_problem
@@ -202,7 +206,7 @@ async def _build(
     world = World()
     stored = Journal.open(paths.journal, origin="node", projections=(AuditProjection(), ReleasesProjection()))
     stack.callback(stored.close)
-    await asyncio.to_thread(world.replay, stored)
+    await asyncio.to_thread(world.replay, stored, archived(stored))
     journal = FoldingJournal(stored, world)
     writer = Writer()
     stack.callback(writer.close)
@@ -231,6 +235,7 @@ async def _build(
     build_logs = KeptBuildLogs(paths, world)
     builds = KeptBuilds(paths)
     witness = Witness(str(paths.witnessed), stored.key_path)
+    evidence = Evidence(lambda: stored)
 
     def ports_for(principal: Principal) -> Ports:
         return Ports(
@@ -245,6 +250,7 @@ async def _build(
             vault,
             routing,
             witness,
+            evidence,
             isolation,
             driver.memory_problem,
         )

@@ -18,6 +18,7 @@ from rig import __version__
 from rig.contract.apps import ShowAppStatus
 from rig.contract.base import Command, Reply
 from rig.contract.collect import CollectGarbage
+from rig.contract.evidence import ArchiveNode
 from rig.kernel.bus import Bus
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Draft, Recorded, Stamp
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("rig.node")
 
-BESIDE = (CollectGarbage, ShowAppStatus)
+BESIDE = (ArchiveNode, CollectGarbage, ShowAppStatus)
 """Commands that take long, since they look at the disk or at all processes. They are not carried out in the writer
 thread, where everybody else would wait for them, so their handlers must not decide by the world."""
 

@@ -11,6 +11,7 @@ from rig.contract.collect import Collection
 from rig.contract.releases import LogLine, Phase
 from rig.kernel.context import Context
 from rig.kernel.errors import RigError
+from rig.kernel.evidence import Evidence
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.principal import Principal
 from rig.node.collect.model import Policy
@@ -141,6 +142,11 @@ class NodePorts(Protocol):
 
     @property
     def witness(self) -> Witness: ...
+
+    @property
+    def evidence(self) -> Evidence:
+        """The node's own journal, to be archived."""
+        ...
 
     @property
     def isolation(self) -> IsolationName: ...

@@ -7,19 +7,21 @@ handler decided on is still so when its facts are appended.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from events import app as app_stream
 from events import network as network_stream
+from events import witness as witness_stream
 from events.account import ROLE_FACTS, AccountState
 from events.account import evolve as evolve_account
 from events.app import AppCreated, AppDeleted, AppLimited, AppScaled, AppScaleReset, AppState, DeployStarted
 from events.base import Happened
 from events.config import SecretsChanged, VarsChanged
 from events.network import NetworkConfigured, NetworkCreated, NetworkDeleted, NetworkState
+from events.witness import WitnessState
 from rig.contract.names import split_app
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
@@ -47,6 +49,8 @@ class World:
     def __init__(self) -> None:
         self.networks: dict[str, NetworkState] = {}
         self.apps: dict[str, AppState] = {}
+        self._witnesses: dict[str, WitnessState] = {}
+        """Journals of clients, by their origin."""
         self._existing: list[str] = []
         """Names of the apps that exist, sorted."""
         self._pending: set[str] = set()
@@ -63,8 +67,10 @@ class World:
         """The newest ``deploy.started`` of each app: what follows of that release stands under its actor."""
         self.listeners: list[Callable[[Recorded], None]] = []
 
-    def replay(self, journal: Journal) -> None:
-        """Fold the whole journal, for a node that starts."""
+    def replay(self, journal: Journal, archived: Iterable[Recorded] = ()) -> None:
+        """Fold the whole journal, for a node that starts; ``archived`` are the records that it no longer holds."""
+        for record in archived:
+            self._fold(record, owned=True)
         after = -1
         while page := journal.read(after, PAGE):
             for record in page:
@@ -104,6 +110,9 @@ class World:
         elif kind == "token":
             self.tokens[name] = self.tokens.get(name, 0) + 1
             return
+        elif kind == "witness":
+            witnessed = self._witnesses.get(name, WitnessState())
+            self._witnesses[name] = witness_stream.evolve(witnessed, record.fact, happened)
         else:
             return
         self.versions[record.stream] = record.ver
@@ -113,6 +122,10 @@ class World:
     def version(self, stream: str) -> int:
         """The version that a stream has now, 0 where it has no record."""
         return self.versions.get(stream, 0)
+
+    def witnessed(self, origin: str) -> WitnessState:
+        """What the platform holds the journal of a client to."""
+        return self._witnesses.get(origin, WitnessState())
 
     def network(self, name: str) -> NetworkState:
         """The network of this name. Raises `RigError` ``not_found``."""

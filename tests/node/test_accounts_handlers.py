@@ -16,12 +16,12 @@ from rig.contract.base import Command
 from rig.kernel.bus import Bus
 from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock, uuid7
-from rig.kernel.ports import Progress, Stamp
+from rig.kernel.ports import Stamp
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.principal import Principal
 from rig.node.accounts.store import Store
 from rig.node.paths import NodePaths
-from rig.node.world import World
+from rig.node.world import FoldingJournal, World
 from storage.checkpoint import verifier_key
 from storage.journal import Journal
 from tests.accounts_server import CHEAP, SECRET, Ledger
@@ -29,7 +29,8 @@ from tests.accounts_server import CHEAP, SECRET, Ledger
 
 class Node:
     def __init__(self, folder: Path) -> None:
-        self.journal = Journal.open(folder / "journal.sqlite", origin="node")
+        self.world = World()
+        self.journal = FoldingJournal(Journal.open(folder / "journal.sqlite", origin="node"), self.world)
         self.accounts = Accounts(
             Store(folder / "credentials.sqlite"),
             owner="ana",
@@ -41,8 +42,8 @@ class Node:
 
     def run(self, command: Command, name: str = "ana") -> Any:
         principal = Principal(actor=f"user:{name}", name=name, owner=name == "ana", roles={"shop": "viewer"})
-        ports: Any = SimpleNamespace(accounts=self.accounts, principal=principal, world=World())
-        progress: Progress = SimpleNamespace()  # type: ignore[assignment]
+        ports: Any = SimpleNamespace(accounts=self.accounts, principal=principal, world=self.world)
+        progress: Any = SimpleNamespace()
         bus: Bus[Any] = Bus(self.journal, ports, progress, handlers="rig.node.handlers", authoritative=True)
         return bus.dispatch(command, Stamp(id=uuid7(), actor=principal.actor, at=SystemClock().now()))[0]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from events.base import Fact, Happened
-from events.witness import JournalRegistered, WitnessState, evolve
+from events.base import Fact
+from events.witness import JournalRegistered, WitnessState
 from rig.contract.accounts import RegisterJournal
 from rig.contract.base import Done
 from rig.kernel.errors import RigError
@@ -31,10 +31,7 @@ def handle(command: RegisterJournal, ctx: NodeContext) -> Done:
         raise RigError("invalid_data", f"The key cannot be read: {error}.") from error
     if name != command.origin:
         raise RigError("invalid_data", f"The key is that of `{name}`, not of `{command.origin}`.")
-    stream, state = f"witness:{command.origin}", WitnessState()
-    records = ctx.journal.stream(stream)
-    for record in records:
-        state = evolve(state, record.fact, Happened(record.at, record.actor))
-    for fact in decide(state, command):
-        ctx.emit(stream, fact, target=command.origin, expect=len(records))
+    stream, world = f"witness:{command.origin}", ctx.ports.world
+    for fact in decide(world.witnessed(command.origin), command):
+        ctx.emit(stream, fact, target=command.origin, expect=world.version(stream))
     return Done(target=command.origin, message="The platform knows the key of this journal.")

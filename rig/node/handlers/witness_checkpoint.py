@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from events.base import Happened
-from events.witness import WitnessState, evolve
 from rig.contract.replica import Cosigned, WitnessCheckpoint
 from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext
@@ -11,9 +9,7 @@ from rig.node.ports import NodeContext
 
 def handle(command: WitnessCheckpoint, ctx: NodeContext) -> Cosigned:
     # The trace of it is the cosignature, which the client keeps; a record for each would double the node's journal.
-    state = WitnessState()
-    for record in ctx.journal.stream(f"witness:{command.origin}"):
-        state = evolve(state, record.fact, Happened(record.at, record.actor))
+    state = ctx.ports.world.witnessed(command.origin)
     if not state.key:
         raise RigError(
             "not_found", f"The key of the journal `{command.origin}` is not known here.", "`rig login` makes it known."
