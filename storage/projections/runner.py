@@ -45,14 +45,13 @@ def fold(connection: sqlite3.Connection, projections: Sequence[Projection], size
     if not projections:
         return
     known = states(connection)
-    for projection in projections:
-        state = known.get(projection.name)
-        if state is None or state.version != projection.version:
-            continue
-        if state.pos < size:
-            fold_range(connection, connection, "event", [projection], state.pos, size)
-        apply_all(connection, [projection], new)
-        store(connection, projection, size + len(new))
+    ours = [each for each in projections if each.name in known and known[each.name].version == each.version]
+    for projection in ours:
+        if known[projection.name].pos < size:
+            fold_range(connection, connection, "event", [projection], known[projection.name].pos, size)
+    apply_all(connection, ours, new)
+    moved = [(size + len(new), each.name) for each in ours if known[each.name].pos != size + len(new)]
+    connection.executemany("UPDATE projection SET pos = ? WHERE name = ?", moved)
 
 
 def lagging(connection: sqlite3.Connection, projections: Sequence[Projection]) -> bool:

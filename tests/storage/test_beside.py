@@ -66,7 +66,7 @@ def draft_of(kind: str, command: str, outcome: str, env: str, process: str) -> D
     return Draft(stream=stream, fact=fact, target="demo/a", outcome=outcome, caus=caus)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(HAPPENED, st.integers(2, 5), st.integers(1, 9))
 def test_parts_come_to_the_whole(happened: list[tuple[str, ...]], parts: int, page: int) -> None:
     with (

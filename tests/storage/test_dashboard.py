@@ -244,7 +244,7 @@ def plainly(facts: list[Fact]) -> tuple[set[Any], set[Any]]:
     )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(STEPS)
 def test_the_tables_are_what_a_plain_fold_comes_to(steps: list[tuple[str, str]]) -> None:
     facts = list(told(steps))

@@ -92,7 +92,7 @@ def dump(path: str) -> dict[str, list[Any]]:
         return {table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr) for table in TABLES}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories(), st.lists(st.integers(1, 5), min_size=1, max_size=10), st.integers(1, 7), st.data())
 def test_rebuilt_is_inline_is_replicated(
     history: list[tuple[str, Any, int]], batches: list[int], page: int, data: st.DataObject
