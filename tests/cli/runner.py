@@ -106,7 +106,7 @@ RULES: Sequence[tuple[str, str]] = (
     (r"\bid [0-9a-f]{8}\b", "id <key>"),
     (r'"key_id": "[0-9a-f]{8}"', '"key_id": "<key>"'),
     (r'"checkpoint": ".*"', '"checkpoint": "<note>"'),
-    (r'"(pid|memory|sent|listing|upload|release|bytes|pid|port)": [0-9]+(?=[,\n])', r'"\1": 0'),
+    (r'"(pid|memory|sent|listing|upload|release|bytes|port|revision)": [0-9]+(?=[,\n])', r'"\1": 0'),
     (r'"port": [0-9]+', '"port": 0'),
     (r"(?m)^process  +[0-9]+", "process  <pid>"),
     (r"\b[0-9.]+ ([KMG]i)?B\b", "<size>"),
