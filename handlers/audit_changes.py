@@ -80,7 +80,23 @@ def of_rows(record: Record, source: Source, rows: Iterable[Row]) -> list[Change]
     sql = f"SELECT * FROM audit INDEXED BY audit_effects WHERE lead {AMONG} AND lead <> pos ORDER BY pos"  # noqa: S608 - ours
     for row in record.rows(sql, among):
         effects.setdefault(row["lead"], []).append(row)
-    return [Change(source, heads[lead], effects.get(lead, [])) for lead in leads]
+    return _by_release([Change(source, heads[lead], effects.get(lead, [])) for lead in leads])
+
+
+def _together(*two: Change) -> Change:
+    first, last = sorted(two, key=lambda each: int(each.head["pos"]))
+    return Change(first.source, first.head, [*first.effects, last.head, *last.effects])
+
+
+def _by_release(changes: Sequence[Change]) -> list[Change]:
+    """The same, with what tells of one release as one: where the command is withheld, its facts lead themselves."""
+    found: dict[tuple[object, ...], Change] = {}
+    for one in changes:
+        head = one.head
+        own = is_command(head) or not head["version"] or not head["corr"]
+        key = (head["pos"],) if own else (head["corr"], head["target"], head["version"])
+        found[key] = _together(found[key], one) if key in found else one
+    return list(found.values())
 
 
 def joined(local: Sequence[Change], observed: Sequence[Change], replica: Record) -> list[Change]:

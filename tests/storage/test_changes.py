@@ -165,6 +165,22 @@ def test_what_nobody_asked_for_is_a_line_of_its_own(
     ]
 
 
+def test_who_may_not_see_the_command_sees_one_line_for_a_release(
+    local: Journal, node: Journal, tmp_path: Path, replica: Replica
+) -> None:
+    by = asked("n1", "ci")
+    for version in (1, 2):
+        node.append([command(f"n{version}", "release.start")], by)
+        begin = DeployStarted(app=SHOP, version=version, bundle="b")
+        facts = [fact(begin), fact(DeployBuilt(app=SHOP, version=version, build="b"))]
+        node.append([*facts, fact(DeploySucceeded(app=SHOP, version=version)), end(f"n{version}", "release.start")], by)
+    follow(replica, node, lambda rec: '"command:' not in rec)
+    assert told(listed(local, Ports(tmp_path, replica), source="observed")) == [
+        ("observed", "deploy.started", 2, "success"),
+        ("observed", "deploy.started", 1, "success"),
+    ]
+
+
 @pytest.fixture
 def several(local: Journal, tmp_path: Path) -> list[tuple[str, str, int, str]]:
     """A record with a look-up; gives what is told of its changes, newest first."""
