@@ -163,7 +163,9 @@ def test_what_is_no_request_is_answered_as_a_problem(sent: bytes, code: str) -> 
     async def scenario(server: Server) -> None:
         async with server.connected() as wire:
             await wire.send(sent)
-            assert (await wire.problem()).code == code
+            problem = await wire.problem()
+            assert problem.code == code
+            assert len(problem.detail) < 200, "it is not sent back what it has sent"
             assert await wire.hung_up()
 
     on_a_server(scenario)

@@ -37,10 +37,12 @@ class Connection(web.RequestHandler):
         """The answer to what is no request, or to one that failed before its route was found. It is the last one."""
         if status >= 500 or request.writer.output_size > 0:
             return super().handle_error(request, status, exc, message)
-        # What was sent stands in the lines below the first.
-        why = (message or "").partition("\n")[0].strip().rstrip(".:") or "it is no HTTP"
+        if isinstance(exc, http_exceptions.LineTooLong):
+            code, why = "too_large", "its first line, or a header, is too long"
+        else:
+            # What was sent stands in the lines below the first.
+            code, why = "usage", (message or "").partition("\n")[0].strip().rstrip(".:") or "it is no HTTP"
         log.info("a request from %s cannot be read: %s", request.remote, ascii(why))
-        code = "too_large" if isinstance(exc, http_exceptions.LineTooLong) else "usage"
         response = problem_response(RigError(code, f"The request cannot be read: {why}."))
         response.force_close()
         return response
