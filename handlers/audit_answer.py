@@ -23,8 +23,10 @@ RARE = 2_000
 """So many rows can be fetched and sorted in the time that an answer may take."""
 COUNTED = 2_000
 """Rows in which matches are counted, where each has to be looked at."""
+COUNTED_CHANGES = 500
+"""The same where it has to be told, too, which of them are parts of one change."""
 COUNTED_BY_INDEX = 20_000
-"""The same where the index tells."""
+"""Rows in which matches are counted where the index tells."""
 FOUND = 250
 """Hits for words that are looked at in one go."""
 DISTINCT = 64
@@ -147,14 +149,15 @@ def _leads(record: Record, asked: Question) -> tuple[list[Clause], bool]:
 def _count(record: Record, asked: Question, lead: Clause, shares: int) -> tuple[int, bool]:
     """How many rows of a lead match, as far as they are counted, and whether that is all of them."""
     narrowed, others = lead if lead is asked.span else asked.and_span(lead), asked.without(lead)
-    bound = (COUNTED if others.sql or not lead.index or asked.changes else COUNTED_BY_INDEX) // shares
     where = narrowed.sql or "1"
     if asked.changes:
+        bound = COUNTED_CHANGES // shares
         looked_at = f"SELECT * FROM audit {lead.hint} WHERE {where} LIMIT {bound}"
         fits = others.sql or "1"
         sql = f"SELECT count(*) AS seen, count(DISTINCT CASE WHEN {fits} THEN {LEAD} END) AS n FROM ({looked_at})"
         row = next(record.rows(sql, (*others.parameters, *narrowed.parameters)))
         return row["n"], row["seen"] < bound
+    bound = (COUNTED if others.sql or not lead.index else COUNTED_BY_INDEX) // shares
     seen = _number(
         record,
         f"SELECT count(*) FROM (SELECT 1 FROM audit {lead.hint} WHERE {where} LIMIT {bound})",

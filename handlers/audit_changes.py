@@ -48,7 +48,7 @@ def is_command(row: Row) -> bool:
 
 def find(record: Record, source: Source, asked: Question, limit: int, texts: Texts) -> Found:
     """At most ``limit`` changes of which some record matches."""
-    wanted = limit
+    wanted = 2 * limit
     while True:
         found = answer(record, asked, wanted, texts)
         changes = [each for each in of_rows(record, source, found.rows) if fits(each, asked)]

@@ -235,7 +235,7 @@ def test_counts_are_of_changes(
     local: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bounds: tuple[int, int]
 ) -> None:
     monkeypatch.setattr(audit_answer, "RARE", bounds[0])
-    monkeypatch.setattr(audit_answer, "COUNTED", bounds[1])
+    monkeypatch.setattr(audit_answer, "COUNTED_CHANGES", bounds[1])
     for number in range(8):
         deploy_here(local, f"d{number}", number + 1, "health_failed" if number % 2 else "")
     for filters, matched in (({}, 8), ({"target": SHOP}, 8), ({"outcome": "failure"}, 4), ({"actor": "user:*"}, 8)):
