@@ -83,8 +83,9 @@ def test_ctrl_c_ends_a_command_with_130(fresh: Shell) -> None:
 
 def test_ctrl_c_is_how_one_leaves_what_has_no_end(fresh: Shell) -> None:
     fresh.process("settings", "list")
-    process = fresh.start("audit", "tail")
+    process = fresh.start("audit", "tail", "--all")
     assert process.stdout is not None
+    assert "OUTCOME" in process.stdout.readline()
     assert "settings.list" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
