@@ -157,7 +157,7 @@ def evidence_figures(folder: Path, count: int) -> Iterator[Figure]:
             question(AuditFilter(actor="user:nobody"), time.time_ns()),
             TextIndex(str(folder / "w"), Silence()),
         )
-        nobody = seconds(lambda: answer(journal, asked, 51, texts))
+        nobody = min(seconds(lambda: answer(journal, asked, 51, texts)) for _ in range(5))
         reading = count / seconds(lambda: read_all(journal))
     (folder / "peers").mkdir()
     for peer in peers(folder / "peers"):
