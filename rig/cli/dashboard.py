@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from rig.cli.humanize import ago, minute
 from rig.cli.output import Output
 from rig.cli.verb import Verb
@@ -52,4 +54,14 @@ def span(milliseconds: int | None) -> str:
     return f"{seconds} s"
 
 
-VERBS = {"": Verb(command=ShowDashboard, render=show, rows=lambda board: board.apps)}
+def rows(board: Dashboard) -> list[dict[str, Any]]:
+    """Apps for CSV and JSON Lines: which one it is stands first."""
+    return [{"app": app.app, **msgspec.structs.asdict(app)} for app in board.apps]
+
+
+def columns(board: Dashboard) -> list[str]:
+    """The header of no apps."""
+    return ["app", *(name for name in AppDelivery.__struct_fields__ if name != "app")]
+
+
+VERBS = {"": Verb(command=ShowDashboard, render=show, rows=rows, columns=columns)}

@@ -14,6 +14,7 @@ from events.app import AppCreated, AppDeleted, AppScaled, DeployFailed, DeploySt
 from events.base import Fact
 from events.config import VarsChanged
 from handlers import show_dashboard
+from rig.cli.dashboard import columns, rows
 from rig.contract.dashboard import AppDelivery, Dashboard, ShowDashboard
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Draft, Recorded, Stamp
@@ -262,3 +263,11 @@ def test_the_tables_are_what_a_plain_fold_comes_to(steps: list[tuple[str, str]])
     found = tuple(set(connection.execute(f'SELECT * FROM "{table}"')) for table in DashboardProjection.tables)
     connection.close()
     assert found == plainly(facts)
+
+
+def test_a_table_of_apps_begins_with_the_app(platform: Platform) -> None:
+    assert columns(platform.shows())[0] == "app"
+    platform.deploys(1, 1)
+    (row,) = rows(platform.shows())
+    assert list(row) == columns(platform.shows())
+    assert (row["app"], row["deployments"]) == (ONE, 1)
