@@ -46,7 +46,7 @@ class AuditProjection:
     """
 
     name = "audit"
-    version = 4
+    version = 5
     tables = ("audit",)
     divisible = True
     sought_by = ("audit_stream", "audit_corr", "audit_env_corr")

@@ -2,15 +2,17 @@
 
 A change is a command with all that came of it: facts that it caused, facts that these caused, commands that it had
 carried out on its way. The row that began it *leads*; what nobody's command caused leads itself. A look-up, which is a
-query that went well, belongs to no change.
+query that was not denied, belongs to no change; but one that touches rights or the record itself, and failed, is told.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-from storage.projections.audit_rows import CORR, ID, KEY, OUTCOME, POS, PROCESS, STREAM, Entry
+from storage.projections.audit_rows import ACTION, CORR, ID, KEY, OUTCOME, POS, PROCESS, STREAM, Entry, privileged
 
+LOOKED = frozenset({"success", "unknown"})
+"""Outcomes of queries that are nothing but look-ups."""
 STREAMS = "command:"
 """What the streams of commands begin with."""
 
@@ -43,7 +45,7 @@ class Leads:
         pos, corr, stream = row[POS], row[CORR], row[STREAM]
         lead: int
         if entry.ends:
-            if row[OUTCOME] in {"success", "unknown"}:
+            if row[OUTCOME] in LOOKED or (row[OUTCOME] == "failure" and not privileged(row[ACTION])):
                 return None
             lead = pos
         elif not corr:

@@ -118,12 +118,23 @@ def test_another_try_belongs_to_the_first() -> None:
     }
 
 
-def test_a_look_up_belongs_to_no_change_and_a_denied_one_is_told() -> None:
-    assert leads(ended(0, "a"), ended(1, "b", outcome="unknown"), ended(2, "c", outcome="denied")) == {
-        0: None,
-        1: None,
-        2: 2,
-    }
+@pytest.mark.parametrize(
+    ("tag", "outcome", "told"),
+    [
+        ("app.list", "success", False),
+        ("app.list", "unknown", False),
+        ("app.list", "failure", False),
+        ("app.list", "denied", True),
+        ("app.list", "error", True),
+        ("journal.verify", "success", False),
+        ("journal.verify", "failure", True),
+    ],
+)
+def test_a_look_up_belongs_to_no_change_and_what_a_reviewer_has_to_know_of_is_told(
+    tag: str, outcome: str, told: bool
+) -> None:
+    query = record(0, "command:q", CommandCompleted(command=tag), "q", "q", outcome=outcome)
+    assert leads(query) == {0: 0 if told else None}
 
 
 def test_what_nobody_asked_for_leads_itself() -> None:
