@@ -5,7 +5,7 @@ from __future__ import annotations
 from rig.cli.humanize import ago, count, minute, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
-from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus
+from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus, Trouble
 from rig.contract.networks import NetworkStatus, ShowNetworkStatus
 
 SHOWN = 5
@@ -24,13 +24,13 @@ def show(status: AppStatus, out: Output) -> None:
             ("deploying", deploying(status)),
             ("just now", app.working),
             *failure(status.failed),
+            *trouble(status.trouble),
         ]
     )
-    if status.trouble:
-        out.pairs([("trouble", f"{status.trouble.message} ({status.trouble.code})"), ("hint", status.trouble.hint)])
-    if status.failed and status.failed.output:
+    output = (status.failed.output if status.failed else []) or (status.trouble.output if status.trouble else [])
+    if output:
         out.line()
-        for line in status.failed.output[-SHOWN:]:
+        for line in output[-SHOWN:]:
             out.line(f"  {line}")
     if status.instances:
         out.line()
@@ -48,6 +48,11 @@ def deploying(status: AppStatus) -> str:
     if status.waiting:
         return f"v{status.deployment}, waits for its turn: {count(status.waiting, 'release')} in the queue"
     return f"v{status.deployment}, {status.phase}"
+
+
+def trouble(found: Trouble | None) -> list[tuple[str, str]]:
+    """Why the last start, stop, restart or scaling did not come off."""
+    return [("trouble", f"{found.message} ({found.code})"), ("hint", found.hint)] if found else []
 
 
 def failure(failed: FailedRelease | None) -> list[tuple[str, str]]:
