@@ -11,6 +11,17 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SQLITE_FULL = ("SQLITE_FULL", "SQLITE_IOERR")
 
 
+ROOM = 1 << 20
+"""Bytes. A disk with less counts as full: what failed may have failed for want of more."""
+
+
+def is_short(folder: str | os.PathLike[str]) -> bool:
+    """Whether the disk that a folder lies on has next to nothing left."""
+    import shutil
+
+    return shutil.disk_usage(folder).free < ROOM
+
+
 def is_full(error: BaseException) -> bool:
     """Whether a disk, a quota or a limit on file sizes took nothing more. `error` may be SQLite's, too."""
     if isinstance(error, OSError):

@@ -84,7 +84,7 @@ POINTS = {
     "removal.heard": "an app is deleted, nothing was done",
     "removal.unrouted": "it has no address, its instances run",
     "removal.ended": "its instances have ended, its files are there",
-    "removal.put_away": "its files are out of the way, not off the disk",
+    "removal.cleared": "its files are out of the way, not off the disk",
     # The node starts
     "edge.spawned": "a new Caddy runs, of which nothing is noted",
     "node.adopted": "what runs is taken over, requests go where they went",

@@ -24,6 +24,7 @@ from rig.kernel.ids import SystemClock
 from rig.node.accounts import http as accounts_http
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.bootstrap import bootstrap_secret
+from rig.node.accounts.deleted import forget_gone_networks, forgetting_networks
 from rig.node.accounts.people import account_name
 from rig.node.accounts.principal import Principal
 from rig.node.builder.settings import held_back
@@ -228,6 +229,8 @@ async def _build(
     for problem in wrong:
         log.error("%s", problem)
     world.listeners.append(forgetting(vault))
+    forget_gone_networks(accounts, world)
+    world.listeners.append(forgetting_networks(accounts, stores))
     await edge.start()
     api_route = Route(hostname=api_host, app="", ports=(api_port,), proof=proof) if api_host else None
     routing = Routing(edge, world, api_route)

@@ -29,3 +29,9 @@ def serving(factory: pytest.TempPathFactory, isolation: str) -> Iterator[Machine
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """The tests of a module share it; each deploys a version of its own."""
     yield from serving(tmp_path_factory, "none")
+
+
+@pytest.fixture(scope="module")
+def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """The same with isolated apps, where they can be."""
+    yield from serving(tmp_path_factory, "auto")

@@ -6,13 +6,9 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from subprocess import Popen, TimeoutExpired
 
-import pytest
-
-from tests.kills.conftest import serving
 from tests.kills.leftovers import open_changes
 from tests.kills.machine import APP, Machine
 
@@ -22,12 +18,6 @@ LATEST = 1.3
 """A kill comes after at most so many times the seconds that a deployment takes."""
 STARTING = 0.5
 """Seconds after which a node that is being started is killed, at most."""
-
-
-@pytest.fixture(scope="module")
-def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A machine whose apps are isolated, where it can."""
-    yield from serving(tmp_path_factory, "auto")
 
 
 def test_killed_at_any_moment(isolated: Machine) -> None:

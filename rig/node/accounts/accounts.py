@@ -228,8 +228,16 @@ class Accounts:
         return RoleGranted(name=name, network=network, role=role)
 
     def forget_network(self, network: str) -> None:
-        """Take away every role in a network that is deleted."""
+        """Take away every role in a network that is deleted, its invitations and its tokens."""
         self._people.forget_network(network)
+        for token in self.tokens.of_network(network):
+            self.tokens.delete(token.name)
+
+    def networks(self) -> set[str]:
+        """The networks in which somebody has a role, an invitation or a token."""
+        tables = ("role", "invitation", "service_token")
+        named = {row["network"] for table in tables for row in self._store.rows(f"SELECT network FROM {table}")}  # noqa: S608
+        return named - {"*"}
 
     # The record
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import time
 from collections.abc import Callable
 
+from rig.kernel.disk import is_full, is_short
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.node.builder.detect import Plan, detect
+from rig.node.builder.layers import complete
 from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build, save_build
 from rig.node.builder.nodejs import build_node
 from rig.node.builder.output import BuildLog
@@ -31,13 +32,9 @@ async def build(request: BuildRequest, driver: Driver, on_line: Callable[[str], 
     try:
         return await _build(request, driver, on_line)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full(error):
             raise
-        raise RigError(
-            "build_failed",
-            f"The node's disk has no room for the build: {error.strerror}.",
-            "Make room on the node's machine, then deploy again.",
-        ) from error
+        raise _no_room([]) from error
 
 
 async def _build(request: BuildRequest, driver: Driver, on_line: Callable[[str], None] | None) -> Build:
@@ -79,12 +76,27 @@ async def _build(request: BuildRequest, driver: Driver, on_line: Callable[[str],
             failpoint("build.saved")
             log.heading(f"Built in {result.milliseconds / 1000:.1f} s")
             return result
-        except RigError as error:
-            log.heading(f"Build failed: {error.message}")
-            error.details.setdefault("output", log.tail())
-            raise
+        except (RigError, OSError) as raised:
+            full = is_short(paths.root)
+            # First of all: if it has filled the disk, nothing can be kept of it, nor of anything else on this node.
+            await asyncio.to_thread(_clear_made, paths)
+            error = _no_room(log.tail()) if full else raised
+            if isinstance(error, RigError):
+                log.heading(f"Build failed: {error.message}")
+                error.details.setdefault("output", log.tail())
+            raise error from raised.__cause__
         finally:
             await asyncio.to_thread(_clear_work, paths)
+
+
+def _no_room(output: list[str]) -> RigError:
+    """The error for a build on a full disk, whichever of its steps was the one to notice."""
+    return RigError(
+        "build_failed",
+        "The node's disk is full, so the build could not be made.",
+        "Make room on the node's machine, then deploy again; what this build had written is removed.",
+        output=output,
+    )
 
 
 async def abandon(paths: BuildPaths, driver: Driver) -> None:
@@ -121,6 +133,16 @@ def _clear(paths: BuildPaths) -> None:
     remove_tree(paths.site)
     paths.tmp.mkdir(parents=True, mode=0o700)
     paths.layers.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _clear_made(paths: BuildPaths) -> None:
+    """Remove what a build has made that failed. The next attempt begins anew in any case."""
+    _clear_work(paths)
+    for layer in paths.layers.iterdir():
+        if layer.is_dir() and not complete(layer):
+            remove_tree(layer)
+    for folder in (paths.site, paths.source):
+        remove_tree(folder)
 
 
 def _clear_work(paths: BuildPaths) -> None:

@@ -285,8 +285,9 @@ class Deployer:
         return job_of(self._paths, self._world.app(app), version, self._driver, self._secrets.reveal)
 
     async def _build(self, job: Job, cause: Recorded) -> Build:
-        self._enter(job.app, "building")
         promoted = job.release.started.promoted
+        if promoted or not job.paths.record.exists():
+            self._enter(job.app, "building")
         if promoted:
             there = partial(self._has_release, promoted.app, promoted.version)
             return await take_over_build(job, promoted, self._paths, self._driver, there)
@@ -325,7 +326,7 @@ class Deployer:
             raise
 
     async def _fail(self, app: str, version: int, raised: Exception, cause: Recorded) -> None:
-        error = failure_of(raised, f"making v{version} of {app}", "deploy again")
+        error = failure_of(raised, f"making v{version} of {app}", "deploy again", self._paths.root)
         fact = DeployFailed(
             app=app,
             version=version,
@@ -375,15 +376,19 @@ class Deployer:
             staying = [one for one in before if one.key in wanted and not one.crashed]
             leaving = [one for one in before if one.key not in wanted]
             ending = None
+            failpoint("scale.heard")
             if leaving:
                 await self._routing.switch(app, ports_of(staying))
+                failpoint("scale.left")
                 ending = self._ending.retire(leaving, drain_of(self._world.apps[app]))
             await self._supervisor.set_desired(app, specs)
+            failpoint("scale.started")
             joining = [one for one in self._supervisor.committed(app) if one not in staying]
             if serving and staying:
                 problem = await self._unready(joining, serving[0])
             if self._world.exists(app):
                 await self._routing.switch(app, ports_of(self._supervisor.committed(app)))
+            failpoint("scale.switched")
         if serving and not staying:
             # Where nothing serves, requests had better wait for what is coming; and others for their turn need not.
             problem = await self._unready(joining, serving[0])
@@ -407,6 +412,7 @@ class Deployer:
                 return None  # it was deleted, stopped or deployed while this waited for its turn
             problem: RigError | None = None
             fact: Fact = AppRestarted(name=app)
+            failpoint("restart.heard")
             try:
                 serving = await self._serving(app)
                 if serving is not None:
@@ -415,22 +421,28 @@ class Deployer:
                     await restart(job, specs, self._supervisor, self._routing)
                     self._ending.retire(old, job.config.deploy.drain)
             except Exception as raised:
-                problem = failure_of(raised, f"restarting {app}", "try again")
+                problem = failure_of(raised, f"restarting {app}", "try again", self._paths.root)
                 fact = AppRestartFailed(name=app, code=problem.code, reason=problem.message)
+            failpoint("restart.done")
             await self._record(app, [fact], outcome="failure" if problem else "success", cause=cause)
+            failpoint("restart.recorded")
             return problem
 
     async def _take_down(self, app: str) -> None:
         async with self.lock(app):
             self._works.note(app, None)
+            failpoint("removal.heard")
             try:
                 await self._routing.remove(app)
             except RigError as error:
                 # The next change of any route takes it out. Its processes end all the same.
                 log.error("%s is deleted, and still has its address: %s", app, error.message)
+            failpoint("removal.unrouted")
             await self._supervisor.stop_all(app)
+            failpoint("removal.ended")
             # Even where the name is taken again by now: a new app begins with nothing. Its releases wait for the lock.
             await asyncio.to_thread(put_away_app, self._paths, app)
+            failpoint("removal.cleared")
         await self._free()
 
 

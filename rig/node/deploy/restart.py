@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rig.kernel.failpoints import failpoint
 from rig.node.deploy.check import check
 from rig.node.deploy.routing import Routing, ports_of
 from rig.node.deploy.steps import Job
@@ -21,6 +22,7 @@ async def restart(job: Job, specs: list[InstanceSpec], supervisor: Supervisor, r
             launched.append(await supervisor.launch(spec))
         await check(launched, job.config.health, routing.hostname(job.app), job.mask)
         await routing.switch(job.app, ports_of(launched))
+        failpoint("restart.switched")
     except Exception:
         for instance in launched:
             await supervisor.end(instance)

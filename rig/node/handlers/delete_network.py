@@ -40,10 +40,7 @@ def handle(command: DeleteNetwork, ctx: NodeContext) -> Network:
     for fact in decide(command.name, apps, cascade=command.cascade):
         ctx.emit(stream, fact, target=command.name, expect=world.version(stream))
     for token in ctx.ports.accounts.tokens.of_network(command.name):
-        ctx.ports.accounts.tokens.delete(token.name)
         deleted = TokenDeleted(name=token.name, network=token.network, role=token.role)
         ctx.emit(f"token:{token.name}", deleted, target=token.name)
-    # Neither roles, tokens nor sources are handed on to a later network of this name.
-    ctx.ports.accounts.forget_network(command.name)
-    ctx.ports.bundles.remove(command.name)
+    # Roles, tokens and sources go once this is on the record, see `rig.node.accounts.deleted`.
     return view

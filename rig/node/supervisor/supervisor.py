@@ -56,19 +56,22 @@ class Supervisor:
         """Begin: make what runs agree with ``desired``.
 
         What an earlier node started, still runs, and is wanted, is taken over as it is; what has died is started
-        again. ``spared`` are the apps, with their release, of which nobody can tell what is desired: what runs of them
-        goes on, and is given up when it ends. Gives what is not wanted: it is retired, and to be ended when no requests
-        are sent there any more.
+        again. Of two that are the same, as after a restart that was just done, the newer one is meant. ``spared`` are
+        the apps, with their release, of which nobody can tell what is desired: what runs of them goes on, and is given
+        up when it ends. Gives what is not wanted: it is retired, and to be ended when no requests are sent there any
+        more.
         Raises `RigError` ``locked`` where another node has these instances.
         """
         self._take_lock()
         wanted = {spec.key: spec for spec in desired}
         unwanted: list[Instance] = []
-        for folder in sorted(self._paths.root.glob("networks/*/apps/*/run/*")):
-            record = load(folder)
-            if record is None:
+        found: list[tuple[InstanceRecord, Path]] = []
+        for folder in self._paths.root.glob("networks/*/apps/*/run/*"):
+            if record := load(folder):
+                found.append((record, folder))
+            else:
                 await self._clear(folder)
-                continue
+        for record, folder in sorted(found, key=lambda each: each[0].created_at, reverse=True):
             spec = wanted.pop(record.key, None) if record.committed else None
             instance = self._instance(record, folder, spec)
             if record.port:
