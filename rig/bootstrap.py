@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"rig/{__version__}"
 
+_AWAY = {"unreachable", "unavailable", "rate_limited", "login_required", "login_expired"}
+_NO_ANSWER = _AWAY | {"cancelled", "terminated", "internal"}
+"""Errors after which the platform is not asked for more: it did not answer, or the user wants to be off."""
+
 
 def user_settings(
     config: str = "", flags: Mapping[str, str] | None = None, environ: Mapping[str, str] = os.environ
@@ -90,6 +94,11 @@ class Client:
         self._depth += 1
         try:
             reply, warnings = self._bus.dispatch(command, stamp)
+        except RigError as error:
+            # A refusal is an answer too; after one that did not come, the next command asks.
+            if self._depth == 1 and not error.unclear and error.code not in _NO_ANSWER:
+                error.warnings = [*error.warnings, *self._reconcile(stamp)]
+            raise
         finally:
             self._depth -= 1
         return reply, [*warnings, *self._reconcile(stamp), *self._witness(command, stamp)]

@@ -156,6 +156,16 @@ def test_a_connection_that_stays_broken_leaves_an_unknown_outcome(change: str, h
     assert world.made(kind, target) - before == REACHES[how]
     assert world.record.verify().verdict == "verified"
 
+    # Whatever comes next learns its end, and be it refused.
+    world.proxy.break_by(None)
+    refused = run_rig("details", "app", "demo/nowhere", where="json")
+    assert (refused.exit, refused.error["code"]) == (66, "not_found")
+    [told] = [warning for warning in json.loads(refused.stdout)["warnings"] if "whose end was not known" in warning]
+    assert ("succeeded" in told) == REACHES[how]
+    assert ("nothing came of it" in told) != REACHES[how]
+    assert world.record.outbox()[-1][1] == ("delivered" if REACHES[how] else "refused")
+    assert world.made(kind, target) - before == REACHES[how]
+
 
 def test_a_node_that_is_not_there_is_said_so_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RIG_URL", "http://127.0.0.1:1")
