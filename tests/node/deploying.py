@@ -54,6 +54,8 @@ class Runs:
         self.answers = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         self.asked = 0
         """How many requests were sent to them."""
+        self.limits: list[int] = []
+        """Bytes of memory that each of them may take, in the order in which they were started; 0 for no limit."""
         self.looks = 0
         """How often all processes were looked at."""
         self._ends: dict[str, asyncio.Future[ExitStatus]] = {}
@@ -68,6 +70,7 @@ class Runs:
 
     async def start(self, spec: ProcessSpec) -> Handle:
         spec.state_dir.mkdir(parents=True)
+        self.limits.append(spec.memory)
         handle = Handle(id=spec.id, pid=os.getpid(), started=1, state_dir=spec.state_dir, log_dir=spec.log_dir)
         self._ends[spec.id] = asyncio.get_running_loop().create_future()
         self._handles[spec.state_dir] = handle

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from events.app import AppDeleted, AppScaled, DeployFailed, DeployStarted, DeploySucceeded
-from rig.contract.project import AppConfig, DeployConfig, HealthConfig
+from events.config import Supplied
+from rig.contract.project import AppConfig, DeployConfig, HealthConfig, ProcessConfig
 from rig.kernel.errors import RigError
 from rig.node.deploy import deployer
 from rig.node.runtime.driver import ExitStatus
@@ -157,6 +158,18 @@ def test_what_drains_is_not_started_again_when_it_ends_by_itself(tmp_path: Path)
 
         await until(is_over, "its end")
         assert old.info().restarts == 0
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_process_is_started_with_the_limit_of_its_release(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        await node.deploy(config=quick(processes={"web": ProcessConfig(memory=5 << 20)}))
+        await node.deploy(OTHER, supplied=Supplied(memory={"*": 7 << 20}))
+        await node.deploy(
+            OTHER, quick(processes={"web": ProcessConfig(memory=5 << 20)}), supplied=Supplied(memory={"web": 0})
+        )
+        assert node.runs.limits == [5 << 20, 7 << 20, 0]
 
     on_a_node(tmp_path, scenario)
 
