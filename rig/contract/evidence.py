@@ -196,9 +196,9 @@ class Archived(Reply, frozen=True, kw_only=True):
 
     file: str = ""
     """Empty where there was nothing to archive."""
-    first: int = 0
+    first: int
     records: int = 0
-    left: int = 0
+    left: int
     """Records that stay in the journal."""
     sha256: str = ""
     """Of the whole file."""

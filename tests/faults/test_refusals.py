@@ -50,6 +50,7 @@ CHANGES = {
     "promote": ("promote", "demo-staging/hello", "demo/hello", "--yes"),
     "config apply": ("config", "apply", "max.toml"),
     "node gc": ("node", "gc"),
+    "node archive": ("node", "archive", "--before", "9w", "--yes"),
     "node invite": ("node", "invite", "ana"),
 }
 LOGINS = {"login": ("login", "URL", "--token-stdin")}
