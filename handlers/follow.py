@@ -30,6 +30,8 @@ STEPS = {
 
 TAKING_OVER = "Taking over the build for {}"
 """What the phase ``building`` is of a release that was promoted."""
+REUSING = "Reusing the build of {}"
+"""What is said in its place where the build is there."""
 
 
 def begun(release: Release) -> list[Fact]:
@@ -81,6 +83,7 @@ def follow(release: Release, ctx: ClientContext) -> Release:
     shown, phase = 0, ""
     try:
         while release.outcome == "pending":
+            _say_reuse(release, said, ctx)
             waits = release.phase == phase == "queued"
             phase = release.phase
             if phase != "queued" or waits:  # nearly every release has its turn at once
@@ -112,6 +115,13 @@ def _say(phase: str, said: list[str], release: Release, ctx: ClientContext) -> N
     if text and phase not in said:
         said.append(phase)
         ctx.progress.step(text.format(f"v{release.version}"))
+
+
+def _say_reuse(release: Release, said: list[str], ctx: ClientContext) -> None:
+    """Report once that there is nothing to build, and whose build it is."""
+    if release.built_by not in (0, release.version) and REUSING not in said:
+        said.append(REUSING)
+        ctx.progress.step(REUSING.format(f"v{release.built_by}"))
 
 
 def _lost_sight(release: Release, error: RigError) -> RigError:

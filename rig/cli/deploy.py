@@ -6,6 +6,7 @@ from rig.cli.humanize import count, duration, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.deploy import Deploy, Deployment
+from rig.contract.releases import Release
 
 
 def show(deployment: Deployment, out: Output) -> None:
@@ -14,14 +15,20 @@ def show(deployment: Deployment, out: Output) -> None:
         return
     release = deployment.release
     took = sum(deployment.timings.values())
-    built = "built" if release and release.rebuilt else "nothing to build"
     out.note(
         f"v{deployment.version} of {deployment.app} serves after {duration(took)}:"
-        f" {size(deployment.sent)} sent, {built}."
+        f" {size(deployment.sent)} sent, {_built(release)}."
     )
     out.line(deployment.url)
-    if release and not release.rebuilt:
-        out.hint("This source was built before; --force builds it anew.")
+
+
+def _built(release: Release | None) -> str:
+    """What there was to build."""
+    if release is None or release.rebuilt:
+        return "built"
+    reused = f"the build of v{release.built_by} reused" if release.built_by else "nothing to build"
+    unchanged = "" if release.changed else "nothing changed, "
+    return f"{unchanged}{reused} (--force builds it anew)"
 
 
 def show_plan(deployment: Deployment, out: Output) -> None:

@@ -54,6 +54,8 @@ class Release(Reply, frozen=True, kw_only=True):
     build: str = ""
     rebuilt: bool = False
     """Whether this release ran a build, or took one that was there."""
+    built_by: int = 0
+    """The release of this app that ran the build, 0 while that is not known, and for one that was promoted."""
     source: SourceInfo = SourceInfo()
     config: AppConfig = AppConfig()
     supplied: Supplied = Supplied()

@@ -113,6 +113,7 @@ def release_of(
         bundle=started.bundle,
         build=release.build,
         rebuilt=release.rebuilt,
+        built_by=_built_by(state, release.build),
         source=msgspec.convert(started.source, SourceInfo),
         config=_shown_config(started),
         supplied=started.supplied,
@@ -129,6 +130,12 @@ def release_of(
         hint=failure.hint if failure else "",
         output=failure.output if failure else [],
     )
+
+
+def _built_by(state: AppState, build: str) -> int:
+    """The release that ran a build; 0 where none of the app's did."""
+    found = (version for version, each in reversed(state.releases.items()) if each.rebuilt and each.build == build)
+    return next(found, 0)
 
 
 def origin_of(started: DeployStarted) -> str:

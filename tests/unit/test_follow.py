@@ -25,6 +25,7 @@ class Watched:
         self._phases = list(phases)
         self._rebuilt_from = rebuilt_from
         self._rebuilt = False
+        self.built_by = 0
         self.raises: dict[str, BaseException] = {}
         """What looking at a phase leads to instead."""
         self.output = ["one", "two"]
@@ -39,7 +40,7 @@ class Watched:
             raise self.raises[phase]
         self._rebuilt = self._rebuilt or phase == self._rebuilt_from
         outcome: Any = "succeeded" if phase == "done" else "pending"
-        return Release(app=APP, version=2, outcome=outcome, phase=phase, rebuilt=self._rebuilt)
+        return Release(app=APP, version=2, outcome=outcome, phase=phase, rebuilt=self._rebuilt, built_by=self.built_by)
 
     def call(self, command: Command, reply: type[Any], *, key: str = "", corr: str = "") -> Any:
         if not isinstance(command, ShowBuildLog):
@@ -81,6 +82,13 @@ def test_nothing_is_shown_where_nothing_was_built() -> None:
     watched.watch()
     assert watched.lines == []
     assert watched.steps == ["Starting v2", "Checking the health of v2"]
+
+
+def test_a_build_that_is_there_is_named_and_not_made() -> None:
+    watched = Watched("queued", "queued", "starting", "done", rebuilt_from="never")
+    watched.built_by = 1
+    watched.watch()
+    assert watched.steps == ["Reusing the build of v1", "Waiting for the turn of v2", "Starting v2"]
 
 
 def test_a_release_that_waits_for_its_turn_is_said_to_once() -> None:
