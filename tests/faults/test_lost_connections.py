@@ -167,6 +167,68 @@ def test_a_connection_that_stays_broken_leaves_an_unknown_outcome(change: str, h
     assert world.made(kind, target) - before == REACHES[how]
 
 
+OTHER_CHANGES = {
+    "create token": ((), ("create", "token", "NAME", "--network", "demo"), "POST /v1/tokens", "token.created", "NAME"),
+    "delete token": (
+        ("create", "token", "NAME", "--network", "demo"),
+        ("delete", "token", "NAME", "--yes"),
+        "DELETE /v1/tokens",
+        "token.deleted",
+        "NAME",
+    ),
+    "update network": (
+        ("create", "network", "NAME"),
+        ("update", "network", "NAME", "--description", "New"),
+        "PATCH /v1/networks",
+        "network.updated",
+        "NAME",
+    ),
+    "stop": (("start", "demo/scaled"), ("stop", "demo/scaled"), "POST /v1/apps", "app.stopped", "demo/scaled"),
+    "start": (("stop", "demo/scaled"), ("start", "demo/scaled"), "POST /v1/apps", "app.started", "demo/scaled"),
+    "restart": (
+        ("start", "demo/scaled"),
+        ("restart", "demo/scaled"),
+        "POST /v1/apps",
+        "app.restart_requested",
+        "demo/scaled",
+    ),
+    "create var": (
+        ("create", "app", "demo/NAME"),
+        ("create", "var", "demo/NAME", "GREETING=hello"),
+        "PATCH /v1/apps",
+        "var.changed",
+        "demo/NAME",
+    ),
+    "create secret": (
+        ("create", "app", "demo/NAME"),
+        ("create", "secret", "demo/NAME", "KEY"),
+        "PATCH /v1/apps",
+        "secret.changed",
+        "demo/NAME",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ["lose request", "lose answer"])
+@pytest.mark.parametrize("change", OTHER_CHANGES)
+def test_whatever_comes_next_learns_the_end_of_every_change(change: str, how: How, world: World) -> None:
+    before, argv, request, kind, target = OTHER_CHANGES[change]
+    name = f"{change}-{how}-again".replace(" ", "-")
+    target = target.replace("NAME", name)
+    if before:
+        world.user.ok(*(word.replace("NAME", name) for word in before))
+    made = world.made(kind, target)
+    world.proxy.break_by(Fault(how=how, request=request))
+    ended = run_rig(*(word.replace("NAME", name) for word in argv), where="json", stdin=b"a value of it")
+    assert world.proxy.fired > 1
+    assert (ended.exit, ended.error["code"]) == (69, "unreachable"), ended
+    assert world.record.outbox()[-1][1] == "unknown"
+    world.proxy.break_by(None)
+    assert run_rig("details", "app", "demo/nowhere", where="json").exit == 66
+    assert world.record.outbox()[-1][1] == ("delivered" if REACHES[how] else "refused")
+    assert world.made(kind, target) - made == REACHES[how]
+
+
 def test_a_node_that_is_not_there_is_said_so_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RIG_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("RIG_TOKEN", "nobody-sees-it")
