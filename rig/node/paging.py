@@ -74,13 +74,24 @@ def _test(kind: type[msgspec.Struct], text: str) -> Callable[[Any], bool]:
     known = filterable(kind)
     if not sign or field not in known:
         raise RigError("usage", f"Rows cannot be filtered by `{field}`.", f"The fields are: {', '.join(known)}.")
-    # `*` and `?` as a shell has them; all else stands for itself.
-    pattern = re.compile(re.escape(value).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+    pattern = re.compile(_expression(value), re.DOTALL)
 
     def passes(row: Any) -> bool:
         return any(pattern.fullmatch(each) for each in _texts(getattr(row, field))) == wanted
 
     return passes
+
+
+def _expression(wildcards: str) -> str:
+    """What `*` and `?` of a shell are as a regular expression; all else stands for itself.
+
+    What stands between two stars is looked for once, at the first place where it fits, and the group is atomic: with
+    plain `.*` a text of a hundred characters and ten stars would keep the node busy for years.
+    """
+    first, *others = [re.escape(part).replace(r"\?", ".") for part in wildcards.split("*")]
+    if not others:
+        return first
+    return first + "".join(f"(?>.*?{part})" for part in others[:-1]) + f".*{others[-1]}"
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -94,3 +96,16 @@ def test_no_more_rows_are_made_than_a_page_takes() -> None:
     made.clear()
     assert rows_of(names, row, _Row, ListApps(limit=5, after="a009", filter=["odd=true"]))[1] == "a014"
     assert len(made) == 6
+
+
+@given(st.text("ab*?", max_size=12), st.text("ab", max_size=12))
+def test_stars_and_question_marks_are_those_of_a_shell(wildcards: str, text: str) -> None:
+    row = msgspec.structs.replace(SHOP, message=text)
+    assert condition(App, [f"message={wildcards}"])(row) is fnmatchcase(text, wildcards)
+
+
+def test_many_stars_cost_no_more_than_few() -> None:
+    """A pattern that goes back over every star would not end in this test's lifetime."""
+    row = msgspec.structs.replace(SHOP, message="a" * 60_000)
+    assert not condition(App, ["message=" + "*a" * 95 + "*b"])(row)
+    assert condition(App, ["message=" + "*a" * 95])(row)
