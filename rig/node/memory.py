@@ -6,12 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 
 from rig.kernel.errors import RigError
 from rig.kernel.sizes import bytes_of
+from rig.node.rules import require_process
 
 SMALLEST = 4 << 20
 """Bytes with which nothing starts."""
 
 
-def wanted_limits(now: Mapping[str, int], asked: Sequence[str], processes: Collection[str]) -> dict[str, int]:
+def wanted_limits(
+    app: str, now: Mapping[str, int], asked: Sequence[str], processes: Collection[str] = ()
+) -> dict[str, int]:
     """An app's own limits once ``asked`` is heeded, in its order: bytes by process type, `*` for all, 0 for none.
 
     ``processes`` are the types that the app has, empty before its first release. Raises `RigError` ``invalid_data``.
@@ -19,9 +22,8 @@ def wanted_limits(now: Mapping[str, int], asked: Sequence[str], processes: Colle
     limits = dict(now)
     for text in asked:
         process, sign, size = text.rpartition("=")
-        if sign and processes and process not in processes:
-            known = ", ".join(sorted(processes))
-            raise RigError("invalid_data", f"There is no process type `{process}`.", f"There are: {known}.")
+        if sign:
+            require_process(app, process, processes)
         if not sign:
             # What is said of all types goes for those, too, that had a limit of their own.
             process, limits = "*", {}

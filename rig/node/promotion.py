@@ -12,9 +12,8 @@ from events.release import Promoted
 from rig.contract.names import split_app
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
-from rig.node.handlers.show_release import find_release
-from rig.node.handlers.start_release import changes
 from rig.node.ports import Builds, NodeContext
+from rig.node.releases import changes, find_good
 from rig.node.variables.resolve import supply
 from rig.node.world import config_of, no_app
 
@@ -57,14 +56,7 @@ def choose(source: AppState, target: str, version: int) -> int:
             f"`{source.name}` has nothing to promote: no release of it serves.",
             f"Deploy it first: `rig deploy --app {source.name}`.",
         )
-    release = find_release(source, version or source.current)
-    if release.outcome != "succeeded":
-        raise RigError(
-            "conflict",
-            f"v{version} of `{source.name}` never served: it is {release.outcome}.",
-            f"`rig history {source.name}` shows which releases succeeded.",
-        )
-    return release.started.version
+    return find_good(source, version or source.current).started.version
 
 
 def configured(release: ReleaseState, current: ReleaseState | None) -> AppConfig:

@@ -27,8 +27,8 @@ from rig.node.handlers import (
     start_release,
     update_app,
 )
-from rig.node.handlers.show_release import find_release
 from rig.node.paging import page_of
+from rig.node.releases import find_release
 from tests.unit.given import APP, BUNDLE, CREATED, app, network, served, started
 
 NETWORK = NetworkCreated(name="demo")

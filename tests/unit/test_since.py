@@ -24,7 +24,8 @@ from rig.contract.networks import UpdateNetwork
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
-from rig.node.handlers.update_network import decide, require_unprotected
+from rig.node.handlers.update_network import decide
+from rig.node.rules import require_unprotected
 from rig.node.since import APPS, NETWORKS, TOKENS, Kind, changes_since, member_of
 from tests.unit.given import APP, CREATED, NOW, network, served, started
 

@@ -13,9 +13,9 @@ from rig.contract.apps import UpdateApp
 from rig.kernel.apps import limits_of, memory_of
 from rig.kernel.errors import RigError
 from rig.node.handlers import create_app, rollback
-from rig.node.handlers.start_release import changes
 from rig.node.handlers.update_app import decide
 from rig.node.memory import wanted_limits
+from rig.node.releases import changes
 from rig.node.variables.change import release_facts
 from tests.unit.given import APP, BUNDLE, CREATED, app, network, served, started
 
@@ -46,7 +46,7 @@ def refused(state: AppState, command: UpdateApp, problem: str = "") -> str:
     ],
 )
 def test_what_is_asked_for(now: dict[str, int], wanted: list[str], then: dict[str, int]) -> None:
-    assert wanted_limits(now, wanted, ("web", "worker")) == then
+    assert wanted_limits("demo/site", now, wanted, ("web", "worker")) == then
 
 
 def test_a_limit_is_recorded_with_what_was_before() -> None:
@@ -119,5 +119,5 @@ def test_a_limit_makes_one_release_and_a_rollback_takes_it_back() -> None:
 
 def test_what_takes_a_limit_back_sets_what_was_before() -> None:
     state = app(CREATED, AppLimited(name=APP, memory={"web": 0, "*": 512 * MIB}))
-    back = wanted_limits({"worker": 9 * MIB}, limits_before(state), ())
+    back = wanted_limits(state.name, {"worker": 9 * MIB}, limits_before(state))
     assert back == state.memory

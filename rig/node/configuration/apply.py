@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,10 +19,8 @@ from rig.kernel.configuration import compare, deletes_app, deployed_apps, parts,
 from rig.kernel.errors import RigError
 from rig.node.configuration.live import Apps, applied_of, document_of, wanted_of
 from rig.node.handlers.delete_app import decide as decide_deletion
-from rig.node.handlers.start_release import require_unlocked
-from rig.node.handlers.update_app import require_limiter
-from rig.node.handlers.update_network import require_unprotected
 from rig.node.memory import limit_of
+from rig.node.rules import require_limiter, require_process, require_unlocked, require_unprotected
 from rig.node.variables.change import check, facts_between, release_facts, told
 
 NOW = Happened()
@@ -184,18 +182,10 @@ def _scale(name: str, state: AppState, changes: Sequence[ConfigChange]) -> list[
         if change.file is None:
             reset.append(process)
         else:
-            _require_known(name, process, known)
+            require_process(name, process, known)
             scale[process] = int(change.file)
     facts: list[Fact] = [AppScaled(name=name, scale=scale)] if scale else []
     return [*facts, AppScaleReset(name=name, processes=reset)] if reset else facts
-
-
-def _require_known(name: str, process: str, known: Collection[str]) -> None:
-    """Refuse a type that the release has not; before the first one there may be any. Raises ``invalid_data``."""
-    if known and process not in known:
-        raise RigError(
-            "invalid_data", f"`{name}` has no process type `{process}`.", f"It has: {', '.join(sorted(known))}."
-        )
 
 
 def _memory(name: str, state: AppState, changes: Sequence[ConfigChange], problem: str) -> list[Fact]:
@@ -209,7 +199,7 @@ def _memory(name: str, state: AppState, changes: Sequence[ConfigChange], problem
             limits.pop(process or "*", None)
             continue
         if process:
-            _require_known(name, process, counts_of(state, state.current))
+            require_process(name, process, counts_of(state, state.current))
         limits[process or "*"] = limit_of(change.file)
     if limits == state.memory:
         return []

@@ -11,8 +11,8 @@ from rig.contract.variables import (
     MadeRelease,
     VariablesChange,
 )
-from rig.node.handlers.start_release import require_unlocked
 from rig.node.ports import NodeContext, happening
+from rig.node.rules import require_unlocked
 from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged
 from rig.node.variables.readable import require_readable
 

@@ -9,9 +9,9 @@ from events.base import Fact
 from rig.contract.apps import App, CreateApp
 from rig.contract.names import split_app
 from rig.kernel.errors import RigError
-from rig.node.handlers.update_app import require_limiter
 from rig.node.memory import wanted_limits
 from rig.node.ports import NodeContext, happening
+from rig.node.rules import require_limiter
 from rig.node.views import app_view
 
 
@@ -22,7 +22,7 @@ def decide(state: AppState, name: str, memory: Sequence[str] = (), problem: str 
     """
     if state.exists:
         raise RigError("already_exists", f"There is an app `{name}` already.", f"See it with `rig details app {name}`.")
-    limits = wanted_limits({}, memory, ())
+    limits = wanted_limits(name, {}, memory)
     if any(limits.values()):
         require_limiter(problem)
     limited = [AppLimited(name=name, memory=limits)] if limits else []

@@ -7,8 +7,8 @@ from events.base import Fact
 from rig.contract.apps import App, DeleteApp
 from rig.contract.names import split_app
 from rig.kernel.errors import RigError
-from rig.node.handlers.update_network import require_unprotected
 from rig.node.ports import NodeContext
+from rig.node.rules import require_unprotected
 from rig.node.since import APPS, require_match
 from rig.node.views import app_view
 

@@ -8,8 +8,8 @@ from events.network import NetworkDeleted
 from rig.contract.networks import DeleteNetwork, Network
 from rig.kernel.errors import RigError
 from rig.node.handlers import delete_app
-from rig.node.handlers.update_network import require_unprotected
 from rig.node.ports import NodeContext
+from rig.node.rules import require_unprotected
 from rig.node.since import NETWORKS, require_match
 from rig.node.views import network_view
 

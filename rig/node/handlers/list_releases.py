@@ -6,8 +6,8 @@ import msgspec
 
 from rig.contract.releases import ListReleases, ReleasePage
 from rig.kernel.errors import RigError
-from rig.node.handlers.start_release import NOTHING
 from rig.node.ports import NodeContext
+from rig.node.releases import NOTHING
 from rig.node.views import release_view
 
 

@@ -7,15 +7,13 @@ from events.base import Fact
 from rig.contract.apps import App, RestartApp
 from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext, happening
+from rig.node.rules import require_release
 from rig.node.views import app_view
 
 
 def decide(state: AppState) -> list[Fact]:
     """The facts of a restart; none while one goes on. Raises `RigError` ``conflict`` where nothing runs."""
-    if not state.current:
-        raise RigError(
-            "conflict", f"`{state.name}` has no release yet.", f"Deploy it first: `rig deploy --app {state.name}`."
-        )
+    require_release(state)
     if state.stopped:
         raise RigError("conflict", f"`{state.name}` is stopped.", f"Start it: `rig start {state.name}`.")
     return [] if state.restarting else [AppRestartRequested(name=state.name)]

@@ -11,9 +11,9 @@ from events.base import Fact
 from rig.contract.names import split_app
 from rig.contract.releases import Rollback, RollbackReport, version_number
 from rig.kernel.errors import RigError
-from rig.node.handlers.show_release import find_release
-from rig.node.handlers.start_release import changes, require_unlocked
 from rig.node.ports import NodeContext, happening
+from rig.node.releases import changes, find_good
+from rig.node.rules import require_unlocked
 from rig.node.variables.change import restore, restore_memory, told, told_limits
 from rig.node.variables.readable import require_readable
 from rig.node.variables.resolve import differences, stacks_next, stacks_of, winners
@@ -37,13 +37,7 @@ def choose(state: AppState, version: int, there: Callable[[str], bool] = every, 
     where that is said. Raises `RigError` ``not_found``, or ``conflict`` where there is nothing to go back to.
     """
     if version:
-        release = find_release(state, version)
-        if release.outcome != "succeeded":
-            raise RigError(
-                "conflict",
-                f"v{version} of `{state.name}` never served: it {release.outcome}.",
-                f"`rig history {state.name}` shows which releases succeeded.",
-            )
+        release = find_good(state, version)
         if version == state.current:
             raise RigError("conflict", f"v{version} of `{state.name}` serves already.", "Name an earlier release.")
         if not there(release.build):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rig.contract.releases import BuildLog, ShowBuildLog, version_number
 from rig.kernel.errors import RigError
-from rig.node.handlers.show_release import find_release
 from rig.node.ports import NodeContext
+from rig.node.releases import find_release
 
 
 def handle(command: ShowBuildLog, ctx: NodeContext) -> BuildLog:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from events.app import AppStarted, AppState, evolve
 from events.base import Fact
 from rig.contract.apps import App, StartApp
-from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext, happening
+from rig.node.rules import require_release
 from rig.node.views import app_view
 
 
@@ -15,10 +15,7 @@ def decide(state: AppState, *, failed: bool = False) -> list[Fact]:
 
     Raises `RigError` ``conflict`` where there is nothing yet.
     """
-    if not state.current:
-        raise RigError(
-            "conflict", f"`{state.name}` has no release yet.", f"Deploy it first: `rig deploy --app {state.name}`."
-        )
+    require_release(state)
     return [AppStarted(name=state.name)] if state.stopped or state.crashed or failed else []
 
 

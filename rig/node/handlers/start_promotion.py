@@ -7,9 +7,9 @@ from events.base import Fact
 from rig.contract.promotion import StartPromotion
 from rig.contract.releases import Release
 from rig.kernel.errors import RigError
-from rig.node.handlers.start_release import require_unlocked
 from rig.node.ports import NodeContext, happening
 from rig.node.promotion import Promotion, begin, gather, serves_already
+from rig.node.rules import require_unlocked
 from rig.node.variables.readable import require_readable
 from rig.node.views import release_view
 

@@ -9,21 +9,20 @@ import msgspec
 
 from events.app import AppCreated, AppState, DeployStarted, evolve
 from events.base import Fact
-from events.config import Supplied
 from events.network import NetworkState
 from rig.contract.names import split_app
 from rig.contract.releases import Release, StartRelease
 from rig.kernel.errors import RigError
-from rig.kernel.ids import rfc3339
 from rig.node.handlers.create_network import found
 from rig.node.ports import NodeContext, happening
-from rig.node.variables.change import check_values, memory_changes
+from rig.node.releases import changes
+from rig.node.rules import require_unlocked
+from rig.node.variables.change import check_values
 from rig.node.variables.readable import require_readable
-from rig.node.variables.resolve import differences, layers, resolve, stacks_of, supply, winners
+from rig.node.variables.resolve import stacks_of, supply, winners
 from rig.node.views import release_view
 
 NO_NETWORK = NetworkState()
-NOTHING = Supplied()
 
 
 def decide(state: AppState, command: StartRelease, isolation: str, network: NetworkState = NO_NETWORK) -> list[Fact]:
@@ -80,42 +79,6 @@ def check_build_secrets(names: Sequence[str], started: DeployStarted, *, new: bo
                 f"`[build] secrets` names `{name}`, which is a variable of `{app}` and no secret.",
                 "Builds see variables anyway: take it off the list, or make it a secret.",
             )
-
-
-def require_unlocked(state: AppState) -> None:
-    """One release of an app at a time. Raises `RigError` ``locked`` that says who, since when and why."""
-    if not state.pending:
-        return
-    holder = state.releases[state.pending]
-    since = rfc3339(holder.created_at)
-    said = f", saying “{holder.started.message}”" if holder.started.message else ""
-    raise RigError(
-        "locked",
-        f"{holder.created_by} is deploying v{state.pending} of `{state.name}` since {since}{said}.",
-        f"Try again when it is done; `rig status app {state.name}` shows how far it is.",
-        holder=holder.created_by,
-        since=since,
-        version=state.pending,
-        said=holder.started.message,
-    )
-
-
-def changes(state: AppState, bundle: str, config: dict[str, Any], supplied: Supplied = NOTHING) -> list[str]:
-    """What differs from the release that serves, as ``source``, ``env.NAME``, ``secret.NAME``, ``processes.web``."""
-    current = state.releases.get(state.current)
-    if current is None:
-        return ["first release"]
-    before = current.started
-    changed = ["source"] if before.bundle != bundle else []
-    for table in sorted({*before.config, *config, "env"}):
-        if table == "env":
-            # What counts is what the processes get, wherever it comes from.
-            changed += differences(stacks_of(before), resolve(layers(supplied, config.get("env", {}))))
-            changed += memory_changes(before.supplied, supplied)
-            continue
-        old, new = before.config.get(table, {}), config.get(table, {})
-        changed += [f"{table}.{key}" for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    return changed
 
 
 def handle(command: StartRelease, ctx: NodeContext) -> Release:

@@ -7,6 +7,7 @@ from events.base import Fact
 from rig.contract.apps import App, StopApp
 from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext, happening
+from rig.node.rules import require_release
 from rig.node.views import app_view
 
 
@@ -18,10 +19,7 @@ def decide(state: AppState) -> list[Fact]:
             f"v{state.pending} of `{state.name}` is being made, and would start it again.",
             f"Try again when it is over: `rig history {state.name}`.",
         )
-    if not state.current:
-        raise RigError(
-            "conflict", f"`{state.name}` has no release yet.", f"Deploy it first: `rig deploy --app {state.name}`."
-        )
+    require_release(state)
     return [] if state.stopped else [AppStopped(name=state.name)]
 
 

@@ -10,9 +10,9 @@ from rig.contract.apps import App, UpdateApp
 from rig.contract.names import split_app
 from rig.kernel.apps import counts_of
 from rig.kernel.errors import RigError
-from rig.node.handlers.start_release import require_unlocked
 from rig.node.memory import wanted_limits
 from rig.node.ports import NodeContext, happening
+from rig.node.rules import require_limiter, require_process, require_unlocked
 from rig.node.since import APPS, require_match
 from rig.node.variables.change import release_facts
 from rig.node.variables.readable import require_readable
@@ -37,32 +37,20 @@ def scaled(name: str, processes: Mapping[str, int], scale: Mapping[str, int]) ->
     if scale and not processes:
         raise RigError("conflict", f"`{name}` has no processes yet.", f"Deploy it first: `rig deploy --app {name}`.")
     for process in scale:
-        if process not in processes:
-            known = ", ".join(sorted(processes))
-            raise RigError("invalid_data", f"`{name}` has no process type `{process}`.", f"It has: {known}.")
+        require_process(name, process, processes)
     changed = {process: count for process, count in scale.items() if processes[process] != count}
     return [AppScaled(name=name, scale=changed)] if changed else []
 
 
 def limited(state: AppState, asked: list[str], problem: str) -> list[Fact]:
     """The facts of other limits of memory. Raises `RigError` ``invalid_data``, ``locked`` or ``bad_config``."""
-    limits = wanted_limits(state.memory, asked, counts_of(state, state.current))
+    limits = wanted_limits(state.name, state.memory, asked, counts_of(state, state.current))
     if limits == state.memory:
         return []
     if any(limits.values()):
         require_limiter(problem)
     require_unlocked(state)
     return [AppLimited(name=state.name, memory=limits, before=state.memory)]
-
-
-def require_limiter(problem: str) -> None:
-    """Refuse a limit that would not be kept. Raises `RigError` ``bad_config``."""
-    if problem:
-        raise RigError(
-            "bad_config",
-            f"Memory cannot be limited on this node: {problem}.",
-            "It takes cgroup v2, and the right to use it, as a systemd service with Delegate=yes has.",
-        )
 
 
 def handle(command: UpdateApp, ctx: NodeContext) -> App:

@@ -26,16 +26,6 @@ def decide(state: NetworkState, description: str | None, protected: bool | None)
     return [NetworkUpdated(name=state.name, description=said, protected=kept)]
 
 
-def require_unprotected(state: NetworkState, what: str) -> None:
-    """Refuse to delete ``what`` where its network is protected. Raises `RigError` ``conflict``."""
-    if state.protected:
-        raise RigError(
-            "conflict",
-            f"Network `{state.name}` is protected, so {what} cannot be deleted.",
-            f"If it is to go all the same: `rig update network {state.name} --no-protected`, which takes an owner.",
-        )
-
-
 def handle(command: UpdateNetwork, ctx: NodeContext) -> Network:
     world, stream = ctx.ports.world, f"network:{command.name}"
     state = world.network(command.name)

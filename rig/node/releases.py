@@ -1,0 +1,54 @@
+"""Releases of an app as a new one is told of them: the one that is meant, and what differs from the one that serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from events.app import AppState, ReleaseState
+from events.config import Supplied
+from rig.kernel.errors import RigError
+from rig.node.variables.change import memory_changes
+from rig.node.variables.resolve import differences, layers, resolve, stacks_of
+
+NOTHING = Supplied()
+
+
+def find_release(state: AppState, version: int) -> ReleaseState:
+    """The release ``vN`` of an app. Raises `RigError` ``not_found``."""
+    release = state.releases.get(version)
+    if release is None:
+        raise RigError(
+            "not_found", f"`{state.name}` has no release v{version}.", f"`rig history {state.name}` lists them."
+        )
+    return release
+
+
+def find_good(state: AppState, version: int) -> ReleaseState:
+    """The release ``vN`` of an app, which has to have served. Raises `RigError` ``not_found`` or ``conflict``."""
+    release = find_release(state, version)
+    if release.outcome != "succeeded":
+        why = "is still being made" if release.outcome == "pending" else "failed"
+        raise RigError(
+            "conflict",
+            f"v{version} of `{state.name}` never served: it {why}.",
+            f"`rig history {state.name}` shows which releases succeeded.",
+        )
+    return release
+
+
+def changes(state: AppState, bundle: str, config: dict[str, Any], supplied: Supplied = NOTHING) -> list[str]:
+    """What differs from the release that serves, as ``source``, ``env.NAME``, ``secret.NAME``, ``processes.web``."""
+    current = state.releases.get(state.current)
+    if current is None:
+        return ["first release"]
+    before = current.started
+    changed = ["source"] if before.bundle != bundle else []
+    for table in sorted({*before.config, *config, "env"}):
+        if table == "env":
+            # What counts is what the processes get, wherever it comes from.
+            changed += differences(stacks_of(before), resolve(layers(supplied, config.get("env", {}))))
+            changed += memory_changes(before.supplied, supplied)
+            continue
+        old, new = before.config.get(table, {}), config.get(table, {})
+        changed += [f"{table}.{key}" for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return changed
