@@ -57,6 +57,19 @@ KILLS = [
     ("instance.ended", 0),
 ]
 
+ISOLATED_KILLS = [
+    ("run.ready", 0),
+    ("run.going", 0),
+    ("run.going", 1),
+    ("build.made", 0),
+    ("run.ready", 2),
+    ("instance.launched", 0),
+    ("release.switched", 0),
+    ("release.committed", 0),
+    ("instance.ended", 0),
+]
+"""Those at which something isolated runs that the next node has to find: a build, a release command, instances."""
+
 
 def newest(machine: Machine) -> list[tuple[int, str]]:
     """The two newest releases: version and outcome."""
@@ -65,6 +78,15 @@ def newest(machine: Machine) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize(("point", "after"), KILLS)
 def test_killed_and_started_again(machine: Machine, point: str, after: int) -> None:
+    kill_and_start_again(machine, point, after)
+
+
+@pytest.mark.parametrize(("point", "after"), ISOLATED_KILLS)
+def test_killed_and_started_again_with_isolated_apps(isolated: Machine, point: str, after: int) -> None:
+    kill_and_start_again(isolated, point, after)
+
+
+def kill_and_start_again(machine: Machine, point: str, after: int) -> None:
     before = machine.releases()[0].version
     label = machine.change()
     (machine.source / "large").write_bytes(os.urandom(2 << 20))
