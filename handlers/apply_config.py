@@ -82,7 +82,7 @@ def agree(command: ApplyConfig, found: ConfigPlan, lost: list[ConfigChange], ctx
         for change in lost[:TOLD]:
             less = f"{change.live} → {change.file}" if change.shrinks and change.live else "less than now"
             terminal.tell(f"  {change.key}: {less if change.shrinks else 'removed'}")
-    terminal.confirm(question, flag="--yes", word=found.network)
+    terminal.confirm(question, flag="--yes", word=found.network, look="--plan")
 
 
 def listed(names: list[str]) -> str:

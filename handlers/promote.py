@@ -12,7 +12,6 @@ from rig.contract.promotion import (
 )
 from rig.contract.releases import Release, version_number
 from rig.kernel.client import ClientContext, send
-from rig.kernel.errors import RigError, declined
 
 
 def handle(command: Promote, ctx: ClientContext) -> PromotionReport:
@@ -22,7 +21,8 @@ def handle(command: Promote, ctx: ClientContext) -> PromotionReport:
         return PromotionReport(plan=plan)
     ctx.ports.show(plan)
     if not command.yes:
-        agree(plan, ctx)
+        question = f"Promote v{plan.source.version} of {plan.source.app} to {plan.target.app}?"
+        ctx.ports.terminal.confirm(question, flag="--yes", look="--plan")
     start = StartPromotion(
         app=command.app,
         source=command.source,
@@ -37,20 +37,6 @@ def handle(command: Promote, ctx: ClientContext) -> PromotionReport:
     release = follow(release, ctx)
     conclude(release, ended(release), ctx)
     return PromotionReport(plan=plan, release=release, undo=undo_of(plan))
-
-
-def agree(plan: PromotionPlan, ctx: ClientContext) -> None:
-    """Go on only with a yes. Raises `RigError` ``input_required`` or ``cancelled``."""
-    question = f"Promote v{plan.source.version} of {plan.source.app} to {plan.target.app}?"
-    terminal = ctx.ports.terminal
-    if not terminal.interactive:
-        raise RigError(
-            "input_required",
-            f"{question} There is no terminal to ask on.",
-            "Say it with `--yes`; `--plan` shows what it would do.",
-        )
-    if not terminal.agree(question):
-        raise declined()
 
 
 def undo_of(plan: PromotionPlan) -> str:

@@ -14,9 +14,9 @@ from rig.contract.networks import DeleteNetwork
 from rig.contract.releases import Rollback
 from rig.contract.settings import SetSetting
 from rig.contract.undo import Undo, UndoReport
-from rig.kernel.apps import state_at
+from rig.kernel.apps import counts_of, state_at
 from rig.kernel.client import ClientContext
-from rig.kernel.errors import RigError, declined
+from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 
@@ -71,13 +71,11 @@ def handle(command: Undo, ctx: ClientContext) -> UndoReport:
 def agree(report: UndoReport, ctx: ClientContext) -> None:
     """Go on only with a yes. Raises `RigError` ``input_required`` or ``cancelled``."""
     terminal = ctx.ports.terminal
+    if terminal.interactive:
+        for text in report.remains:
+            terminal.tell(f"Stays as it is: {text}")
     question = f"Take back `{report.what}` of {report.target or 'this machine'} by `{report.command}`?"
-    if not terminal.interactive:
-        raise RigError("input_required", f"{question} There is no terminal to ask on.", "Say it with `--yes`.")
-    for text in report.remains:
-        terminal.tell(f"Stays as it is: {text}")
-    if not terminal.agree(question):
-        raise declined()
+    terminal.confirm(question, flag="--yes", look="--dry-run")
 
 
 def named(wanted: str, ctx: ClientContext) -> tuple[Recorded, Inverse]:
@@ -175,7 +173,8 @@ def inverse_of_scale(known: Past, corr: str) -> Inverse:
             continue
         before = state_at(known.records[:index])
         if isinstance(record.fact, AppScaled):
-            scale = {process: count_before(before, process) for process in sorted(record.fact.scale)}
+            counts = counts_of(before, before.current)
+            scale = {process: counts.get(process, 1) for process in sorted(record.fact.scale)}
         else:
             memory = limits_before(before)
     if not scale and not memory:
@@ -191,13 +190,6 @@ def limits_before(state: AppState) -> list[str]:
     """What to ask for so that the limits are those of ``state``: all are let go of, then set again."""
     limits = sorted(state.memory.items())  # `*` comes first
     return ["default", *(f"{'' if process == '*' else process + '='}{limit or 'none'}" for process, limit in limits)]
-
-
-def count_before(state: AppState, process: str) -> int:
-    """How many instances of a process type were wanted: as scaled, else as rig.toml said, else one."""
-    release = state.releases.get(state.current)
-    given = release.started.config.get("processes", {}) if release else {}
-    return int(state.scale.get(process, given.get(process, {}).get("count", 1)))
 
 
 def setting_before(key: str, pos: int, ctx: ClientContext) -> str:

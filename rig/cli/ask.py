@@ -26,13 +26,13 @@ class Terminal:
         answer = self._answer().lower()
         return answer in {"y", "yes"} or (default and not answer)
 
-    def confirm(self, question: str, *, flag: str, word: str = "") -> None:
-        """Go on only with a yes, or with ``word`` where there is one.
-
-        Raises `RigError` ``input_required`` without a terminal, ``cancelled`` on anything else.
-        """
+    def confirm(self, question: str, *, flag: str, word: str = "", look: str = "") -> None:
+        """See `rig.kernel.client.Terminal.confirm`."""
         if not self.interactive:
-            raise RigError("input_required", f"{question} There is no terminal to ask on.", f"Say it with `{flag}`.")
+            shows = f"; `{look}` shows what it would do" if look else ""
+            raise RigError(
+                "input_required", f"{question} There is no terminal to ask on.", f"Say it with `{flag}`{shows}."
+            )
         if not (self._typed(question, word) if word else self.agree(question)):
             raise declined()
 

@@ -153,10 +153,7 @@ def show_stats(summary: AuditSummary, out: Output) -> None:
         for row in summary.rows
     ]
     out.table(headers, rows, empty="Nothing on the record matches.")
-    out.note(
-        f"{count(summary.matched, 'entry') if summary.matched == 1 else f'{summary.matched} entries'} counted;"
-        f" {summary.excluded} do not match."
-    )
+    out.note(f"{count(summary.matched, 'entry', 'entries')} counted; {summary.excluded} do not match.")
     if summary.both:
         out.note(f"{summary.both} of them stand in both records, and are counted once.")
     note_record(summary.record, summary.replica, out)
@@ -197,9 +194,8 @@ def write_chunk(text: str, out: Output) -> None:
 
 
 def show_export(export: AuditExport, out: Output) -> None:
-    entries = "1 entry" if export.entries == 1 else f"{export.entries} entries"
     where = f" in {export.file}" if export.file else ""
-    out.note(f"{entries} exported{where}; {export.excluded} do not match.")
+    out.note(f"{count(export.entries, 'entry', 'entries')} exported{where}; {export.excluded} do not match.")
     note_record(export.record, export.replica, out)
 
 

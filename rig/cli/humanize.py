@@ -45,9 +45,9 @@ def size(count: int) -> str:
     raise AssertionError("unreachable")
 
 
-def count(number: int, noun: str) -> str:
-    """``1 file``, ``2 files``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 file``, ``2 files``; ``2 entries`` where the plural is given."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
 def duration(milliseconds: int) -> str:

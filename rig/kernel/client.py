@@ -32,10 +32,11 @@ class Terminal(Protocol):
         """Ask a yes-or-no question. False where nobody can be asked."""
         ...
 
-    def confirm(self, question: str, *, flag: str, word: str = "") -> None:
+    def confirm(self, question: str, *, flag: str, word: str = "", look: str = "") -> None:
         """Go on only with a yes, or with ``word`` where there is one.
 
-        Raises `RigError` ``input_required`` that names ``flag`` without a terminal, ``cancelled`` on anything else.
+        Raises `RigError` ``input_required`` without a terminal, ``cancelled`` on anything else. The first names
+        ``flag``, the option that says yes, and ``look``, the one that shows what would be done.
         """
         ...
 

@@ -19,7 +19,7 @@ from rig.contract.networks import DeleteNetwork
 from rig.contract.releases import ListReleases, Rollback
 from rig.contract.settings import SetSetting
 from rig.contract.undo import Undo
-from rig.kernel.errors import RigError
+from rig.kernel.errors import RigError, declined
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Draft, Recorded, Stamp
 from storage.journal import Journal
@@ -219,9 +219,12 @@ class Asking:
         self.answer = bool(answer)
         self.told: list[str] = []
 
-    def agree(self, question: str, *, default: bool = False) -> bool:
+    def confirm(self, question: str, *, flag: str, word: str = "", look: str = "") -> None:
         self.told.append(question)
-        return self.answer
+        if not self.interactive:
+            raise RigError("input_required", question)
+        if not self.answer:
+            raise declined()
 
     def tell(self, text: str) -> None:
         self.told.append(text)

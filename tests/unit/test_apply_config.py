@@ -43,7 +43,7 @@ class Somebody:
     def configuration(self, path: str) -> Configuration:
         return self.file
 
-    def confirm(self, question: str, *, flag: str, word: str = "") -> None:
+    def confirm(self, question: str, *, flag: str, word: str = "", look: str = "") -> None:
         self.asked = f"{question} {word}"
         if self.word is None:
             raise RigError("input_required", question, f"Say it with `{flag}`.")

@@ -24,7 +24,7 @@ from rig.contract.promotion import (
 )
 from rig.kernel.apps import app_of, release_of
 from rig.kernel.context import Context
-from rig.kernel.errors import RigError
+from rig.kernel.errors import RigError, declined
 from rig.kernel.ports import Stamp
 from rig.node.handlers.show_promotion import decide
 from rig.node.handlers.start_promotion import decide as start
@@ -267,7 +267,6 @@ class Ports:
 
     def __init__(self, plan: PromotionPlan, answer: bool | None) -> None:
         self.plan, self.answer = plan, answer
-        self.interactive = answer is not None
         self.asked: list[Command] = []
         self.shown: list[PromotionPlan] = []
         self.platform = self.terminal = self
@@ -281,9 +280,10 @@ class Ports:
     def show(self, plan: PromotionPlan) -> None:
         self.shown.append(plan)
 
-    def agree(self, question: str, *, default: bool = False) -> bool:
+    def confirm(self, question: str, *, flag: str, word: str = "", look: str = "") -> None:
         assert question == f"Promote v3 of {SOURCE} to {TARGET}?"
-        return bool(self.answer)
+        if not self.answer:
+            raise RigError("input_required", question) if self.answer is None else declined()
 
 
 def asked_for(told: PromotionPlan, answer: bool | None, **more: Any) -> tuple[Ports, str]:
