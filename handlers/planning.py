@@ -12,6 +12,7 @@ from rig.kernel.configuration import compare, parts, redacted
 def read(file: str, ctx: ClientContext) -> tuple[Configuration, NetworkConfig]:
     """The file, and the network that it names as it is now. Raises `RigError`."""
     document = ctx.ports.configuration(file)
+    ctx.target = document.network
     ask = ShowNetworkConfig(network=document.network)
     return document, ctx.ports.platform.call(ask, NetworkConfig, corr=ctx.stamp.corr)
 

@@ -14,7 +14,7 @@ from rig.clients.contexts import FileContexts
 from rig.clients.embedded import require_own_node
 from rig.clients.home import Home, find_home
 from rig.clients.settings import FileSettings
-from rig.contract.base import Command, Reply
+from rig.contract.base import Command, Reply, effect_of
 from rig.contract.project import AppConfig, ProjectFile
 from rig.kernel.bus import Bus
 from rig.kernel.client import ClientPorts, Inputs, Sources, Terminal
@@ -105,7 +105,7 @@ class Client:
 
     def _witness(self, command: Command, stamp: Stamp) -> list[str]:
         """Since the platform could be reached: after a change, have it witness what the record is now."""
-        if "platform" not in self.__dict__ or self._depth or command.effect == "query":
+        if "platform" not in self.__dict__ or self._depth or effect_of(command) == "query":
             return []
         from handlers.witness import witness
 

@@ -39,6 +39,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The base of all commands. Each has a ``tag`` such as ``network.create``, given as a class keyword."""
 
     effect: ClassVar[Effect] = "query"
+    look: ClassVar[str] = ""
+    """The option that has a change do nothing but say what it would do, as ``dry_run``: with it, it is a query."""
     kind: ClassVar[str] = ""
     """The ``kind`` of the envelope that answers it."""
     reply: ClassVar[type[Reply]] = Done
@@ -89,6 +91,11 @@ def wire(description: str = "", *, secret: bool = False) -> msgspec.Meta:
 def tag_of(command: Command | type[Command]) -> str:
     """The command's tag, as ``network.create``."""
     return str(command.__struct_config__.tag)
+
+
+def effect_of(command: Command) -> Effect:
+    """What this very command does: with the option that makes it a mere look, it reads."""
+    return "query" if command.look and getattr(command, command.look) else command.effect
 
 
 def option_of(field_type: Any) -> CommandOption:

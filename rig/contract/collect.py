@@ -51,6 +51,7 @@ class CollectGarbage(Command, frozen=True, kw_only=True, tag="node.gc"):
     """
 
     effect: ClassVar[Effect] = "change"
+    look: ClassVar[str] = "dry_run"
     kind: ClassVar[str] = "gc"
     reply: ClassVar[type[Reply]] = Collection
 

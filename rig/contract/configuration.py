@@ -216,6 +216,7 @@ class ApplyConfig(Command, frozen=True, kw_only=True, tag="config.apply"):
     """
 
     effect: ClassVar[Effect] = "change"
+    look: ClassVar[str] = "plan"
     kind: ClassVar[str] = "config-plan"
     reply: ClassVar[type[Reply]] = ConfigPlan
 

@@ -55,6 +55,7 @@ class Deploy(Command, frozen=True, kw_only=True, tag="deploy"):
     """
 
     effect: ClassVar[Effect] = "change"
+    look: ClassVar[str] = "dry_run"
     kind: ClassVar[str] = "deployment"
     reply: ClassVar[type[Reply]] = Deployment
 

@@ -110,6 +110,7 @@ class Promote(Command, frozen=True, kw_only=True, tag="release.promote"):
     """
 
     effect: ClassVar[Effect] = "change"
+    look: ClassVar[str] = "plan"
     kind: ClassVar[str] = "promotion"
     reply: ClassVar[type[Reply]] = PromotionReport
 

@@ -34,6 +34,7 @@ class Undo(Command, frozen=True, kw_only=True, tag="undo"):
     """
 
     effect: ClassVar[Effect] = "local"
+    look: ClassVar[str] = "dry_run"
     kind: ClassVar[str] = "undo"
     reply: ClassVar[type[Reply]] = UndoReport
 

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from events.command import CommandCompleted, CommandReceived
-from rig.contract.base import Command, Reply, option_of, tag_of
+from rig.contract.base import Command, Effect, Reply, effect_of, option_of, tag_of
 from rig.contract.errors import ERRORS
 from rig.kernel.context import Context, P
 from rig.kernel.disk import disk_error
@@ -43,6 +43,7 @@ class Dispatch(Generic[P]):
         self.context = context
         self.stream = stream
         self.fingerprint = fingerprint
+        self.effect: Effect = effect_of(command)
         self.again = False
         """Whether this is another try at an intent that is on the record already."""
 
@@ -140,7 +141,7 @@ def recall(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
 def intend(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
     """Intent before effect: a change that cannot be recorded does not happen."""
     command, stamp = dispatch.command, dispatch.stamp
-    if command.effect != "query":
+    if dispatch.effect != "query":
         fact = CommandReceived(
             command=tag_of(command),
             arguments=public_arguments(command),
@@ -150,7 +151,7 @@ def intend(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
             process="" if bus.authoritative else f"{os.getpid()}:{start_time(os.getpid())}",
         )
         outbox = None
-        if command.effect == "change" and not bus.authoritative:
+        if dispatch.effect == "change" and not bus.authoritative:
             body = msgspec.json.encode({"command": fact.command, **fact.arguments})
             outbox = OutboxRow(idem=stamp.id, key=target_of(command), fingerprint=dispatch.fingerprint, body=body)
         bus.journal.append(
@@ -165,7 +166,7 @@ def intend(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
 
 def conclude(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
     """Outcome after effect, whichever it is: facts, outcome and the outbox row's end in one transaction."""
-    silent = bus.authoritative and dispatch.command.effect == "query"
+    silent = bus.authoritative and dispatch.effect == "query"
     try:
         reply = proceed(dispatch)
         if not silent:
@@ -193,22 +194,23 @@ def _bind(middleware: Middleware, bus: Bus[P], proceed: Next[P]) -> Next[P]:
 
 def _record_outcome(bus: Bus[P], dispatch: Dispatch[P], error: RigError | None, reply: Reply | None) -> None:
     command, stamp, context = dispatch.command, dispatch.stamp, dispatch.context
-    keep = stamp.key and command.effect == "change" and command.keeps_reply and reply is not None
+    keep = stamp.key and dispatch.effect == "change" and command.keeps_reply and reply is not None
     fact = CommandCompleted(
         command=tag_of(command),
         exit=error.exit if error else 0,
         code=error.code if error else "",
         message=error.message if error else "",
         hint=error.hint if error else "",
-        arguments=public_arguments(command) if command.effect == "query" else {},
+        arguments=public_arguments(command) if dispatch.effect == "query" else {},
         result=msgspec.to_builtins(reply) if keep else {},
         client=stamp.client,
         context=stamp.context,
     )
     settle = None
-    if command.effect == "change" and not bus.authoritative:
+    if dispatch.effect == "change" and not bus.authoritative:
         settle = Settled(idem=stamp.id, state=delivery_of(error))
-    draft = Draft(stream=dispatch.stream, fact=fact, target=target_of(command), outcome=outcome_of(error))
+    target = target_of(command) or context.target
+    draft = Draft(stream=dispatch.stream, fact=fact, target=target, outcome=outcome_of(error))
     facts = bool(context.drafts)
     try:
         bus.journal.append([*context.drafts, draft], stamp, expect=context.expect, settle=settle)

@@ -24,6 +24,8 @@ class Context(Generic[P]):
         self.ports = ports
         self.progress = progress
         self.warnings: list[str] = []
+        self.target = ""
+        """What the command turned out to be about, where its arguments do not say so: a network that a file names."""
         self.drafts: list[Draft] = []
         self.expect: dict[str, int] = {}
 

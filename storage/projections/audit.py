@@ -24,6 +24,7 @@ from storage.projections.audit_rows import (
     POS,
     REASON,
     STREAM,
+    TARGET,
     Entry,
     Row,
     entries_of,
@@ -46,7 +47,7 @@ class AuditProjection:
     """
 
     name = "audit"
-    version = 5
+    version = 6
     tables = ("audit",)
     divisible = True
     sought_by = ("audit_stream", "audit_corr", "audit_env_corr")
@@ -106,7 +107,10 @@ OPEN = (
     "SELECT pos, stream, action FROM audit INDEXED BY audit_stream"
     " WHERE outcome = 'unknown' AND stream IN (SELECT value FROM json_each(?)) ORDER BY pos"
 )
-END_AT = "UPDATE audit SET ended_at = ?, outcome = ?, code = ?, reason = ? WHERE pos = ?"
+END_AT = (
+    "UPDATE audit SET ended_at = ?, outcome = ?, code = ?, reason = ?, target = iif(target = '', ?, target)"
+    " WHERE pos = ?"
+)
 ANY_ENV = "SELECT 1 FROM audit INDEXED BY audit_env_corr WHERE env <> '' LIMIT 1"
 ENVS = (
     "SELECT corr, env FROM audit INDEXED BY audit_env_corr"
@@ -124,14 +128,16 @@ def _fold(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         key = row[STREAM], row[ACTION]
         if entry.ends:
             ended = row[ENDED_AT], row[OUTCOME], row[CODE], row[REASON]
+            target = row[TARGET]  # a command may learn what it is about on its way
             # A retried intent has several beginnings; the end belongs to the last one.
             if begun := unknown.get(key):
                 pos = begun[-1] if row[OUTCOME] == "unknown" else begun.pop()
                 leads.end(pos)
                 if pos in rows:
                     rows[pos][ENDED_AT], rows[pos][OUTCOME], rows[pos][CODE], rows[pos][REASON] = ended
+                    rows[pos][TARGET] = rows[pos][TARGET] or target
                 else:
-                    connection.execute(END_AT, (*ended, pos))
+                    connection.execute(END_AT, (*ended, target, pos))
                 continue
         row[LEAD] = leads.of(entry)
         rows[row[POS]] = row

@@ -29,8 +29,8 @@ COLUMNS = (
     "pos", "at", "ended_at", "id", "stream", "actor", "action", "target", "outcome", "code", "reason", "src", "session",
     "corr", "context", "env", "privileged", "version", "key", "process", "lead",
 )  # fmt: skip
-POS, ENDED_AT, ID, STREAM, ACTION, OUTCOME = map(
-    COLUMNS.index, ("pos", "ended_at", "id", "stream", "action", "outcome")
+POS, ENDED_AT, ID, STREAM, ACTION, TARGET, OUTCOME = map(
+    COLUMNS.index, ("pos", "ended_at", "id", "stream", "action", "target", "outcome")
 )
 CODE, REASON, CORR, ENV, KEY, PROCESS, LEAD = map(
     COLUMNS.index, ("code", "reason", "corr", "env", "key", "process", "lead")

@@ -69,6 +69,8 @@ def _section(name: str, verb: Verb) -> str:
     reply = command.reply.__name__
     said = [f"`-o json` prints the kind `{command.kind}`: [{reply}](output.md#{reply.lower()})."]
     said.append(EFFECTS[command.effect])
+    if command.look:
+        said.append(f"With `--{command.look.replace('_', '-')}` it reads only.")
     route = next((route for route in ROUTES if route.command is command), None)
     if route is not None:
         said.append(f"Travels as `{route.method} {route.path}`.")

@@ -128,6 +128,17 @@ def test_what_follows_from_a_command_was_done_for_its_environment(journal: Journ
     assert audit(journal, ports, env="staging") == []
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_command_that_learns_on_its_way_what_it_is_about_is_found_by_that(
+    journal: Journal, ports: Ports, together: bool
+) -> None:
+    begin, end = received("command:9", "config.apply", ""), completed("command:9", "config.apply")
+    for drafts in [[begin, end]] if together else [[begin], [end]]:
+        journal.append(drafts, stamp("user:ana", "nine"))
+    assert audit(journal, ports, target="demo")[0] == ("config.apply", "demo")
+    assert audit(journal, ports, target="demo", outcome="success")[0] == ("config.apply", "demo")
+
+
 def test_words_of_the_end_find_the_row_of_the_beginning(journal: Journal, ports: Ports) -> None:
     end = CommandCompleted(command="app.delete", exit=1, code="conflict", message="It still has a subscription.")
     journal.append([Draft(stream="command:3", fact=end, outcome="failure")], stamp("user:ana", "three"))

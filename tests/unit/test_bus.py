@@ -33,9 +33,11 @@ class Made(Reply, frozen=True, kw_only=True):
 class Make(Command, frozen=True, kw_only=True, tag="thing.make"):
     handler: ClassVar[str] = HANDLER
     effect: ClassVar[Effect] = "change"
+    look: ClassVar[str] = "dry_run"
     reply: ClassVar[type[Reply]] = Made
     name: str
     color: str = "red"
+    dry_run: bool = False
     password: Annotated[str, opt("Secret.", secret=True)] = ""
 
 
@@ -166,6 +168,31 @@ def test_a_query_leaves_one_completed_and_no_outbox_row(bus: Bus[None], journal:
         "success",
     )
     assert outbox(journal) == []
+
+
+def test_a_change_that_only_says_what_it_would_do_is_on_the_record_as_a_query(
+    bus: Bus[None], journal: Journal, handler: Handler
+) -> None:
+    bus.dispatch(Make(name="demo", dry_run=True), stamp())
+    assert types(journal) == ["command.completed"]
+    assert completed(journal).arguments == {"name": "demo", "dry_run": True}
+    assert outbox(journal) == []
+    bus.dispatch(Make(name="demo"), stamp(2))
+    assert types(journal)[1:] == ["command.received", "command.completed"]
+
+
+def test_what_a_command_is_about_may_be_known_at_its_end_alone(
+    bus: Bus[None], journal: Journal, handler: Handler
+) -> None:
+    def do(command: Make, ctx: Context[None]) -> Made:
+        ctx.target = "learnt"
+        return Made(name=command.name)
+
+    handler.does = do
+    bus.dispatch(Make(name=""), stamp())
+    assert [record.target for record in journal.read()] == ["", "learnt"]
+    bus.dispatch(Make(name="said"), stamp(2))
+    assert [record.target for record in journal.read()][2:] == ["said", "said"]
 
 
 def test_intent_policy_handler_outcome_in_this_order(journal: Journal, handler: Handler) -> None:
