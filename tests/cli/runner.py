@@ -124,9 +124,9 @@ RULES: Sequence[tuple[str, str]] = (
 
 PASSING = re.compile(
     r"(?m)^((Waiting for the turn of|Building|Taking over the build for|Starting|Checking the health of|Switching to)"
-    r" v\d+|  -----> .*)\n"
+    r" v\d+|(Starting|Stopping|Restarting|Scaling) \S+/\S+|  -----> .*)\n"
 )
-"""Which steps of a release are seen depends on how fast it is."""
+"""Which steps of a release or a restart are seen depends on how fast it is."""
 
 
 def comparable(text: str, replaced: Mapping[str, str]) -> str:
