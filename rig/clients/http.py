@@ -97,15 +97,16 @@ class HttpTransport:
     def request(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Answer:
         """Send one request; gives status, headers (lower-case names) and body, whatever the status.
 
-        Repeatable requests (GET, DELETE, or any with an Idempotency-Key) are tried again after 429 and 503, as
-        Retry-After says, and after a lost connection: within 30 seconds, and after a lost connection once in any case.
+        Repeatable requests (GET, DELETE, or any with an Idempotency-Key) are tried again after a lost connection, and
+        after 429 and 503 as Retry-After says: within 30 seconds, and once however late it is by then.
         Raises `RigError` ``unreachable``, ``unclear`` where a change was sent and its answer was not received.
         """
         streamed = body is not None and not isinstance(body, bytes)
         repeatable = not streamed and (method in {"GET", "DELETE"} or "Idempotency-Key" in headers)
         deadline = time.monotonic() + self._patience.retries
-        pause, renewed, sent, lost = 0.1, False, False, 0
+        pause, renewed, sent, tries = 0.1, False, False, 0
         while True:
+            tries += 1
             try:
                 all_headers = self._headers(headers, renew=renewed)
                 connection = self._connection()
@@ -113,8 +114,7 @@ class HttpTransport:
                 status, answered, content = self._once(connection, method, path, body, all_headers)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                lost += 1
-                late = lost > 1 and time.monotonic() + pause > deadline
+                late = tries > 1 and time.monotonic() + pause > deadline
                 if not repeatable or late or isinstance(error, _FINAL):
                     raise self._unreachable(error, sent=sent, change="Idempotency-Key" in headers) from error
                 wait = pause
@@ -129,7 +129,7 @@ class HttpTransport:
                 if status not in {429, 503} or not repeatable:
                     return status, answered, content
                 wait = max(pause, retry_after(answered))
-                if time.monotonic() + wait > deadline:
+                if wait > self._patience.retries or (tries > 1 and time.monotonic() + wait > deadline):
                     return status, answered, content
             time.sleep(wait)
             pause = min(pause * 2, 5.0)
