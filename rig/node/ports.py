@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from events.base import Happened
 from rig.contract.apps import Instance
 from rig.contract.collect import Collection
 from rig.contract.releases import LogLine, Phase
@@ -169,11 +168,3 @@ class NodePorts(Protocol):
 
 
 NodeContext = Context[NodePorts]
-
-
-def happening(ctx: NodeContext) -> Happened:
-    """When and by whom the facts of this dispatch happen: a handler folds them to answer with what follows.
-
-    They are appended with the outcome, in one transaction; until then the world does not know them.
-    """
-    return Happened(ctx.stamp.at, ctx.stamp.actor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.app import AppState
 from events.base import Fact
 from rig.contract.configuration import ApplyNetworkConfig, ConfigApplied
 from rig.contract.names import split_app
@@ -12,6 +13,7 @@ from rig.kernel.changed import values_of
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.node.configuration.apply import decide
+from rig.node.emitting import emit_app, emit_network
 from rig.node.ports import NodeContext
 from rig.node.variables.change import told
 from rig.node.variables.readable import require_readable
@@ -74,13 +76,10 @@ def handle(command: ApplyNetworkConfig, ctx: NodeContext) -> ConfigApplied:
     decided = decide(
         network, world.states_of(command.network), command, ctx.ports.isolation, ctx.ports.memory_problem()
     )
-    stream = f"network:{command.network}"
-    for fact in decided.network:
-        ctx.emit(stream, fact, target=command.network, expect=world.version(stream))
+    emit_network(command.network, network, decided.network, ctx)
     for app, facts in decided.apps.items():
         require_readable(facts, ctx)
-        for fact in facts:
-            ctx.emit(f"app:{app}", fact, target=app, expect=world.version(f"app:{app}"))
+        emit_app(app, world.apps.get(app, AppState()), facts, ctx)
     if decided.later:
         ctx.warn(f"A release of {told(decided.later)} is being made; the one after it takes the change.")
     return ConfigApplied(

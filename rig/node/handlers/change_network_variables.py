@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from events.network import NetworkState, evolve
+from events.network import NetworkState
 from rig.contract.variables import ChangeNetworkVariables, MadeRelease, VariablesChange
+from rig.node.emitting import emit_app, emit_network
 from rig.node.handlers.change_variables import keep_secrets
-from rig.node.ports import NodeContext, happening
+from rig.node.ports import NodeContext
 from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged, told
 from rig.node.variables.readable import require_readable
 
 
 def handle(command: ChangeNetworkVariables, ctx: NodeContext) -> VariablesChange:
-    world, scope = ctx.ports.world, command.name
-    state = world.network(scope)
+    scope = command.name
+    state = ctx.ports.world.network(scope)
     require_unchanged(scope, state.config, command.expect)
     check(scope, command, state.config)
     refs = keep_secrets(scope, state.config, command, ctx)
-    stream, version = f"network:{scope}", world.version(f"network:{scope}")
     facts = decide(scope, state.config, command, refs)
-    for fact in facts:
-        ctx.emit(stream, fact, target=scope, expect=version)
-        state = evolve(state, fact, happening(ctx))
+    state = emit_network(scope, state, facts, ctx)
     releases, later = ([], []) if command.stage else release_apps(state, ctx)
     if later:
         ctx.warn(f"A release of {told(later)} is being made; the one after it takes the change.")
@@ -48,8 +46,6 @@ def release_apps(network: NetworkState, ctx: NodeContext) -> tuple[list[MadeRele
             later.append(name)
             continue
         require_readable(facts, ctx)
-        for fact in facts:
-            ctx.emit(f"app:{name}", fact, target=name, expect=world.version(f"app:{name}"))
         if facts:
-            releases.append(MadeRelease(app=name, version=state.last + 1))
+            releases.append(MadeRelease(app=name, version=emit_app(name, state, facts, ctx).last))
     return releases, later

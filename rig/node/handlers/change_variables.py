@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from events.app import evolve
 from events.config import ConfigState, SecretRef
 from rig.contract.names import split_app
 from rig.contract.variables import (
@@ -11,7 +10,8 @@ from rig.contract.variables import (
     MadeRelease,
     VariablesChange,
 )
-from rig.node.ports import NodeContext, happening
+from rig.node.emitting import emit_app
+from rig.node.ports import NodeContext
 from rig.node.rules import require_unlocked
 from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged
 from rig.node.variables.readable import require_readable
@@ -41,15 +41,11 @@ def handle(command: ChangeVariables, ctx: NodeContext) -> VariablesChange:
     if not command.stage:
         require_unlocked(state)
     refs = keep_secrets(scope, state.config, command, ctx)
-    stream, version = f"app:{scope}", world.version(f"app:{scope}")
     facts = decide(scope, state.config, command, refs)
-    for fact in facts:
-        ctx.emit(stream, fact, target=scope, expect=version)
-        state = evolve(state, fact, happening(ctx))
+    state = emit_app(scope, state, facts, ctx)
     made = [] if command.stage else release_facts(state, network, ctx.ports.isolation)
     require_readable(made, ctx)
-    for fact in made:
-        ctx.emit(stream, fact, target=scope, expect=version)
+    released = emit_app(scope, state, made, ctx)
     variables, secrets = diffs(facts)
     asked = {*command.set_vars, *command.set_secrets}
     return VariablesChange(
@@ -57,7 +53,7 @@ def handle(command: ChangeVariables, ctx: NodeContext) -> VariablesChange:
         vars=variables,
         secrets=secrets,
         unchanged=sorted(asked - {*variables, *secrets}),
-        releases=[MadeRelease(app=scope, version=state.last + 1)] if made else [],
+        releases=[MadeRelease(app=scope, version=released.last)] if made else [],
         staged=command.stage and bool(state.current),
         revision=state.config.revision,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from events.app import AppCreated, AppLimited, AppState, evolve
+from events.app import AppCreated, AppLimited, AppState
 from events.base import Fact
 from rig.contract.apps import App, CreateApp
 from rig.contract.names import split_app
 from rig.kernel.errors import RigError
+from rig.node.emitting import emit_app
 from rig.node.memory import wanted_limits
-from rig.node.ports import NodeContext, happening
+from rig.node.ports import NodeContext
 from rig.node.rules import require_limiter
 from rig.node.views import app_view
 
@@ -32,8 +33,6 @@ def decide(state: AppState, name: str, memory: Sequence[str] = (), problem: str 
 def handle(command: CreateApp, ctx: NodeContext) -> App:
     world = ctx.ports.world
     world.network(split_app(command.app)[0])
-    stream, state = f"app:{command.app}", world.apps.get(command.app, AppState())
-    for fact in decide(state, command.app, command.memory, ctx.ports.memory_problem()):
-        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
-        state = evolve(state, fact, happening(ctx))
-    return app_view(state, ctx.ports)
+    state = world.apps.get(command.app, AppState())
+    facts = decide(state, command.app, command.memory, ctx.ports.memory_problem())
+    return app_view(emit_app(command.app, state, facts, ctx), ctx.ports)

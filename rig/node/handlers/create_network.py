@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from events.base import Fact
-from events.network import NetworkCreated, NetworkState, evolve
+from events.network import NetworkCreated, NetworkState
 from rig.contract.names import RESERVED_NETWORKS
 from rig.contract.networks import CreateNetwork, Network
 from rig.kernel.errors import RigError
-from rig.node.ports import NodeContext, happening
+from rig.node.emitting import emit_network
+from rig.node.ports import NodeContext
 from rig.node.views import network_view
 
 
@@ -24,11 +25,8 @@ def decide(state: NetworkState, name: str) -> list[Fact]:
 
 def found(name: str, ctx: NodeContext) -> NetworkState:
     """Emit the facts of a new network and make whoever asked its owner; gives the state that follows."""
-    world, principal = ctx.ports.world, ctx.ports.principal
-    stream, state = f"network:{name}", world.networks.get(name, NetworkState())
-    for fact in decide(state, name):
-        ctx.emit(stream, fact, target=name, expect=world.version(stream))
-        state = evolve(state, fact, happening(ctx))
+    principal, state = ctx.ports.principal, ctx.ports.world.networks.get(name, NetworkState())
+    state = emit_network(name, state, decide(state, name), ctx)
     # Whoever is the owner of all, or a token, whose role is for all networks, gets no role of their own.
     if not principal.owner and principal.person:
         # Roles that a network of this name once had, or that a try left which was not recorded, are not handed on.

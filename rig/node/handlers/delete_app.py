@@ -7,6 +7,7 @@ from events.base import Fact
 from rig.contract.apps import App, DeleteApp
 from rig.contract.names import split_app
 from rig.kernel.errors import RigError
+from rig.node.emitting import emit_app
 from rig.node.ports import NodeContext
 from rig.node.rules import require_unprotected
 from rig.node.since import APPS, require_match
@@ -25,11 +26,10 @@ def decide(state: AppState) -> list[Fact]:
 
 
 def handle(command: DeleteApp, ctx: NodeContext) -> App:
-    world, stream = ctx.ports.world, f"app:{command.app}"
+    world = ctx.ports.world
     state = world.app(command.app)
-    require_match(APPS, stream, command.app, state.revision, command.expect, ctx)
+    require_match(APPS, f"app:{command.app}", command.app, state.revision, command.expect, ctx)
     require_unprotected(world.network(split_app(command.app)[0]), f"`{command.app}`")
     view = app_view(state, ctx.ports)
-    for fact in decide(state):
-        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
+    emit_app(command.app, state, decide(state), ctx)
     return view

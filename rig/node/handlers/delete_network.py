@@ -7,6 +7,7 @@ from events.base import Fact
 from events.network import NetworkDeleted
 from rig.contract.networks import DeleteNetwork, Network
 from rig.kernel.errors import RigError
+from rig.node.emitting import emit_app, emit_network
 from rig.node.handlers import delete_app
 from rig.node.ports import NodeContext
 from rig.node.rules import require_unprotected
@@ -27,20 +28,19 @@ def decide(name: str, apps: list[str], *, cascade: bool = False) -> list[Fact]:
 
 
 def handle(command: DeleteNetwork, ctx: NodeContext) -> Network:
-    world, stream = ctx.ports.world, f"network:{command.name}"
+    world = ctx.ports.world
     state = world.network(command.name)
-    require_match(NETWORKS, stream, command.name, state.revision, command.expect, ctx)
+    require_match(NETWORKS, f"network:{command.name}", command.name, state.revision, command.expect, ctx)
     require_unprotected(state, "it")
     view = network_view(state, ctx.ports)
     apps = world.apps_of(command.name)
     # All of it or nothing: an app of which a release is being made keeps the others.
     for app in apps if command.cascade else ():
-        for fact in delete_app.decide(world.app(app)):
-            ctx.emit(f"app:{app}", fact, target=app, expect=world.version(f"app:{app}"))
-    for fact in decide(command.name, apps, cascade=command.cascade):
-        ctx.emit(stream, fact, target=command.name, expect=world.version(stream))
+        deleted = world.app(app)
+        emit_app(app, deleted, delete_app.decide(deleted), ctx)
+    emit_network(command.name, state, decide(command.name, apps, cascade=command.cascade), ctx)
     for token in ctx.ports.accounts.tokens.of_network(command.name):
-        deleted = TokenDeleted(name=token.name, network=token.network, role=token.role)
-        ctx.emit(f"token:{token.name}", deleted, target=token.name)
+        gone = TokenDeleted(name=token.name, network=token.network, role=token.role)
+        ctx.emit(f"token:{token.name}", gone, target=token.name)
     # Roles, tokens and sources go once this is on the record, see `rig.node.accounts.deleted`.
     return view

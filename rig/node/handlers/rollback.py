@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from events.app import AppState, DeployBuilt, DeployStarted, ReleaseState, evolve
+from events.app import AppState, DeployBuilt, DeployStarted, ReleaseState
 from events.base import Fact
 from rig.contract.names import split_app
 from rig.contract.releases import Rollback, RollbackReport, version_number
 from rig.kernel.errors import RigError
-from rig.node.ports import NodeContext, happening
+from rig.node.emitting import emit_app
+from rig.node.ports import NodeContext
 from rig.node.releases import changes, find_good
 from rig.node.rules import require_unlocked
 from rig.node.variables.change import restore, restore_memory, told, told_limits
@@ -120,18 +121,14 @@ def decide(
 
 
 def handle(command: Rollback, ctx: NodeContext) -> RollbackReport:
-    world = ctx.ports.world
-    stream, before = f"app:{command.app}", world.app(command.app)
-    state = before
+    before = ctx.ports.world.app(command.app)
 
     def there(build: str) -> bool:
         return ctx.ports.builds.has(command.app, build)
 
     facts = decide(before, version_number(command.version), command.message, ctx.ports.isolation, there)
     require_readable(facts, ctx)
-    for fact in facts:
-        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
-        state = evolve(state, fact, happening(ctx))
+    state = emit_app(command.app, before, facts, ctx)
     view = release_view(state, state.last, ctx.ports)
     restored = [
         f"source: bundle {view.bundle[:12]}" + (f", commit {view.source.commit[:12]}" if view.source.commit else ""),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from events.app import AppStarted, AppState, evolve
+from events.app import AppStarted, AppState
 from events.base import Fact
 from rig.contract.apps import App, StartApp
-from rig.node.ports import NodeContext, happening
+from rig.node.emitting import emit_app
+from rig.node.ports import NodeContext
 from rig.node.rules import require_release
 from rig.node.views import app_view
 
@@ -20,9 +21,6 @@ def decide(state: AppState, *, failed: bool = False) -> list[Fact]:
 
 
 def handle(command: StartApp, ctx: NodeContext) -> App:
-    world, stream = ctx.ports.world, f"app:{command.app}"
-    state = world.app(command.app)
-    for fact in decide(state, failed=ctx.ports.runtime.problem(command.app) is not None):
-        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
-        state = evolve(state, fact, happening(ctx))
-    return app_view(state, ctx.ports)
+    state = ctx.ports.world.app(command.app)
+    facts = decide(state, failed=ctx.ports.runtime.problem(command.app) is not None)
+    return app_view(emit_app(command.app, state, facts, ctx), ctx.ports)

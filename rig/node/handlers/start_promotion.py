@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from events.app import evolve
 from events.base import Fact
 from rig.contract.promotion import StartPromotion
 from rig.contract.releases import Release
 from rig.kernel.errors import RigError
-from rig.node.ports import NodeContext, happening
+from rig.node.emitting import emit_app
+from rig.node.ports import NodeContext
 from rig.node.promotion import Promotion, begin, gather, serves_already
 from rig.node.rules import require_unlocked
 from rig.node.variables.readable import require_readable
@@ -35,10 +35,7 @@ def decide(asked: Promotion, seen: int = -1, message: str = "") -> list[Fact]:
 
 def handle(command: StartPromotion, ctx: NodeContext) -> Release:
     asked = gather(command.app, command.source, command.version, ctx)
-    stream, state = f"app:{command.app}", asked.target
     facts = decide(asked, command.seen, command.message)
     require_readable(facts, ctx)
-    for fact in facts:
-        ctx.emit(stream, fact, target=command.app, expect=ctx.ports.world.version(stream))
-        state = evolve(state, fact, happening(ctx))
+    state = emit_app(command.app, asked.target, facts, ctx)
     return release_view(state, state.last if facts else state.current, ctx.ports)

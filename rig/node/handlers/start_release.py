@@ -7,14 +7,15 @@ from typing import Any
 
 import msgspec
 
-from events.app import AppCreated, AppState, DeployStarted, evolve
+from events.app import AppCreated, AppState, DeployStarted
 from events.base import Fact
 from events.network import NetworkState
 from rig.contract.names import split_app
 from rig.contract.releases import Release, StartRelease
 from rig.kernel.errors import RigError
+from rig.node.emitting import emit_app
 from rig.node.handlers.create_network import found
-from rig.node.ports import NodeContext, happening
+from rig.node.ports import NodeContext
 from rig.node.releases import changes
 from rig.node.rules import require_unlocked
 from rig.node.variables.change import check_values
@@ -93,11 +94,9 @@ def handle(command: StartRelease, ctx: NodeContext) -> Release:
             f"Bundle {command.bundle[:12]} is not on the node.",
             "Deploy again; what is missing is sent then.",
         )
-    stream, state = f"app:{command.app}", world.apps.get(command.app, AppState())
+    state = world.apps.get(command.app, AppState())
     inherited = world.networks.get(network, NO_NETWORK)
     facts = decide(state, command, ctx.ports.isolation, inherited)
     require_readable(facts, ctx)
-    for fact in facts:
-        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
-        state = evolve(state, fact, happening(ctx))
+    state = emit_app(command.app, state, facts, ctx)
     return release_view(state, state.last, ctx.ports)

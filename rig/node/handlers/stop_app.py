@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from events.app import AppState, AppStopped, evolve
+from events.app import AppState, AppStopped
 from events.base import Fact
 from rig.contract.apps import App, StopApp
 from rig.kernel.errors import RigError
-from rig.node.ports import NodeContext, happening
+from rig.node.emitting import emit_app
+from rig.node.ports import NodeContext
 from rig.node.rules import require_release
 from rig.node.views import app_view
 
@@ -24,9 +25,5 @@ def decide(state: AppState) -> list[Fact]:
 
 
 def handle(command: StopApp, ctx: NodeContext) -> App:
-    world, stream = ctx.ports.world, f"app:{command.app}"
-    state = world.app(command.app)
-    for fact in decide(state):
-        ctx.emit(stream, fact, target=command.app, expect=world.version(stream))
-        state = evolve(state, fact, happening(ctx))
-    return app_view(state, ctx.ports)
+    state = ctx.ports.world.app(command.app)
+    return app_view(emit_app(command.app, state, decide(state), ctx), ctx.ports)

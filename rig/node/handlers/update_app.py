@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from events.app import AppLimited, AppScaled, AppState, evolve
+from events.app import AppLimited, AppScaled, AppState
 from events.base import Fact
 from rig.contract.apps import App, UpdateApp
 from rig.contract.names import split_app
 from rig.kernel.apps import counts_of
 from rig.kernel.errors import RigError
+from rig.node.emitting import emit_app
 from rig.node.memory import wanted_limits
-from rig.node.ports import NodeContext, happening
+from rig.node.ports import NodeContext
 from rig.node.rules import require_limiter, require_process, require_unlocked
 from rig.node.since import APPS, require_match
 from rig.node.variables.change import release_facts
@@ -54,19 +55,14 @@ def limited(state: AppState, asked: list[str], problem: str) -> list[Fact]:
 
 
 def handle(command: UpdateApp, ctx: NodeContext) -> App:
-    world, stream = ctx.ports.world, f"app:{command.app}"
-    state, version = world.app(command.app), world.version(stream)
-    require_match(APPS, stream, command.app, state.revision, command.expect, ctx)
+    world = ctx.ports.world
+    state = world.app(command.app)
+    require_match(APPS, f"app:{command.app}", command.app, state.revision, command.expect, ctx)
     facts = decide(state, command, ctx.ports.memory_problem())
-    for fact in facts:
-        state = evolve(state, fact, happening(ctx))
+    state = emit_app(command.app, state, facts, ctx)
     # A limit is part of a release, as variables are: it is started, checked, and can be rolled back.
     if any(isinstance(fact, AppLimited) for fact in facts):
         made = release_facts(state, world.network(split_app(command.app)[0]), ctx.ports.isolation)
         require_readable(made, ctx)
-        for fact in made:
-            state = evolve(state, fact, happening(ctx))
-        facts = [*facts, *made]
-    for fact in facts:
-        ctx.emit(stream, fact, target=command.app, expect=version)
+        state = emit_app(command.app, state, made, ctx)
     return app_view(state, ctx.ports)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from events.base import Fact
-from events.network import NetworkState, NetworkUpdated, evolve
+from events.network import NetworkState, NetworkUpdated
 from rig.contract.networks import Network, UpdateNetwork
 from rig.kernel.errors import RigError
-from rig.node.ports import NodeContext, happening
+from rig.node.emitting import emit_network
+from rig.node.ports import NodeContext
 from rig.node.since import NETWORKS, require_match
 from rig.node.views import network_view
 
@@ -27,10 +28,7 @@ def decide(state: NetworkState, description: str | None, protected: bool | None)
 
 
 def handle(command: UpdateNetwork, ctx: NodeContext) -> Network:
-    world, stream = ctx.ports.world, f"network:{command.name}"
-    state = world.network(command.name)
-    require_match(NETWORKS, stream, command.name, state.revision, command.expect, ctx)
-    for fact in decide(state, command.description, command.protected):
-        ctx.emit(stream, fact, target=command.name, expect=world.version(stream))
-        state = evolve(state, fact, happening(ctx))
-    return network_view(state, ctx.ports)
+    state = ctx.ports.world.network(command.name)
+    require_match(NETWORKS, f"network:{command.name}", command.name, state.revision, command.expect, ctx)
+    facts = decide(state, command.description, command.protected)
+    return network_view(emit_network(command.name, state, facts, ctx), ctx.ports)
