@@ -62,3 +62,11 @@ def test_the_tour_passes_every_room() -> None:
     rooms = {Path(function.partition(":")[0]).parent.as_posix() for function in NAMED}
     assert {"rig", "rig/cli", "rig/kernel", "rig/clients", "rig/contract", "rig/node", "handlers", "events"} <= rooms
     assert any(room.startswith("storage") for room in rooms)
+
+
+def test_the_tour_lists_every_room_and_no_other() -> None:
+    tour = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([\w/]+)/` \|", tour, re.MULTILINE))
+    packages = [ROOT / name for name in ("rig", "events", "handlers", "storage")]
+    there = {init.parent.relative_to(ROOT).as_posix() for room in packages for init in room.rglob("__init__.py")}
+    assert listed == there
