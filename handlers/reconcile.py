@@ -83,7 +83,10 @@ def decide(change: Unsettled, intent: Intent, facts: list[Fact]) -> list[Draft]:
     )
     outcome = "failure" if code else "success"
     target = change.received.target
-    drafts = [Draft(stream=f"app:{target}", fact=fact, target=target, outcome=outcome) for fact in facts]
+    # They came of that command, and not of the one that asked.
+    drafts = [
+        Draft(stream=f"app:{target}", fact=fact, target=target, outcome=outcome, caus=change.key) for fact in facts
+    ]
     return [*drafts, Draft(stream=change.stream, fact=completed, target=target, outcome=outcome)]
 
 

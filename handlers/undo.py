@@ -118,7 +118,8 @@ def inverse_of(received: Recorded, ctx: ClientContext) -> Inverse:
     fact, target = received.fact, received.target
     assert isinstance(fact, CommandReceived)
     if fact.command in RELEASING and "/" in target:
-        return inverse_of_release(past(target, ctx), received.corr)
+        # `rig deploy --resume` may have watched the release of another command, which is the one to take back.
+        return inverse_of_release(past(target, ctx), received.corr, watched=bool(fact.arguments.get("resume")))
     match fact.command:
         case "app.start":
             return Inverse(StopApp(app=target), f"rig stop {target}")
@@ -143,13 +144,16 @@ def inverse_of(received: Recorded, ctx: ClientContext) -> Inverse:
     )
 
 
-def inverse_of_release(known: Past, corr: str) -> Inverse:
+def inverse_of_release(known: Past, corr: str, *, watched: bool) -> Inverse:
     """Going back to the release that served before. Raises `RigError` ``conflict`` where another serves by now."""
     begun = [r.fact for r in known.records if isinstance(r.fact, DeployStarted) and r.corr == corr]
     if not begun:
-        raise RigError("conflict", f"No release of {known.app} came of it.", f"`rig history {known.app}` lists them.")
+        raise RigError(
+            "conflict", f"No release of {known.app} came of it.", f"`rig history {known.app}` lists them.",
+            changed_nothing=watched,
+        )  # fmt: skip
     made, state = begun[-1], known.state()
-    if state.current != made.version:
+    if made.version not in restored(state):
         raise RigError(
             "conflict",
             f"v{made.version} of {known.app} does not serve any more; v{state.current} does.",
@@ -162,6 +166,14 @@ def inverse_of_release(known: Past, corr: str) -> Inverse:
         )  # fmt: skip
     command = Rollback(app=known.app, version=f"v{made.previous}")
     return Inverse(command, f"rig rollback {known.app} v{made.previous}", DATA)
+
+
+def restored(state: AppState) -> list[int]:
+    """The release that serves, the one that it brought back by a rollback, the one that that brought back …"""
+    versions = [state.current]
+    while (release := state.releases.get(versions[-1])) and release.started.rollback_of:
+        versions.append(release.started.rollback_of)
+    return versions
 
 
 def inverse_of_scale(known: Past, corr: str) -> Inverse:

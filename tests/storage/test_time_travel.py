@@ -41,7 +41,9 @@ class Life:
         by = msgspec.structs.replace(stamp(actor, corr), corr=corr)
         return self.journal.append([Draft(stream=f"app:{APP}", fact=fact, target=APP) for fact in facts], by)
 
-    def deploy(self, actor: str, corr: str = "x", *, good: bool = True, bundle: str = "", **env: str) -> int:
+    def deploy(
+        self, actor: str, corr: str = "x", *, good: bool = True, bundle: str = "", rollback_of: int = 0, **env: str
+    ) -> int:
         """Deploy with these variables; gives when that was over."""
         self.version += 1
         config = {"env": env, "processes": {"web": {"count": 2}}}
@@ -53,6 +55,7 @@ class Life:
             source={"commit": "c" * 40, "dirty": True},
             message=f"number {self.version}",
             previous=self.current,
+            rollback_of=rollback_of,
         )
         built = DeployBuilt(app=APP, version=self.version, build="b", processes={"web": "run"})
         if not good:
@@ -340,6 +343,27 @@ def test_a_deployment_that_others_followed_is_not_taken_back(life: Life, own: Jo
     did(own, "deploy", corr="mine")
     with pytest.raises(RigError, match="does not serve any more; v3 does"):
         undone(asked())
+
+
+def test_what_a_rollback_brought_back_can_be_taken_back_in_turn(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "mine")
+    did(own, "deploy", corr="mine")
+    life.deploy("user:bea")
+    life.deploy("user:bea", rollback_of=2)
+    life.deploy("user:bea", rollback_of=4)
+    assert undone(asked()).command == f"rig rollback {APP} v1"
+
+
+def test_a_deployment_that_another_command_watched_to_its_end_is_taken_back(
+    life: Life, own: Journal, asked: Any
+) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "cut off")
+    did(own, "deploy", corr="cut off")
+    did(own, "deploy", corr="watching", resume=True)
+    assert undone(ctx := asked()).command == f"rig rollback {APP} v1"
+    assert [draft.fact for draft in ctx.drafts] == [CommandUndone(id="cut off", command="deploy")]
 
 
 @pytest.mark.parametrize(("answer", "code"), [(False, "cancelled"), (None, "input_required")])

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from events.app import AppCreated
 from events.command import CommandCompleted, CommandReceived
-from handlers.reconcile import reconcile, settle, unsettled
+from handlers.reconcile import decide, reconcile, settle, unsettled
 from rig.contract.intents import Intent
 from rig.kernel.ports import Draft, OutboxRow, Settled, Stamp
 from storage.journal import Journal
@@ -71,6 +72,13 @@ def test_a_change_that_was_cut_off_is_settled_once(journal: Journal) -> None:
     assert "succeeded" in said
     assert reconcile(journal, platform, ASKING) == []
     assert (ends(journal), platform.asked) == (1, 1)
+
+
+def test_what_came_of_a_change_belongs_to_it_and_not_to_the_command_that_asked(journal: Journal) -> None:
+    begin(journal, command="deploy")
+    (found,) = unsettled(journal, "local", START)
+    drafts = decide(found, Intent(key="change-1", state="succeeded"), [AppCreated(name="demo")])
+    assert [(draft.stream, draft.caus) for draft in drafts] == [("app:demo", "change-1"), (STREAM, "")]
 
 
 @pytest.mark.parametrize("resume", [True, False])
