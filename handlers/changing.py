@@ -71,6 +71,8 @@ def watch(releases: list[Release], detach: bool, ctx: ClientContext) -> None:
     ctx.record()
     failures = []
     for begun_release in [] if detach else releases:
+        if len(releases) > 1:
+            ctx.progress.step(f"Making v{begun_release.version} of {begun_release.app}")
         release = follow(begun_release, ctx)
         try:
             conclude(release, ended(release), ctx)

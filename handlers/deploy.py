@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -65,7 +66,8 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
         raise RigError("invalid_data", f"There is nothing to deploy in `{command.path}`.", "Is it the right folder?")
     files = "1 file" if source.files == 1 else f"{source.files} files"
     ctx.progress.step(f"Sending {files} of {command.app}")
-    sent = timed(timings, "upload", lambda: sources.send(source, split_app(command.app)[0], ctx.progress))
+    with naming_create(command):
+        sent = timed(timings, "upload", lambda: sources.send(source, split_app(command.app)[0], ctx.progress))
     report = msgspec.structs.replace(report, sent=sent)
     start = StartRelease(
         app=command.app,
@@ -79,7 +81,8 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
         environment_vars=of_environment,
         vars=command.var,
     )
-    release = start_release(start, key, command.lock_wait, ctx)
+    with naming_create(command):
+        release = start_release(start, key, command.lock_wait, ctx)
     failpoint("deploy.accepted")
     for fact in begun(release):
         ctx.emit(f"app:{release.app}", fact, target=release.app)
@@ -122,6 +125,18 @@ def watch(report: Deployment, release: Release, command: Deploy, ctx: ClientCont
     return msgspec.structs.replace(
         report, url=release.url, version=release.version, release=release, opened=opened, detached=command.detach
     )
+
+
+@contextmanager
+def naming_create(command: Deploy) -> Iterator[None]:
+    """Where the network is not there, say how a deployment makes it; of an app, the platform says so itself."""
+    try:
+        yield
+    except RigError as error:
+        if error.code == "not_found" and not command.create and "--create" not in error.hint:
+            network = split_app(command.app)[0]
+            error.hint = f"Make it on the way with `--create`, or first with `rig create network {network}`."
+        raise
 
 
 def ensure_platform(command: Deploy, ctx: ClientContext) -> None:

@@ -44,10 +44,13 @@ class Terminal:
     def _answer(self) -> str:
         """What is typed. Raises `RigError` ``cancelled`` on Ctrl-C: while a question is open nothing has been sent."""
         try:
-            return sys.stdin.readline().strip()
+            line = sys.stdin.readline()
         except KeyboardInterrupt:
             self._output.stderr.write("\n")
             raise declined() from None
+        if not line.endswith("\n"):
+            self._output.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
+        return line.strip()
 
     def tell(self, text: str) -> None:
         """Say on stderr what must be read for things to go on, even with --quiet."""

@@ -51,7 +51,8 @@ class Field(msgspec.Struct, frozen=True):
     def metavar(self) -> str:
         """What stands for the value in help; empty for a flag, which has none. The page shows what is optional."""
         if self.option.metavar or self.base is bool:
-            return self.option.metavar.strip("[]")
+            name = self.option.metavar
+            return name[1:-1] if name.startswith("[") and name.endswith("]") else name
         choices = [choice for choice in _choices(self.base) if choice]
         return "|".join(choices) or ("N" if self.base is int else self.name.upper())
 

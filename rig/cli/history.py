@@ -8,6 +8,9 @@ from rig.cli.pages import more
 from rig.cli.verb import Verb
 from rig.contract.releases import ListReleases, Release, ReleasePage
 
+VALUES = ("env.", "secret.")
+"""How the names of what variables and secrets changed begin."""
+
 
 def show(page: ReleasePage, out: Output) -> None:
     rows = [
@@ -47,6 +50,8 @@ def commit(release: Release) -> str:
 def what(release: Release) -> str:
     """What the release changed, and what its author says of it."""
     changed = ", ".join(release.changed) or "nothing"
+    if release.message.startswith("variables: ") and all(key.startswith(VALUES) for key in release.changed):
+        return changed  # the platform's own words for it, which name the same
     if release.overrides:
         changed += f"; for this release alone: {', '.join(release.overrides)}"
     return f"{release.message} ({changed})" if release.message else changed

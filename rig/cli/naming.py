@@ -34,7 +34,17 @@ def resolve_names(command: type[Command], given: dict[str, Any], client: Client)
     if app.option.positional and "version" in fields and re.fullmatch(r"v[0-9]+", named) and not given.get("version"):
         # `rig rollback v1` in a project's folder: the one word is the version.
         given, named = {**given, "version": named}, ""
-    return {**given, "app": whole_name(named, client, given.get("path") or ".", given.get("env") or "")}
+    return {
+        **given,
+        "app": whole_name(
+            named,
+            client,
+            given.get("path") or ".",
+            given.get("env") or "",
+            role="TARGET" if "TARGET" in app.option.metavar else "",
+            or_network="network" in fields,
+        ),
+    }
 
 
 def _without_app(given: dict[str, Any], fields: dict[str, Field]) -> dict[str, Any]:
@@ -53,19 +63,27 @@ def _without_app(given: dict[str, Any], fields: dict[str, Field]) -> dict[str, A
     return {name: value for name, value in given.items() if name != "app"} | {following: taken}
 
 
-def whole_name(named: str, client: Client, folder: str, environment: str) -> str:
-    """``hello`` → ``demo/hello``. What the name leaves out comes from rig.toml, then the context, then the settings."""
+def whole_name(
+    named: str, client: Client, folder: str, environment: str, *, role: str = "", or_network: bool = False
+) -> str:
+    """``hello`` → ``demo/hello``. What the name leaves out comes from rig.toml, then the context, then the settings.
+
+    ``role`` is what the app is to a command that takes two; ``or_network`` says that a network could be meant as well.
+    Raises `RigError` ``usage`` where something is missing.
+    """
     network, app = split_app(named)
     if not network or not app:
         project = client.project(folder, environment)
         app = app or project.app or ""
         network = network or project.network or client.settings.get("network") or ""
     if not app:
-        raise RigError("usage", "Which app?", "Name it as NETWORK/APP, or put `app` and `network` into rig.toml.")
+        which = f"Which app is the {role}?" if role else "Which app?"
+        raise RigError("usage", which, "Name it as NETWORK/APP, or put `app` and `network` into rig.toml.")
     if not network:
-        raise RigError(
-            "usage", f"In which network is `{app}`?", f"Name it as NETWORK/{app}, or put `network` into rig.toml."
-        )
+        hint = f"Name it as NETWORK/{app}, or put `network` into rig.toml."
+        if or_network:
+            hint += f" A network's own: `--network {app}`."
+        raise RigError("usage", f"In which network is `{app}`?", hint)
     check_label("network", network)
     check_label("app", app)
     return f"{network}/{app}"

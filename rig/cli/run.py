@@ -150,6 +150,8 @@ class Invocation:
             import traceback
 
             traceback.print_exception(raised, file=sys.stderr)
+        if error.code == "cancelled" and not error.declined and self.output.stderr.isatty():
+            self.output.stderr.write("\n")  # behind the ^C that the terminal shows
         if not (self.endless and error.code == "cancelled" and self.output.format == "table"):
             self.output.failure(self.kind, error)
         return error.exit
@@ -166,7 +168,7 @@ def agreed(verb: Verb, command: Any, terminal: Terminal, client: Client) -> Any:
         from msgspec.structs import replace
 
         found: Any = client.perform(verb.look(command))
-        question = f"{verb.seen(found)} {question}"
+        question = f"{verb.seen(command, found)} {question}"
         command = replace(command, expect=found.revision)
     terminal.confirm(question, flag="--yes", word=verb.word(command) if verb.word else "")
     return command
@@ -257,6 +259,9 @@ def find_noun(name: str, verbs: Verbs, rest: list[str]) -> tuple[str | None, lis
     near_nouns = get_close_matches(noun, verbs, n=1)
     meant = f" Did you mean `rig {name} {near_nouns[0]}`?" if near_nouns else ""
     nouns = ", ".join(verbs)
+    if "/" in noun and not meant:
+        ways = [f"`rig {name} {each} {noun}`" for each, verb in verbs.items() if _takes_app(verb)]
+        meant = f" For an app: {', '.join(ways)}." if ways else ""
     said = f"`rig {name}` does not know `{noun}`." if noun else f"`rig {name}` needs to know what."
     raise RigError("usage", said, f"It is one of: {nouns}.{meant}")
 

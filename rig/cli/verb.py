@@ -34,8 +34,9 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     look: Callable[[Any], Command] | None = None
     """What to look at before somebody is asked. The revision of what they see goes along, so that nothing is done to
     what has become something else meanwhile."""
-    seen: Callable[[Any], str] | None = None
-    """What of it is told with the question."""
+    seen: Callable[[Any, Any], str] | None = None
+    """What of it is told with the question, from the command and what was found. Raises `RigError` where there is
+    nothing to agree to, since the command is sure to be refused."""
     word: Callable[[Any], str] | None = None
     """What has to be typed instead of a yes, where too much goes by it for one key; empty for a yes."""
     exit_code: Callable[[Any, Any], int] = exit_zero

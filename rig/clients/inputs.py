@@ -6,7 +6,7 @@ import sys
 
 from rig.contract.variables import MAX_TOTAL
 from rig.kernel.client import Terminal
-from rig.kernel.errors import RigError
+from rig.kernel.errors import RigError, declined
 
 LIMIT = 2 * MAX_TOTAL
 """Bytes that are read at all; what is longer is refused, not cut."""
@@ -29,7 +29,10 @@ class Inputs:
             raise RigError("usage", f"{path} cannot be read: {error.strerror}.", "Is it the right file?") from error
 
     def secret(self, prompt: str) -> bytes:
-        """A value that is typed and not shown, or sent by standard input. Raises `RigError` ``input_required``."""
+        """A value that is typed and not shown, or sent by standard input.
+
+        Raises `RigError` ``input_required``, and ``cancelled`` on Ctrl-C or Ctrl-D: nothing has been sent by then.
+        """
         if not sys.stdin.isatty():
             return self.file("-")
         if not self._terminal.interactive:
@@ -40,7 +43,11 @@ class Inputs:
             )
         from getpass import getpass
 
-        return getpass(prompt, stream=sys.stderr).encode()
+        try:
+            return getpass(prompt, stream=sys.stderr).encode()
+        except (KeyboardInterrupt, EOFError):
+            self._terminal.tell("")
+            raise declined() from None
 
 
 def _whole(data: bytes) -> bytes:

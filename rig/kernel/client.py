@@ -86,7 +86,10 @@ class Inputs(Protocol):
         ...
 
     def secret(self, prompt: str) -> bytes:
-        """A value that is typed and not shown, or sent by standard input. Raises `RigError` ``input_required``."""
+        """A value that is typed and not shown, or sent by standard input.
+
+        Raises `RigError` ``input_required``, or ``cancelled`` where nothing was typed.
+        """
         ...
 
 

@@ -175,7 +175,7 @@ def test_it_takes_the_right_to_read_the_one_and_to_deploy_the_other(user: User, 
         (("demo/here", "demo/there", "--yes"), 73, "nothing to promote"),
         (("demo/here", "demo/there", "--release", "v3", "--yes"), 66, "no release v3"),
         (("demo/here", "demo/there", "--release", "three"), 64, "--release"),
-        (("demo/here",), 64, "Which app?"),
+        (("demo/here",), 64, "Which app is the TARGET?"),
         ((), 64, "SOURCE"),
     ],
 )

@@ -28,9 +28,36 @@ def two(tried: User) -> Iterator[User]:
     tried.ok("delete", "app", "demo/live", "--yes")
 
 
+def on_terminal(user: User, *argv: str) -> OnTerminal:
+    return OnTerminal(*argv, env={name: value for name, value in user.environ.items() if name != "CI"})
+
+
+@pytest.mark.parametrize("answer", ["\x03", "\x04"], ids=["Ctrl-C", "end of input"])
+def test_a_secret_that_is_not_typed_leaves_nothing_open(tried: User, answer: str) -> None:
+    record = Record(tried.home)
+    with on_terminal(tried, "create", "secret", "demo/tried", "KEY") as running:
+        running.wait_for("Value of KEY: ")
+        running.type(answer)
+        ended, _ = running.wait()
+        assert ended == 130, running.text
+        running.wait_for("Nothing was done.")
+        assert running.settings == running.before
+    assert record.news()[-1].outcome == "failure", "it is known that nothing came of it"
+    assert record.outbox()[-1][1] == "refused"
+    assert tried.ok("list", "secrets", "demo/tried", "-o", "json").data["secrets"] == []
+
+
+def test_nobody_is_asked_for_what_is_sure_to_be_refused(tried: User) -> None:
+    with on_terminal(tried, "delete", "network", "demo") as running:
+        ended, _ = running.wait()
+        assert ended == 73, running.text
+        running.wait_for("still has")
+        running.wait_for("rig delete network demo --cascade")
+        assert "[y/N]" not in running.text
+
+
 def promoting(user: User) -> OnTerminal:
-    environ = {name: value for name, value in user.environ.items() if name != "CI"}
-    return OnTerminal("promote", "demo/tried", "demo/live", env=environ)
+    return on_terminal(user, "promote", "demo/tried", "demo/live")
 
 
 def releases(user: User) -> list[int]:
@@ -43,11 +70,11 @@ def test_all_but_a_yes_does_nothing(two: User, answer: str) -> None:
     with promoting(two) as running:
         running.wait_for(ASKED)
         assert "Variables that will differ" not in running.text
-        assert "none yet" in running.text
+        running.wait_for("none yet")
         running.type(answer)
         ended, _ = running.wait()
         assert ended == 130, running.text
-        assert "Nothing was done." in running.text
+        running.wait_for("Nothing was done.")
         assert running.settings == running.before
     assert record.news()[-1].outcome == "failure", "it is known that nothing came of it"
     assert releases(two) == []
@@ -60,6 +87,6 @@ def test_a_yes_does_it(two: User) -> None:
         running.type("y\n")
         ended, _ = running.wait()
         assert ended == 0, running.text
-        assert "serves demo/live: the build of demo/tried v1" in running.text
+        running.wait_for("serves demo/live: the build of demo/tried v1")
     assert len(releases(two)) == 1
     assert two.get("demo/live") == two.get("demo/tried")
