@@ -24,7 +24,7 @@ from rig.contract.project import AppConfig, BuildConfig, ProcessConfig
 from rig.kernel.errors import RigError
 from rig.node.builder.launch import launch, process_commands
 from rig.node.builder.model import Build, BuildPaths, BuildRequest, load_build
-from rig.node.builder.output import read_log
+from rig.node.builder.output import read_logs
 from rig.node.builder.pipeline import abandon, build
 from rig.node.builder.toolchain import find_python
 from rig.node.runtime.driver import Driver, IsolationName, ProcessSpec
@@ -134,7 +134,7 @@ def test_a_complete_build_is_not_built_again(app: App) -> None:
 def test_the_output_is_kept_and_told(app: App) -> None:
     paths = app.paths()
     app.build(paths, command("echo out; echo err >&2; printf 'no end'"))
-    texts = [line.text for line in read_log(paths.log)]
+    texts = [line.text for line in read_logs((paths.log,), 0, 1000)[0]]
     assert texts == app.lines
     assert {"out", "err", "no end"} < set(texts)
     assert texts[-1].startswith("-----> Built in ")
@@ -161,7 +161,7 @@ def test_a_command_that_fails_fails_the_build_with_its_last_lines(app: App) -> N
     assert error.message == "The build command failed: exit 3."
     assert "the reason" in error.details["output"]
     assert load_build(paths) is None
-    assert read_log(paths.log)[-1].text == "-----> Build failed: The build command failed: exit 3."
+    assert read_logs((paths.log,), 0, 1000)[0][-1].text == "-----> Build failed: The build command failed: exit 3."
     assert not paths.steps.exists()
 
 

@@ -7,7 +7,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.node.builder.output import LINE_LIMIT, TAIL_LINES, TAIL_WIDTH, BuildLog, read_log, read_logs
+from rig.contract.releases import LogLine
+from rig.node.builder.output import LINE_LIMIT, TAIL_LINES, TAIL_WIDTH, BuildLog, read_logs
+
+
+def read_log(path: Path, after: int = 0, limit: int = 1000) -> list[LogLine]:
+    return read_logs((path,), after, limit)[0]
 
 
 def test_lines_are_numbered_kept_and_echoed(tmp_path: Path) -> None:

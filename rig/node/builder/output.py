@@ -112,15 +112,11 @@ class BuildLog:
         os.write(self._fd, data)
 
 
-def read_log(path: Path, after: int = 0, limit: int = 1000) -> list[LogLine]:
-    """Up to ``limit`` lines after the first ``after`` ones, oldest first; a build without output has none."""
-    return read_logs((path,), after, limit)[0]
-
-
 def read_logs(paths: Sequence[Path], after: int, limit: int) -> tuple[list[LogLine], bool]:
-    """The same of several logs, one behind the other, with their lines numbered through; and whether that was all.
+    """Up to ``limit`` lines after the first ``after`` ones, oldest first; and whether those were the last.
 
-    Only what is given out is decoded: a log is asked for again and again while it grows.
+    Several logs stand one behind the other, their lines numbered through; one that is not there has none. Only what is
+    given out is decoded: a log is asked for again and again while it grows.
     """
     lines: list[LogLine] = []
     decoder = msgspec.json.Decoder(_Entry)
