@@ -119,8 +119,16 @@ def test_a_source_that_is_deleted_meanwhile_leaves_no_half_of_a_build(
     play(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "failed"), (errno.EIO, "internal")])
-def test_a_disk_that_fails_is_no_missing_build(
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOSPC, "failed"),
+        (errno.EIO, "internal"),
+        (errno.ENAMETOOLONG, "build_failed"),
+        (errno.EACCES, "build_failed"),
+    ],
+)
+def test_what_cannot_be_copied_is_no_missing_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
     def fails(*given: Any) -> Build:
@@ -131,6 +139,7 @@ def test_a_disk_that_fails_is_no_missing_build(
         release = await promote(node)
         assert release.failure is not None
         assert release.failure.code == code
+        assert "no longer on the node" not in release.failure.reason
 
     play(tmp_path, scenario)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,41 @@ def test_nothing_is_read_through_a_link(tmp_path: Path) -> None:
     copy_tree(source, tmp_path / "copy")
     assert (tmp_path / "copy/link").is_symlink()
     assert (tmp_path / "copy/folder").is_symlink()
-    os.mkfifo(source / "pipe")
-    with pytest.raises(OSError, match="named pipe"):
-        copy_tree(source, tmp_path / "again")
+
+
+def test_what_is_no_file_is_never_read(tmp_path: Path) -> None:
+    """Nobody writes into the pipe: whoever opened it would wait for ever."""
+    source = project(tmp_path / "source", {"file": "1"})
+    os.mkfifo(source / "pipe", 0o640)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(source / "socket"))
+    copy_tree(source, tmp_path / "copy")
+    assert (tmp_path / "copy/pipe").is_fifo()
+    assert sorted(os.listdir(tmp_path / "copy")) == ["file", "pipe"]
+
+
+def test_a_copy_takes_no_more_room_than_what_is_copied(tmp_path: Path) -> None:
+    """A build can hold a file of a terabyte that takes no room, and a file by a thousand names."""
+    source = project(tmp_path / "source", {"one/file": "x" * 50_000})
+    for name in range(20):
+        os.link(source / "one/file", source / f"again{name}")
+    with open(source / "sparse", "wb") as file:
+        file.truncate(1 << 40)
+        for place in (1 << 20, 5 << 30):
+            file.seek(place)
+            file.write(b"data" * 2_000_000)
+    (source / "sparse").chmod(0o444)
+    copy_tree(source, tmp_path / "copy")
+    copied = tmp_path / "copy"
+    assert (copied / "one/file").stat().st_nlink == 21
+    assert (copied / "again7").stat().st_ino != (source / "again7").stat().st_ino
+    assert (copied / "again7").read_bytes() == b"x" * 50_000
+    told = (copied / "sparse").stat()
+    assert (told.st_size, told.st_mode & 0o777) == (1 << 40, 0o444)
+    assert told.st_blocks <= (source / "sparse").stat().st_blocks + 64
+    with open(copied / "sparse", "rb") as file:
+        for place in (1 << 20, 5 << 30):
+            file.seek(place - 4)
+            assert file.read(12) == b"\0" * 4 + b"datadata"
+            file.seek(place + 8_000_000 - 4)
+            assert file.read(8) == b"data" + b"\0" * 4

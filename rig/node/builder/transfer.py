@@ -8,8 +8,10 @@ nothing else that pip or npm install has an absolute path in it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +25,10 @@ from rig.node.runtime.removal import remove_tree
 
 TEXT_LIMIT = 8 << 20
 """Bytes of the largest file in which places are looked for."""
+
+BLOCK = 512
+"""Bytes of which stat(2) counts the blocks."""
+CHUNK = 1 << 20
 
 Swaps = Sequence[tuple[str, str]]
 """Folder → folder, each with a slash behind it, the longer one first."""
@@ -62,8 +68,13 @@ def copy_build(build: Build, source: BuildPaths, target: BuildPaths, driver: Dri
 
 
 def copy_tree(source: Path, target: Path, swaps: Swaps = ()) -> None:
-    """Copy a folder, with modes and times; links stay links. ``target`` must not exist. Raises `OSError`."""
+    """Copy a folder, with modes and times; links stay links, also those between its files, and holes stay holes.
+
+    It takes no more room than the source does. Sockets and devices are left out: what listened is gone, and a device
+    may have no end. ``target`` must not exist. Raises `OSError`.
+    """
     folders = []
+    linked: dict[tuple[int, int], str] = {}
     waiting = [(os.fspath(source), os.fspath(target))]
     while waiting:
         here, there = waiting.pop()
@@ -77,13 +88,30 @@ def copy_tree(source: Path, target: Path, swaps: Swaps = ()) -> None:
                 elif entry.is_symlink():
                     os.symlink(_moved(os.readlink(entry.path), swaps), copied)
                 else:
-                    _copy_file(entry.path, copied, swaps)
+                    _copy_entry(entry, copied, swaps, linked)
     for here, there in reversed(folders):  # a folder that nobody may write to is so when it is full
         shutil.copystat(here, there)
 
 
+def _copy_entry(entry: os.DirEntry[str], target: str, swaps: Swaps, linked: dict[tuple[int, int], str]) -> None:
+    """Copy what is neither folder nor symlink. ``linked``: where the files that have several names were copied to."""
+    told = entry.stat(follow_symlinks=False)
+    if stat.S_ISFIFO(told.st_mode):
+        os.mkfifo(target)
+        shutil.copystat(entry.path, target)
+    elif stat.S_ISREG(told.st_mode):
+        first = linked.setdefault((told.st_dev, told.st_ino), target) if told.st_nlink > 1 else target
+        if first == target:
+            _copy_file(entry.path, target, swaps)
+        else:
+            os.link(first, target)
+
+
 def _copy_file(source: str, target: str, swaps: Swaps) -> None:
-    shutil.copyfile(source, target)
+    if os.stat(source).st_blocks * BLOCK < os.path.getsize(source):
+        _copy_sparse(source, target)
+    else:
+        shutil.copyfile(source, target)
     if swaps and os.path.getsize(target) <= TEXT_LIMIT:
         with open(target, "rb+") as file:
             data = file.read()
@@ -93,6 +121,30 @@ def _copy_file(source: str, target: str, swaps: Swaps) -> None:
                 file.truncate()
                 file.write(moved)
     shutil.copystat(source, target)
+
+
+def _copy_sparse(source: str, target: str) -> None:
+    """Copy a file with holes, which may be announced to be of any size."""
+    with open(source, "rb") as file, open(target, "xb") as copy:
+        end = copy.truncate(os.fstat(file.fileno()).st_size)
+        begin = 0
+        while (begin := _next(file.fileno(), begin, os.SEEK_DATA, end)) < end:
+            until = _next(file.fileno(), begin, os.SEEK_HOLE, end)
+            file.seek(begin)
+            copy.seek(begin)
+            while begin < until and (data := file.read(min(CHUNK, until - begin))):
+                copy.write(data)
+                begin += len(data)
+
+
+def _next(fd: int, begin: int, what: int, end: int) -> int:
+    """Where the next data or hole is; ``end`` where there is none, or where the file system does not tell holes."""
+    try:
+        return min(os.lseek(fd, begin, what), end)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return end
 
 
 def _copy(source: Path, target: Path, swaps: Swaps, driver: Driver, owner: str) -> None:

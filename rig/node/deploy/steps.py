@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +38,8 @@ from rig.node.supervisor.model import InstanceSpec
 from rig.node.variables.resolve import build_environment, build_secrets, environment, secret_names
 from rig.node.world import config_of
 
+UNCOPIED = frozenset({errno.ENAMETOOLONG, errno.EACCES, errno.EPERM})
+"""What stands in the way of a copy and lies in what was built: paths that are too long, folders that are closed."""
 WEB = "web"
 """The process type that serves: it gets a port, a health check, and the requests of the app's hostname."""
 
@@ -132,6 +136,12 @@ async def take_over_build(
     try:
         build = await asyncio.to_thread(copy_build, found, source, job.paths, driver, job.app) if found else None
     except OSError as error:
+        if error.errno in UNCOPIED and there():
+            raise RigError(
+                "build_failed",
+                f"The build of v{promoted.version} of `{promoted.app}` cannot be copied: {os.strerror(error.errno)}.",
+                f"Deploy that source: `rig deploy --app {job.app}`.",
+            ) from error
         if is_full(error) or there():
             raise
         build = None
