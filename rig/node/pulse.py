@@ -23,6 +23,7 @@ class Pulse:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
+        """Begin to look."""
         self._task = asyncio.create_task(self._run(), name="pulse")
 
     async def close(self) -> None:
@@ -38,3 +39,5 @@ class Pulse:
                 await self._beat()
             except RigError as error:
                 log.error("the journal could not be signed: %s", error.message)
+            except Exception:  # nobody waits for this task: without it the looks would end unseen
+                log.exception("the journal could not be signed")

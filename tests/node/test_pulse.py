@@ -10,8 +10,11 @@ from rig.kernel.errors import RigError
 from rig.node.pulse import Pulse
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_it_goes_on_looking_until_it_is_closed(fails: bool, caplog: pytest.LogCaptureFixture) -> None:
+FULL = "The disk is full."
+
+
+@pytest.mark.parametrize("fails", [None, RigError("journal_unavailable", FULL), OSError(FULL)])
+def test_it_goes_on_looking_until_it_is_closed(fails: Exception | None, caplog: pytest.LogCaptureFixture) -> None:
     looks: list[int] = []
 
     async def scenario() -> None:
@@ -21,8 +24,8 @@ def test_it_goes_on_looking_until_it_is_closed(fails: bool, caplog: pytest.LogCa
             looks.append(1)
             if len(looks) == 3:
                 seen.set()
-            if fails:
-                raise RigError("journal_unavailable", "The disk is full.")
+            if fails is not None:
+                raise fails
 
         pulse = Pulse(beat, every=0)
         pulse.start()
@@ -34,4 +37,4 @@ def test_it_goes_on_looking_until_it_is_closed(fails: bool, caplog: pytest.LogCa
 
     asyncio.run(scenario())
     assert len(looks) >= 3
-    assert ("The disk is full." in caplog.text) == fails
+    assert (FULL in caplog.text) == (fails is not None)
