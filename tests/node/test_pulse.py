@@ -9,7 +9,6 @@ import pytest
 from rig.kernel.errors import RigError
 from rig.node.pulse import Pulse
 
-
 FULL = "The disk is full."
 
 
