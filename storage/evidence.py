@@ -16,13 +16,12 @@ from rig.kernel.evidence import require_verified
 from rig.kernel.files import write_atomic
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Stamp
-from storage import archive, exports, imports, keys, verify_export
+from storage import archive, exports, imports, keys, rebuilt, verify_export
 from storage.database import unavailable
 from storage.export import Selection, Written, export, open_source
 from storage.fold import digest_of_all
 from storage.journal import Journal
 from storage.projections.base import Projection
-from storage.projections.shadow import Shadow
 from storage.verify import verify
 
 JOURNAL = "."
@@ -140,15 +139,16 @@ class Evidence:
     def rebuild(self, names: Sequence[str]) -> Rebuilt:
         """See `rig.kernel.evidence.Evidence.rebuild`."""
         journal, chosen = self._journal(), self._projections(names)
-        differed = []
         try:
-            for projection in chosen:
-                with closing(Shadow(journal.path, projection, journal.timeout)) as shadow:
-                    if shadow.difference():
-                        differed.append(projection.name)
+            before = [rebuilt.held(journal.path, projection, journal.timeout) for projection in chosen]
+            records, folded = journal.rebuild(chosen)
+            differed = [
+                projection.name
+                for projection, was, now in zip(chosen, before, folded, strict=True)
+                if rebuilt.differs(journal.path, projection, journal.timeout, was, now.digest)
+            ]
         except sqlite3.Error as error:
             raise unavailable(journal.path, error) from error
-        records, folded = journal.rebuild(chosen)
         return Rebuilt(records=records, projections=folded, differed=differed)
 
     def archive(self, before: int, file: str, stamp: Stamp) -> Archived:

@@ -120,6 +120,7 @@ def check_projections(path: str, projections: Sequence[Projection], timeout: flo
     found: list[Found] = []
     with closing(connect(path, read_only=True, timeout=timeout)) as connection:
         known = runner.states(connection)
+    ours: list[Projection] = []
     for projection in projections:
         state = known.get(projection.name)
         if state is None or state.version < projection.version:
@@ -128,13 +129,27 @@ def check_projections(path: str, projections: Sequence[Projection], timeout: flo
             message = f"the tables of `{projection.name}` were made by a newer rig, which has to check them"
             found.append(("PROJECTION_UNKNOWN", message, -1, -1))
             continue
-        try:
-            with closing(Shadow(path, projection, timeout)) as shadow:
-                difference = shadow.difference()
-        except (RigError, sqlite3.Error) as error:
-            found.append(("PROJECTION_UNKNOWN", f"`{projection.name}` cannot be folded anew: {error}", -1, -1))
-            continue
-        if difference:
-            message = f"the tables of `{projection.name}` are not what the records come to: {difference}"
-            found.append(("PROJECTION_MISMATCH", message, -1, -1))
+        ours.append(projection)
+    try:
+        found += _compare(path, ours, timeout)
+    except (RigError, sqlite3.Error):
+        # What one of them cannot fold says nothing about the others.
+        for projection in ours:
+            try:
+                found += _compare(path, [projection], timeout)
+            except (RigError, sqlite3.Error) as error:
+                found.append(("PROJECTION_UNKNOWN", f"`{projection.name}` cannot be folded anew: {error}", -1, -1))
+    return found
+
+
+def _compare(path: str, projections: Sequence[Projection], timeout: float) -> list[Found]:
+    """Fold them in one pass, and compare. Raises `RigError` or `sqlite3.Error` where one cannot be folded."""
+    if not projections:
+        return []
+    found: list[Found] = []
+    with closing(Shadow(path, projections, timeout)) as shadow:
+        for projection in projections:
+            if difference := shadow.difference(projection):
+                message = f"the tables of `{projection.name}` are not what the records come to: {difference}"
+                found.append(("PROJECTION_MISMATCH", message, -1, -1))
     return found

@@ -96,7 +96,7 @@ def _rebuild(
         chosen = projections if all else _outdated(connection, projections)  # somebody may have done it meanwhile
         if not chosen:
             return
-        first, size = _span(connection)
+        first, size = span(connection)
         made, attached = beside.Beside(), []
         try:
             if size - first > PAGE:
@@ -106,7 +106,7 @@ def _rebuild(
                 attached.append(f"part{number:d}")
             failpoint("projection.folded")
             with _roomy(connection), transaction(connection):
-                now, end = _span(connection)
+                now, end = span(connection)
                 if now != first:  # somebody has archived what was folded
                     made = beside.Beside()
                 for projection in chosen:
@@ -170,7 +170,7 @@ def rebuild(connection: sqlite3.Connection, path: str, projections: Sequence[Pro
     _rebuild(connection, path, projections, all=True)
 
 
-def _span(connection: sqlite3.Connection) -> tuple[int, int]:
+def span(connection: sqlite3.Connection) -> tuple[int, int]:
     """The first record that is there, and the number behind the last one."""
     found = connection.execute("SELECT min_pos, size FROM head").fetchone()
     if found is not None and not all(isinstance(value, int) for value in found):
@@ -179,7 +179,7 @@ def _span(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _size(connection: sqlite3.Connection) -> int:
-    return _span(connection)[1]
+    return span(connection)[1]
 
 
 def store(connection: sqlite3.Connection, projection: Projection, pos: int) -> None:

@@ -1,12 +1,13 @@
-"""A projection folded anew, beside the journal: to compare with what is there, or to take its place.
+"""Projections folded anew, beside the journal, to compare with what is there.
 
 The database of a shadow is its own and temporary; the journal is attached to it under the name ``journal``. So the
-projection's statements, which name their tables plainly, write to the shadow, and one query can read both.
+projections' statements, which name their tables plainly, write to the shadow, and one query can read both.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from storage.projections.base import Projection
 from storage.projections.folding import fold_range, make_tables
@@ -15,19 +16,26 @@ ATTEMPTS = 5
 
 
 class Shadow:
-    """Made by folding what the journal's own tables hold; :meth:`close` removes it."""
+    """Made by folding what the journal's own tables hold, in one pass; :meth:`close` removes it.
 
-    def __init__(self, path: str, projection: Projection, timeout: float) -> None:
-        self._projection = projection
+    These tables may lag behind the records, each as far as it likes. With ``end`` nothing from that position on is
+    folded. Raises `RigError` for a record that cannot be read.
+    """
+
+    def __init__(self, path: str, projections: Sequence[Projection], timeout: float, end: int | None = None) -> None:
         # An empty name: a temporary file, which SQLite removes when it is closed.
         self.connection = sqlite3.connect("", timeout=timeout, isolation_level=None)
         try:
             self.connection.execute("PRAGMA synchronous=OFF")
             self.connection.execute("PRAGMA journal_mode=OFF")
             self.connection.execute("ATTACH DATABASE ? AS journal", (path,))
-            make_tables(self.connection, projection)
-            _, self.first, self.pos = self._head()
-            self._fold(self.first, self.pos)
+            for projection in projections:
+                make_tables(self.connection, projection)
+            heads = [self._head(projection) for projection in projections]
+            self.first = min((first for _, first, _ in heads), default=0)
+            self._folded = {each.name: self.first for each in projections}
+            together = min((pos for _, _, pos in heads), default=0) if end is None else end
+            self._fold(projections, self.first, together)
         except BaseException:
             self.connection.close()
             raise
@@ -35,41 +43,40 @@ class Shadow:
     def close(self) -> None:
         self.connection.close()
 
-    def follow(self) -> None:
-        """Fold what was appended since."""
-        size, _, _ = self._head()
-        self._fold(self.pos, size)
+    def _fold(self, projections: Sequence[Projection], start: int, end: int) -> None:
+        if start < end:
+            # No further than there are records, whatever a file that somebody edited says that it holds.
+            (last,) = self.connection.execute("SELECT coalesce(max(pos), -1) FROM journal.event").fetchone()
+            fold_range(self.connection, self.connection, "journal.event", projections, start, min(end, last + 1))
+            self._folded.update((each.name, end) for each in projections)
 
-    def _fold(self, start: int, end: int) -> None:
-        fold_range(self.connection, self.connection, "journal.event", [self._projection], start, end)
-        self.pos = end
-
-    def difference(self) -> str:
+    def difference(self, projection: Projection) -> str:
         """The first thing in which the journal's own tables differ from this; empty where nothing does.
 
         The tables may lag behind the records, as an older version of rig leaves them; whoever asks them makes them
         catch up. So they are compared as of the records that they say they hold.
         """
         for _ in range(ATTEMPTS):
+            folded = self._folded[projection.name]
             self.connection.execute("BEGIN")
             try:
-                size, first, pos = self._head()
+                size, first, pos = self._head(projection)
                 if not first <= pos <= size:
                     return f"they say that they hold {pos} of {size} records"
-                if first != self.first or pos < self.pos:
+                if first != self.first or pos < folded:
                     break
-                if pos == self.pos:
-                    return next(filter(None, map(self._table_difference, self._projection.tables)), "")
+                if pos == folded:
+                    return next(filter(None, map(self._table_difference, projection.tables)), "")
             finally:
                 self.connection.execute("COMMIT")
-            self._fold(self.pos, pos)
+            self._fold([projection], folded, pos)
         # Written to, archived or rebuilt all the while: the next check will find it quiet.
         return ""
 
-    def _head(self) -> tuple[int, int, int]:
+    def _head(self, projection: Projection) -> tuple[int, int, int]:
         """Records in the journal, the first one that is there, and how many the projection has folded."""
         query = "SELECT size, min_pos, (SELECT pos FROM journal.projection WHERE name = ?) FROM journal.head"
-        found = self.connection.execute(query, (self._projection.name,)).fetchone()
+        found = self.connection.execute(query, (projection.name,)).fetchone()
         return (found[0], found[1], found[2] or 0) if found else (0, 0, 0)
 
     def _table_difference(self, table: str) -> str:

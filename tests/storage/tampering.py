@@ -236,6 +236,7 @@ MATRIX: list[Row] = [
     ),
     Row("a row of the audit log deleted", sql("DELETE FROM audit WHERE pos = 3"), ("PROJECTION_MISMATCH",)),
     Row("the audit log said to lag", sql("UPDATE projection SET pos = 3"), ("PROJECTION_MISMATCH",)),
+    Row("the audit log said to be ahead", sql("UPDATE projection SET pos = 1 << 50"), ("PROJECTION_MISMATCH",)),
     Row("a trigger removed", drop_triggers, ("SCHEMA_MISMATCH",)),
     Row(
         "a trigger added",

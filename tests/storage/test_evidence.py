@@ -298,6 +298,43 @@ def test_a_rebuild_mends_what_somebody_edited(journal: Journal, tmp_path: Path) 
     assert next(journal.rows("SELECT actor FROM audit WHERE pos = 3"))["actor"] == "user:ana"
 
 
+def test_what_is_as_it_should_be_is_folded_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[str] = []
+    monkeypatch.setattr(
+        "storage.rebuilt.Shadow.__init__", lambda self, path, projections, *_, **__: folded.append(path)
+    )
+    assert rebuild_projections.handle(RebuildProjections(), context(journal)).differed == []
+    assert folded == []
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_others_append_meanwhile_is_no_difference(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: bool
+) -> None:
+    if edited:
+        tamper(tmp_path, "UPDATE audit SET actor = 'user:eve' WHERE pos = 3")
+    rebuild = journal.rebuild
+
+    def late(projections: Any) -> Any:
+        journal.append([Draft(stream="command:late", fact=received().fact, outcome="unknown")], stamp())
+        return rebuild(projections)
+
+    monkeypatch.setattr(journal, "rebuild", late)
+    done = rebuild_projections.handle(RebuildProjections(), context(journal))
+    assert (done.differed, done.records) == (["audit"] if edited else [], COUNT + 1)
+    assert findings(tmp_path) == ("verified", [])
+
+
+@pytest.mark.parametrize(
+    "sql", ["DROP TABLE audit", "UPDATE projection SET pos = 1 << 50 WHERE name = 'audit'", "DELETE FROM audit"]
+)
+def test_a_rebuild_mends_what_is_broken(journal: Journal, tmp_path: Path, sql: str) -> None:
+    tamper(tmp_path, sql)
+    done = rebuild_projections.handle(RebuildProjections(), context(journal))
+    assert done.differed == ["audit"]
+    assert findings(tmp_path) == ("verified", [])
+
+
 # -- archive ----------------------------------------------------------------------------------------------------------
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from storage import journal, verify, verify_records, verify_work
+from rig.kernel.errors import RigError
+from rig.kernel.ports import Recorded
+from storage import journal, verify, verify_records, verify_tables, verify_work
+from storage.projections.audit import AuditProjection
 from tests.storage import tampering
 from tests.storage.support import fill, findings, open_journal, received, stamp, tamper, verification
 from tests.storage.tampering import COUNT, MATRIX, Row, edited, records, rewrite
@@ -56,6 +60,28 @@ def test_tampering_is_found_and_its_place_is_named(folder: Path, row: Row) -> No
     codes = {finding.code for finding in report.findings} - {"NO_PIN"}
     assert tuple(sorted(codes)) == (row.found if row.without_pin is None else row.without_pin)
     assert report.verdict == ("tampered" if codes - {"UNREADABLE"} else "unverifiable")
+
+
+class Unreadable:
+    """A projection that cannot fold what is there."""
+
+    name = "unreadable"
+    version = 1
+    tables = ()
+    ddl = ""
+
+    def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
+        raise RigError("invalid_data", f"Record {recorded.pos} is beyond me.")
+
+
+def test_a_projection_that_cannot_be_folded_says_nothing_about_the_others(folder: Path) -> None:
+    path, projections = str(folder / "journal.sqlite"), [AuditProjection(), Unreadable()]
+    tamper(folder, "INSERT INTO projection SELECT 'unreadable', 1, size FROM head")
+    codes = [code for code, *_ in verify_tables.check_projections(path, projections, 10.0)]
+    assert codes == ["PROJECTION_UNKNOWN"]
+    tamper(folder, "UPDATE audit SET actor = 'user:eve' WHERE pos = 3")
+    codes = [code for code, *_ in verify_tables.check_projections(path, projections, 10.0)]
+    assert codes == ["PROJECTION_MISMATCH", "PROJECTION_UNKNOWN"]
 
 
 @pytest.mark.parametrize(
