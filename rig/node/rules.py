@@ -9,6 +9,19 @@ from events.network import NetworkState
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 
+MAX_APPS = 2_000
+"""Apps of one network. Each is an address of the edge: those of one network alone must not slow down what others do."""
+
+
+def require_room(network: str, existing: int, added: int = 1) -> None:
+    """Refuse apps beyond what a network holds. Raises `RigError` ``conflict``."""
+    if added and existing + added > MAX_APPS:
+        raise RigError(
+            "conflict",
+            f"Network `{network}` has {existing} apps, and {MAX_APPS} is the limit: there is no room for {added} more.",
+            "Delete those that nobody needs, or make another network.",
+        )
+
 
 def require_unlocked(state: AppState) -> None:
     """One release of an app at a time. Raises `RigError` ``locked`` that says who, since when and why."""

@@ -33,6 +33,7 @@ from rig.kernel.configuration import compare, differs, drift, flat, parts, redac
 from rig.kernel.errors import RigError
 from rig.node.configuration.apply import Decided, decide
 from rig.node.configuration.live import applied_of, document_of, drift_of, wanted_of
+from rig.node.rules import MAX_APPS
 from tests.unit.given import ANA, APP, CREATED, app, network, served, started
 
 DIGEST = "digest:" + "0123456789abcdef" * 4
@@ -397,3 +398,14 @@ def test_a_document_that_a_newer_rig_wrote_is_none_that_can_be_compared() -> Non
     net = network(MADE, NetworkConfigured(name="demo", document={"network": "demo", "moons": 2}))
     assert applied_of(net) is None
     assert drift_of(net, {}) == []
+
+
+def test_there_is_room_for_so_many_apps() -> None:
+    """Apps that are there count, and those that go with the same apply make no room for others yet."""
+    wanted = document({f"app{number}": AppTable() for number in range(MAX_APPS)})
+    assert len(decide(network(MADE), {}, asked(wanted), "none").apps) == MAX_APPS
+    with pytest.raises(RigError) as refused:
+        decide(network(MADE), {APP: app(CREATED)}, asked(wanted), "none")
+    assert refused.value.code == "conflict"
+    assert f"{MAX_APPS} is the limit" in refused.value.message
+    assert decide(network(MADE), {APP: app(CREATED)}, asked(hello(env={"A": "1"})), "none").apps

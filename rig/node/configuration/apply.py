@@ -20,7 +20,7 @@ from rig.kernel.errors import RigError
 from rig.node.configuration.live import Apps, applied_of, document_of, wanted_of
 from rig.node.handlers.delete_app import decide as decide_deletion
 from rig.node.memory import limit_of
-from rig.node.rules import require_limiter, require_process, require_unlocked, require_unprotected
+from rig.node.rules import require_limiter, require_process, require_room, require_unlocked, require_unprotected
 from rig.node.variables.change import check, facts_between, release_facts, told
 
 NOW = Happened()
@@ -46,8 +46,8 @@ def decide(
     """The facts of an apply; none where all is so already and the document was applied before.
 
     ``problem`` is why memory cannot be limited on this node; empty where it can.
-    Raises `RigError`: ``not_found`` for a secret that is missing, ``conflict`` without consent, ``locked`` where an app
-    that changes is being deployed, or what :func:`rig.node.variables.change.check` refuses.
+    Raises `RigError`: ``not_found`` for a secret that is missing, ``conflict`` without consent or room,
+    ``locked`` where an app that changes is being deployed, or what :func:`rig.node.variables.change.check` refuses.
     """
     wanted = wanted_of(apps)
     changes = compare(command.document, applied_of(network), document_of(network, apps), wanted)
@@ -56,6 +56,7 @@ def decide(
     if any(map(deletes_app, changes)):
         require_unprotected(network, "an app of it")
     mine, of_apps = _by_app(network.name, to_do(changes))
+    require_room(network.name, len(apps), sum(name not in apps for name in of_apps))
     own = _variables(network.name, network.config, mine)
     after = _folded(network, own)
     facts: dict[str, list[Fact]] = {}

@@ -12,7 +12,7 @@ from rig.kernel.errors import RigError
 from rig.node.emitting import emit_app
 from rig.node.memory import wanted_limits
 from rig.node.ports import NodeContext
-from rig.node.rules import require_limiter
+from rig.node.rules import require_limiter, require_room
 from rig.node.views import app_view
 
 
@@ -32,7 +32,9 @@ def decide(state: AppState, name: str, memory: Sequence[str] = (), problem: str 
 
 def handle(command: CreateApp, ctx: NodeContext) -> App:
     world = ctx.ports.world
-    world.network(split_app(command.app)[0])
+    network = split_app(command.app)[0]
+    world.network(network)
     state = world.apps.get(command.app, AppState())
     facts = decide(state, command.app, command.memory, ctx.ports.memory_problem())
+    require_room(network, len(world.apps_of(network)))
     return app_view(emit_app(command.app, state, facts, ctx), ctx.ports)

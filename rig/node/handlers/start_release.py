@@ -17,7 +17,7 @@ from rig.node.emitting import emit_app
 from rig.node.handlers.create_network import found
 from rig.node.ports import NodeContext
 from rig.node.releases import changes
-from rig.node.rules import require_unlocked
+from rig.node.rules import require_room, require_unlocked
 from rig.node.variables.change import check_values
 from rig.node.variables.readable import require_readable
 from rig.node.variables.resolve import stacks_of, supply, winners
@@ -97,6 +97,8 @@ def handle(command: StartRelease, ctx: NodeContext) -> Release:
     state = world.apps.get(command.app, AppState())
     inherited = world.networks.get(network, NO_NETWORK)
     facts = decide(state, command, ctx.ports.isolation, inherited)
+    if not state.exists:
+        require_room(network, len(world.apps_of(network)))
     require_readable(facts, ctx)
     state = emit_app(command.app, state, facts, ctx)
     return release_view(state, state.last, ctx.ports)
