@@ -284,11 +284,18 @@ async def _build(
     async def authorize(request: web.Request, network: str) -> None:
         """Bundles may be sent by whoever may deploy to the network, or make it. Whether it is there is not asked: the
         answer would tell those who may not know."""
-        Policy(await authenticate(request)).require("deploy", network, network)
+        principal = await authenticate(request)
+        try:
+            Policy(principal).require("deploy", network, network)
+        except RigError as error:
+            if error.code == "forbidden":
+                await recorder.denied("bundle.send", network, error, api.stamp(request, principal))
+            raise
 
     application = web.Application(middlewares=[problems], client_max_size=2 << 20)
     origin = Origin(proof)
-    Api(node, authenticate, clock, origin).add_routes(application)
+    api = Api(node, authenticate, clock, origin)
+    api.add_routes(application)
     accounts_http.add_routes(application, accounts, origin)
     bundles_http.add_routes(application, stores, authorize)
     document = openapi.document(__version__)

@@ -14,12 +14,14 @@ from typing import Any, Protocol, TypeVar
 
 from events.app import AppCrashed, AppState
 from events.base import Fact
+from events.command import CommandCompleted
 from rig import __version__
 from rig.contract.apps import ShowAppStatus
 from rig.contract.base import Command, Reply
 from rig.contract.collect import CollectGarbage
 from rig.contract.evidence import ArchiveNode
-from rig.kernel.bus import Bus
+from rig.kernel.bus import Bus, outcome_of
+from rig.kernel.errors import RigError
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Draft, Recorded, Stamp
 from rig.node.accounts.principal import Principal
@@ -96,6 +98,19 @@ class Recorder:
         )
         drafts = [Draft(stream=stream, fact=fact, target=target, outcome=outcome) for fact in facts]
         self._journal.append(drafts, stamp)
+
+    async def denied(self, what: str, target: str, error: RigError, stamp: Stamp) -> None:
+        """Put on the record that somebody was denied what travels beside the bus, as the bus does it for a command."""
+        fact = CommandCompleted(
+            command=what,
+            exit=error.exit,
+            code=error.code,
+            message=error.message,
+            hint=error.hint,
+            client=stamp.client,
+        )
+        draft = Draft(stream=f"command:{stamp.id}", fact=fact, target=target, outcome=outcome_of(error))
+        await self._writer.run(lambda: self._journal.append([draft], stamp))
 
     async def __call__(self, app: str, facts: list[Fact], *, outcome: str, cause: Recorded | None) -> None:
         """Append facts about an app, under the actor and correlation of the record that caused them."""

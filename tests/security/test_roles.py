@@ -200,6 +200,16 @@ def test_bundles_are_for_those_who_deploy(world: World, role: str) -> None:
         assert hidden.text.replace(HIDDEN, MISSING) == missing.text
 
 
+def test_a_deployment_that_is_denied_at_its_first_request_is_on_the_record(world: World) -> None:
+    """What is sent goes before the command that begins a release."""
+    asked = ("audit", "--sync", "--denied", "--actor", "the-viewer", "--type", "bundle.send", "-o", "json")
+    before = len(world.user.ok(*asked).data["entries"])
+    assert world.bundle("viewer", SEEN, "/negotiate", b"").status == 403
+    newest, *older = world.user.ok(*asked).data["entries"]
+    assert (newest["target"], newest["outcome"], newest["code"]) == (SEEN, "denied", "forbidden")
+    assert len(older) == before
+
+
 @pytest.mark.parametrize("network", ["..%2F..%2Fescaped", "%2e%2e", "demo%2F..%2Fdemo", "demo%0A", "Demo", "%00"])
 def test_no_bundle_leaves_its_folder(world: World, network: str) -> None:
     """Not even the node's owner, who may make any network, can name a folder in place of one."""

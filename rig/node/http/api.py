@@ -64,7 +64,7 @@ class Api:
         async def handle(request: web.Request) -> web.Response:
             principal = await self._authenticate(request)
             command = expecting(await read_command(route, request), request.headers.get("If-Match", ""))
-            stamp = self._stamp(request, principal)
+            stamp = self.stamp(request, principal)
             reply, warnings = await self._dispatch(command, stamp, principal)
             headers = {"Rig-Warning": _header(" ".join(warnings))} if warnings else {}
             if hasattr(reply, "revision"):
@@ -91,7 +91,8 @@ class Api:
                         await news.wait()
         return await self._dispatcher.dispatch(command, stamp, principal)
 
-    def _stamp(self, request: web.Request, principal: Principal) -> Stamp:
+    def stamp(self, request: web.Request, principal: Principal) -> Stamp:
+        """Who asks for what a request asks for, when, and from where."""
         identity = uuid7()
         return Stamp(
             id=identity,
