@@ -100,7 +100,7 @@ def question(asked: AuditFilter, now: int, after: int | None = None, *, changes:
     """
     clauses = []
     for column in _PREFIXES:
-        value = getattr(asked, column)
+        value = whole_actor(asked.actor) if column == "actor" else getattr(asked, column)
         if value.endswith("*") and value != "*":
             begin = value[:-1]
             sql = f"{column} >= ? AND {column} < ?" + _PARTIAL.get(column, "")
@@ -122,6 +122,13 @@ def question(asked: AuditFilter, now: int, after: int | None = None, *, changes:
     if changes and not asked.action:
         clauses.append(BELONGS if clauses or asked.text else BEGINS)
     return Question(clauses, _span(asked, now), asked.text, after is not None, outcome, changes)
+
+
+def whole_actor(name: str) -> str:
+    """``user:ana`` for ``ana``, as people are shown, and ``system:node`` for ``node``; what has a kind stays."""
+    if not name or ":" in name or "*" in name:
+        return name
+    return f"system:{name}" if name == "node" else f"user:{name}"
 
 
 def equal(column: str, value: str, instead_of: Clause | None = None) -> Clause:

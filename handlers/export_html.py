@@ -22,7 +22,8 @@ form { display: flex; flex-wrap: wrap; gap: .5rem; margin: 1rem 0; align-items: 
 label { display: grid; font-size: .8rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #8884; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; }
 th { position: sticky; top: 0; background: Canvas; }
 td:first-child, time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .denied td, .failure td, .error td { background: #c0392b22; }

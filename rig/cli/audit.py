@@ -132,12 +132,13 @@ def show_record(record: AuditRecord, out: Output) -> None:
     out.line()
     out.line(record.record)
     out.line()
+    time = brief if is_narrow(out) else moment
     rows = [
         (
             "  " * entry.depth + entry.what + (" (ended)" if entry.type == "command.completed" else ""),
             number(entry.source, entry.pos) + (" *" if entry.id == record.id else ""),
-            moment(entry.at),
-            entry.actor,
+            time(entry.at),
+            who(entry.actor),
             entry.target,
             entry.outcome,
         )

@@ -28,7 +28,7 @@ FromFile = Annotated[
 class AuditFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What narrows a question to the record. Several filters hold together; `x*` takes all that begins with x."""
 
-    actor: Annotated[str, _Text, opt("Only what this actor did, as user:ana.", metavar="ACTOR")] = ""
+    actor: Annotated[str, _Text, opt("Only what this actor did: ana, token:ci, node.", metavar="ACTOR")] = ""
     target: Annotated[
         str, _Text, opt("Only what this was done to; `demo/*` takes all that begin so.", metavar="NAME")
     ] = ""
