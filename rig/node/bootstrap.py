@@ -38,6 +38,7 @@ from rig.node.deploy.builds import KeptBuilds
 from rig.node.deploy.deployer import Deployer
 from rig.node.deploy.logs import KeptBuildLogs
 from rig.node.deploy.routing import Routing
+from rig.node.deploy.workshop import Workshop
 from rig.node.edge.caddy import Edge
 from rig.node.edge.config import EdgeOptions
 from rig.node.edge.slots import Route
@@ -260,7 +261,17 @@ async def _build(
 
     node = Node(journal, world, writer, recorder, ports_for, clock, isolation)
     supervisor = Supervisor(driver, paths, on_change=node.on_instance_change)
-    deployer = Deployer(world, paths, driver, supervisor, routing, stores, recorder, vault, releases)
+    workshop = Workshop(
+        world=world,
+        paths=paths,
+        driver=driver,
+        supervisor=supervisor,
+        routing=routing,
+        stores=stores,
+        record=recorder,
+        secrets=vault,
+    )
+    deployer = Deployer(workshop, releases)
     collector = Collector(world, paths, stores, deployer, writer, isolation)
 
     keeping = Keeping()

@@ -25,6 +25,7 @@ from rig.node.bundles.stores import Stores
 from rig.node.deploy.deployer import Deployer
 from rig.node.deploy.keys import build_key
 from rig.node.deploy.routing import Routing
+from rig.node.deploy.workshop import Workshop
 from rig.node.edge.config import EdgeOptions
 from rig.node.edge.slots import Route
 from rig.node.node import Node, Recorder, Writer
@@ -177,9 +178,17 @@ class Deploying:
         self.supervisor = Supervisor(runs, self.paths, on_change=self.node.on_instance_change, policy=policy)
         self.stores = Stores(self.paths)
         routing = Routing(cast(Any, edge), self.world)
-        self.deployer = Deployer(
-            self.world, self.paths, runs, self.supervisor, routing, self.stores, self.record, self.vault
+        workshop = Workshop(
+            world=self.world,
+            paths=self.paths,
+            driver=runs,
+            supervisor=self.supervisor,
+            routing=routing,
+            stores=self.stores,
+            record=self.record,
+            secrets=self.vault,
         )
+        self.deployer = Deployer(workshop)
 
     async def start(self) -> None:
         await self.deployer.start()

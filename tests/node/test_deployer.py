@@ -13,7 +13,7 @@ from events.app import AppDeleted, AppScaled, DeployFailed, DeployStarted, Deplo
 from events.config import Supplied
 from rig.contract.project import AppConfig, DeployConfig, HealthConfig, ProcessConfig
 from rig.kernel.errors import RigError
-from rig.node.deploy import deployer
+from rig.node.deploy import making
 from rig.node.runtime.driver import ExitStatus
 from tests.node.deploying import APP, OTHER, Deploying, deploying, quick
 from tests.support import until
@@ -21,7 +21,7 @@ from tests.support import until
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployer, "RECORD_PAUSE", 0.01)
+    monkeypatch.setattr(making, "RECORD_PAUSE", 0.01)
 
 
 def on_a_node(base: Path, scenario: Callable[[Deploying], Awaitable[None]]) -> None:
@@ -254,7 +254,7 @@ def test_a_failure_that_says_too_much_for_the_record_is_recorded_without_its_out
         assert failure is not None
         assert (failure.code, failure.output) == ("unhealthy", [])
 
-    monkeypatch.setattr(deployer, "check", talkative)
+    monkeypatch.setattr(making, "check", talkative)
     on_a_node(tmp_path, scenario)
 
 

@@ -12,7 +12,7 @@ from events.app import AppScaled, DeployStarted, DeploySucceeded
 from events.network import NetworkCreated, NetworkDeleted
 from rig.contract.project import AppConfig, DeployConfig
 from rig.kernel.errors import RigError
-from rig.node.deploy import deployer
+from rig.node.deploy import making
 from rig.node.edge.slots import Route
 from rig.node.runtime.driver import ExitStatus
 from tests.node.deploying import APP, OTHER, Deploying, HandMadeEdge, Runs, deploying
@@ -23,7 +23,7 @@ MIGRATES = AppConfig(deploy=DeployConfig(release="migrate", drain=0))
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployer, "RECORD_PAUSE", 0.01)
+    monkeypatch.setattr(making, "RECORD_PAUSE", 0.01)
 
 
 class Machine:
