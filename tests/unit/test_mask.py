@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from time import process_time
 
 import pytest
@@ -29,6 +30,35 @@ KEYS = {"LONG": "hunter2-and-more", "SHORT": "hunter2", "PEM": "-----BEGIN\nabcd
 )
 def test_what_is_shown(text: str, shown: str) -> None:
     assert Mask(KEYS)(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("of user:passhost", "of [secret FIRST][secret SECOND]"),
+        ("user:passhost user:pass", "[secret FIRST][secret SECOND] [secret FIRST]"),
+        ("user:passhost:8080 and 8080", "[secret FIRST][secret SECOND][secret THIRD] and [secret FOURTH]"),
+        ("passhost", "[secret SECOND]"),
+        ("user:passuser:pass", "[secret FIRST][secret FIRST]"),
+    ],
+)
+def test_of_values_that_overlap_nothing_is_left(text: str, shown: str) -> None:
+    secrets = {"FIRST": "user:pass", "SECOND": "passhost", "THIRD": "host:8080", "FOURTH": "8080"}
+    assert Mask(secrets)(text) == shown
+    assert split([text.encode() + b"\n"], secrets) == [(STDOUT, shown.encode())]
+
+
+@given(st.dictionaries(st.sampled_from("ABC"), st.text("ab", min_size=4, max_size=6), min_size=1), st.text("ab"))
+def test_every_character_of_every_value_is_hidden(secrets: dict[str, str], text: str) -> None:
+    covered = {
+        place + offset
+        for value in secrets.values()
+        for place in range(len(text))
+        if text.startswith(value, place)
+        for offset in range(len(value))
+    }
+    left = "".join(character for place, character in enumerate(text) if place not in covered)
+    assert re.sub(r"\[secret .\]", "", Mask(secrets)(text)) == left
 
 
 def test_without_secrets_nothing_is_masked() -> None:
@@ -100,11 +130,11 @@ def test_a_secret_longer_than_a_line_may_be_is_hidden_as_a_whole() -> None:
 
 def test_much_output_full_of_secrets_takes_time_in_proportion() -> None:
     """Lines of nothing but values, with one more value that stands at their end alone."""
-    values = {"A": "aaaa", **{f"K{number}": f"other-{number}" for number in range(100)}, "Z": "the-end"}
+    values = {"A": "aabb", **{f"K{number}": f"other-{number}" for number in range(100)}, "Z": "the-end"}
     mask = OutputMask(values)
 
     def seconds(count: int) -> float:
-        line = b"aaaa" * count + b"the-end"
+        line = b"aabb" * count + b"the-end"
         began = process_time()
         shown, taken = mask(line, len(line))
         took = process_time() - began

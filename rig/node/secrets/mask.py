@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the cost of importing typing
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import AnyStr
 
 SHORTEST = 4
@@ -48,7 +48,8 @@ def labels(secrets: Mapping[str, str]) -> dict[str, str]:
 def masked(text: AnyStr, shown: Mapping[AnyStr, AnyStr], end: int) -> tuple[AnyStr, int]:
     """The text up to ``end`` with every part replaced that ``shown`` names, and how much of the text that took.
 
-    Of several parts at one place the longest is replaced. One that begins before ``end`` is replaced as a whole.
+    Of several parts at one place the longest is replaced. One that begins before ``end`` is replaced as a whole, and
+    one that begins within another and ends behind it, too.
     """
     places = {part: text.find(part) for part in shown if part in text}
     pieces: list[AnyStr] = []
@@ -61,6 +62,10 @@ def masked(text: AnyStr, shown: Mapping[AnyStr, AnyStr], end: int) -> tuple[AnyS
             break
         pieces += [text[begin:at], shown[part]]
         begin = at + len(part)
+        while reaching := _reaching(text, places, at, begin):
+            at, part = reaching
+            pieces.append(shown[part])
+            begin = at + len(part)
         for other in [other for other, place in places.items() if place < begin]:
             places[other] = text.find(other, begin)
             if places[other] < 0:
@@ -68,6 +73,18 @@ def masked(text: AnyStr, shown: Mapping[AnyStr, AnyStr], end: int) -> tuple[AnyS
     end = max(begin, end)
     pieces.append(text[begin:end])
     return text[:0].join(pieces), end
+
+
+def _reaching(text: AnyStr, parts: Iterable[AnyStr], at: int, begin: int) -> tuple[int, AnyStr] | None:
+    """Of the parts that begin behind ``at``, in front of ``begin``, the one that ends furthest behind it; its place."""
+    found: tuple[int, AnyStr] | None = None
+    furthest = begin
+    for part in parts:
+        size = len(part)
+        place = text.rfind(part, max(at + 1, begin - size + 1), begin + size - 1)
+        if place >= 0 and place + size > furthest:
+            found, furthest = (place, part), place + size
+    return found
 
 
 def _bytes(text: str) -> bytes:
