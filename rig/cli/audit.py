@@ -116,7 +116,7 @@ def note_record(record: str, replica: Replicated | None, out: Output) -> None:
         as_of = f"as of {moment(replica.synced_at)}: {count(replica.size, 'record')}"
         hidden = f", {replica.withheld} of them not for you to see" if replica.withheld else ""
         newer = f", {replica.unreadable} of them for a newer rig" if replica.unreadable else ""
-        out.note(f"Of the platform's record (n…) this is what is known here {as_of}{hidden}{newer}.")
+        out.note(f"The platform's record (n…) {as_of}{hidden}{newer}.")
 
 
 def show_record(record: AuditRecord, out: Output) -> None:

@@ -16,8 +16,9 @@ WRAPPED = 14
 """Columns down to which the last column gives way before any other is cut."""
 NARROWEST = 6
 """Columns of text that a cell keeps, however narrow the terminal is."""
-SLIM = 60
-"""Columns of a terminal below which a row that does not fit is a block of lines, one for each cell."""
+SLIM = 72
+"""Columns of a terminal below which a row that does not fit is a block of lines, one for each cell. So is, on any
+terminal, one whose columns do not fit however much they are cut."""
 
 
 def draw(
@@ -40,7 +41,8 @@ def draw(
             if header in whole or len(set(map(columns, cell))) == 1 < len(cell)
         }
         widths = fit(natural, width, uniform)
-        if width < SLIM and (widths[:-1] != natural[:-1] or _breaks_words(cells, widths[-1])):
+        too_wide = sum(widths) + len(GAP) * (len(widths) - 1) > width
+        if too_wide or (width < SLIM and (widths[:-1] != natural[:-1] or _breaks_words(cells, widths[-1]))):
             return _blocks(headers, cells, width)
     head = _line(headers, widths)
     lines = [f"\x1b[1m{head}\x1b[0m" if color else head, *(line for row in cells for line in _lines(row, widths))]
