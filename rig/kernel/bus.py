@@ -176,6 +176,8 @@ def conclude(bus: Bus[P], dispatch: Dispatch[P], proceed: Next[P]) -> Reply:
         return reply
     except BaseException as raised:
         error = as_rig_error(raised)
+        if dispatch.effect == "change" and not bus.authoritative and not error.hint and outcome_of(error) == "unknown":
+            error.hint = "The next command that reaches the platform tells what became of it."
         dispatch.context.drafts.clear()
         dispatch.context.expect.clear()
         if not silent or error.code == "forbidden":

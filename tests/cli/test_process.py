@@ -54,7 +54,7 @@ def test_a_full_disk_behind_stdout_is_a_failure(fresh: Shell, argv: tuple[str, .
 
 
 def test_any_encoding_will_do(fresh: Shell) -> None:
-    fresh.environ |= {"PYTHONIOENCODING": "ascii", "COLUMNS": "60", "RIG_NETWORK": "n" * 50}
+    fresh.environ |= {"PYTHONIOENCODING": "ascii", "COLUMNS": "72", "RIG_NETWORK": "n" * 60}
     result = fresh.process("settings", "list")
     assert result.code == 0
     assert "\\u2026" in result.stdout

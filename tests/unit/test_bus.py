@@ -181,6 +181,14 @@ def test_a_change_that_only_says_what_it_would_do_is_on_the_record_as_a_query(
     assert types(journal)[1:] == ["command.received", "command.completed"]
 
 
+def test_who_interrupts_a_change_is_told_how_to_learn_what_became_of_it(bus: Bus[None], handler: Handler) -> None:
+    handler.fails(KeyboardInterrupt())
+    assert "next command" in dispatch(bus, Make(name="demo")).hint
+    assert dispatch(bus, Tidy(name="demo"), stamp(2)).hint == ""
+    handler.fails(declined())
+    assert dispatch(bus, Make(name="demo"), stamp(3)).hint == "", "nothing was sent"
+
+
 def test_what_a_command_is_about_may_be_known_at_its_end_alone(
     bus: Bus[None], journal: Journal, handler: Handler
 ) -> None:
