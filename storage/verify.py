@@ -23,14 +23,15 @@ from storage.database import connect
 from storage.merkle import HASH_SIZE, Frontier
 from storage.pin import Pin
 from storage.projections.base import Projection
-from storage.verify_records import BLOCK, Found, Range
+from storage.verify_records import BLOCK, Found, Range, code_of
 from storage.verify_work import Work
 
 MAX_FINDINGS = 1000
 
 UNPROVEN = frozenset({"NO_PIN", "BAD_PIN", "NO_KEY", "UNREADABLE", "PROJECTION_UNKNOWN", "PIN_AHEAD"})
 """Findings that show no tampering, but leave something that cannot be told."""
-OUT_OF_REACH = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
+TRIES = 3
+"""Times that a check begins anew because records were archived while it read them."""
 OWN = "the signed checkpoint"
 READ_HEAD = "SELECT origin, size, tip, frontier, last_at, min_pos FROM head"
 READ_SEGMENTS = "SELECT first, last, frontier, note, file, sha256 FROM segment ORDER BY first"
@@ -46,14 +47,16 @@ def verify(
     timeout: float = 10.0,
 ) -> Verification:
     """Check the journal ``path`` against the key and the pin outside it, and against the checkpoints ``kept``."""
-    check = _Check(path, projections, timeout)
-    try:
-        check.run(key_path, pin, kept)
-    except (sqlite3.Error, OSError) as error:
-        away = isinstance(error, OSError) or getattr(error, "sqlite_errorname", "").startswith(OUT_OF_REACH)
-        check.find("UNREADABLE" if away else "DAMAGED", f"the file cannot be read: {error}")
-    except Exception as error:  # a file made by somebody else may break anything, and that has to be told, not raised
-        check.find("DAMAGED", f"checking it failed: {type(error).__name__}: {error}")
+    for _ in range(TRIES):
+        check = _Check(path, projections, timeout)
+        try:
+            check.run(key_path, pin, kept)
+        except (sqlite3.Error, OSError) as error:
+            check.find(code_of(error), f"the file cannot be read: {error}")
+        except Exception as error:  # a file made by somebody else may break anything: that has to be told, not raised
+            check.find("DAMAGED", f"checking it failed: {type(error).__name__}: {error}")
+        if not check.overtaken():
+            break
     return check.report()
 
 
@@ -132,6 +135,17 @@ class _Check:
                 self.find_all(heartbeat.check(connection, self.keys))
         self._check_segments()
         self._check_ends(head, pinned=pinned)
+
+    def overtaken(self) -> bool:
+        """Whether records were archived meanwhile: then those that this check misses are no gap."""
+        if not os.path.exists(self.path):
+            return False
+        try:
+            with closing(connect(self.path, read_only=True, timeout=self.timeout)) as connection:
+                (begin,) = connection.execute("SELECT min_pos FROM head").fetchone() or (0,)
+        except (sqlite3.Error, OSError, RigError):
+            return False  # that it cannot be read was found already
+        return isinstance(begin, int) and begin > self.first
 
     # -- what is kept outside the database --------------------------------------------------------------------------
 

@@ -29,6 +29,14 @@ Found = tuple[str, str, int, int]
 """A finding: its code, a sentence, and the first and last position that it is about."""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 """The fields of a record stand in their order; the maps in it are sorted. So this writes the canonical form."""
+OUT_OF_REACH = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
+"""Errors of SQLite that say nothing about what is in the file."""
+
+
+def code_of(error: sqlite3.Error | OSError) -> str:
+    """What an error in reading the file shows: ``UNREADABLE``, or ``DAMAGED``, which is about the file itself."""
+    away = isinstance(error, OSError) or getattr(error, "sqlite_errorname", "").startswith(OUT_OF_REACH)
+    return "UNREADABLE" if away else "DAMAGED"
 
 
 class Range(msgspec.Struct):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from storage import verify_tables
 from storage.projections.base import Projection
 from storage.verify_indexes import check_table, tables_of
-from storage.verify_records import PAGE, Found, Range, Reader
+from storage.verify_records import PAGE, Found, Range, Reader, code_of
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -48,7 +48,7 @@ class Work:
     def __enter__(self) -> Work:
         if self._pool is not None:
             # The longest one first.
-            self._beside = [self._pool.submit(job) for job in reversed(self._jobs)][::-1]
+            self._beside = [self._pool.submit(_found, job) for job in reversed(self._jobs)][::-1]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -101,7 +101,23 @@ def _check_range(first: int, end: int) -> Range:
     try:
         return _reader.range(first, end)
     except sqlite3.Error as error:
-        # Errors of SQLite lose their names on the way between processes; a finding does not.
+        _require_reach(error)
         return Range(
             first, end, whole=False, findings=[("DAMAGED", f"records from {first} on: {error}", first, end - 1)]
         )
+
+
+def _found(job: Job) -> list[Found]:
+    """What a job finds in a process of its own."""
+    try:
+        return job()
+    except sqlite3.Error as error:
+        _require_reach(error)
+        return [("DAMAGED", f"the file cannot be read: {error}", -1, -1)]
+
+
+def _require_reach(error: sqlite3.Error) -> None:
+    """Errors of SQLite lose their names on the way between processes, so that a file that is only locked would look
+    damaged: raise `OSError` for one that says nothing about what is in the file."""
+    if code_of(error) == "UNREADABLE":
+        raise OSError(str(error)) from None

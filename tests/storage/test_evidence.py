@@ -33,6 +33,7 @@ from rig.kernel.context import Context
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Draft, OutboxRow, Progress, Settled
+from storage import verify_records, verify_work
 from storage.evidence import Evidence
 from storage.imports import ImportedJournal
 from storage.journal import Journal
@@ -350,6 +351,26 @@ def test_what_was_archived_is_whole_and_so_is_what_is_left(journal: Journal, tmp
     (noted,) = journal.stream("journal:archive")
     assert noted.fact.sha256 == done.sha256
     assert next(journal.rows("SELECT min(pos) AS first FROM audit"))["first"] == 4
+
+
+def test_records_that_are_archived_during_a_check_are_no_gap(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_range = verify_records.Reader.range
+    cuts = [at(5), at(3)]
+
+    def and_archive(self: verify_records.Reader, first: int, end: int) -> verify_records.Range:
+        found = check_range(self, first, end)
+        if cuts:
+            archive(journal, cuts.pop())
+        return found
+
+    monkeypatch.setattr(verify_work, "PAGE", 2)
+    monkeypatch.setattr(verify_records.Reader, "range", and_archive)
+    report = journal.verify()
+    assert (report.verdict, report.first, len(report.segments), cuts) == ("verified", 4, 2, [])
+    tamper(tmp_path, "DELETE FROM event WHERE pos < 6")
+    assert findings(tmp_path)[0] == "tampered", "who takes records out without a word is found all the same"
 
 
 def test_a_journal_goes_on_behind_a_cut(journal: Journal, tmp_path: Path) -> None:

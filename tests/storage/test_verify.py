@@ -225,6 +225,33 @@ def test_several_processes_find_the_same(folder: Path, monkeypatch: pytest.Monke
     assert found == msgspec.structs.replace(expected, findings=found.findings)
 
 
+@pytest.mark.parametrize(("name", "verdict"), [("SQLITE_BUSY", "unverifiable"), ("SQLITE_CORRUPT", "tampered")])
+@pytest.mark.parametrize("job", ["records", "projections"])
+def test_a_process_that_finds_the_file_locked_does_not_call_it_damaged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, job: str, name: str, verdict: str
+) -> None:
+    """An error of SQLite has its name in the process alone in which it was raised."""
+
+    class Away:
+        def range(self, first: int, end: int) -> verify_records.Range:
+            raise self.error()
+
+        def error(self) -> sqlite3.Error:
+            error = sqlite3.OperationalError("so it is")
+            error.sqlite_errorname = name
+            return error
+
+    def fails() -> list[verify_records.Found]:
+        raise Away().error()
+
+    monkeypatch.setattr(verify_work, "_reader", Away())
+    if job == "records":
+        monkeypatch.setattr(verify_work.Work, "ranges", lambda self: iter([verify_work._check_range(0, 2)]))
+    else:
+        monkeypatch.setattr(verify_work.Work, "rest", lambda self: iter(verify_work._found(fails)))
+    assert findings(folder)[0] == verdict
+
+
 def test_processes_that_cannot_be_started_say_nothing_about_the_journal(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
