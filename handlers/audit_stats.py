@@ -87,7 +87,7 @@ def twins(local: Record, observed: Record, asked: Question, by: Sequence[str]) -
     """What both records have, told by its correlation, as in `handlers.list_audit.merged`; of each its two entries."""
     columns = f"SELECT {selected(by)}outcome, pos, corr, action, target FROM audit WHERE {asked.where} AND corr"  # noqa: S608 - ours
     page = f"{columns} <> '' AND pos > ? ORDER BY pos LIMIT {PAGE}"
-    same = f"{columns} IN (SELECT value FROM json_each(?)) ORDER BY pos"  # noqa: S608 - ours
+    same = f"{columns} <> '' AND corr IN (SELECT value FROM json_each(?)) ORDER BY pos"  # noqa: S608 - ours
     # A correlation may go on in the next page, where what was paired in this one must not be found again.
     paired: set[int] = set()
     after = -1

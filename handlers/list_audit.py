@@ -110,7 +110,10 @@ def known_of(sources: Sources, ctx: ClientContext) -> Replicated | None:
 def merged(entries: list[AuditEntry], replica: Record) -> list[AuditEntry]:
     """Entries of both records as one list, newest first. What both of them have, told by its correlation, is one."""
     correlations = sorted({one.corr for one in entries if one.source == "local" and one.corr})
-    sql = "SELECT corr, action, target, pos, id FROM audit WHERE corr IN (SELECT value FROM json_each(?)) ORDER BY pos"
+    sql = (
+        "SELECT corr, action, target, pos, id FROM audit INDEXED BY audit_corr"
+        " WHERE corr <> '' AND corr IN (SELECT value FROM json_each(?)) ORDER BY pos"
+    )
     others: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for row in replica.rows(sql, (msgspec.json.encode(correlations).decode(),)):
         others.setdefault((row["corr"], row["action"], row["target"]), []).append((row["pos"], row["id"]))

@@ -47,10 +47,10 @@ class AuditProjection:
     """
 
     name = "audit"
-    version = 6
+    version = 7
     tables = ("audit",)
     divisible = True
-    sought_by = ("audit_stream", "audit_corr", "audit_env_corr")
+    sought_by = ("audit_stream", "audit_corr", "audit_env")
     ddl = """
 CREATE TABLE audit(
     pos INTEGER PRIMARY KEY,
@@ -85,7 +85,6 @@ CREATE INDEX audit_corr ON audit(corr, at) WHERE corr <> '';
 CREATE INDEX audit_outcome ON audit(outcome, at) WHERE outcome <> 'success';
 CREATE INDEX audit_session ON audit(session, at) WHERE session <> '';
 CREATE INDEX audit_env ON audit(env, at) WHERE env <> '';
-CREATE INDEX audit_env_corr ON audit(corr) WHERE env <> '';
 CREATE INDEX audit_privileged ON audit(at) WHERE privileged = 1;
 CREATE INDEX audit_changes ON audit(at) WHERE lead = pos;
 CREATE INDEX audit_effects ON audit(lead) WHERE lead <> pos;
@@ -111,10 +110,10 @@ END_AT = (
     "UPDATE audit SET ended_at = ?, outcome = ?, code = ?, reason = ?, target = iif(target = '', ?, target)"
     " WHERE pos = ?"
 )
-ANY_ENV = "SELECT 1 FROM audit INDEXED BY audit_env_corr WHERE env <> '' LIMIT 1"
+ANY_ENV = "SELECT 1 FROM audit INDEXED BY audit_env WHERE env <> '' LIMIT 1"
 ENVS = (
-    "SELECT corr, env FROM audit INDEXED BY audit_env_corr"
-    " WHERE env <> '' AND corr IN (SELECT value FROM json_each(?)) ORDER BY pos DESC"
+    "SELECT corr, env FROM audit INDEXED BY audit_corr"
+    " WHERE env <> '' AND corr <> '' AND corr IN (SELECT value FROM json_each(?)) ORDER BY pos DESC"
 )
 INSERT = f"INSERT INTO audit VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - a number
 
