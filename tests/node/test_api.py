@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from rig.contract.apps import DeleteApp, ShowApp, StopApp
 from rig.contract.base import Command, Reply
 from rig.contract.releases import Phase, Release
+from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock
 from rig.kernel.ports import Stamp
 from rig.node.accounts.principal import Principal
-from rig.node.http.api import Api
+from rig.node.http.api import Api, expecting
 from rig.node.http.origin import Origin
 
 ANA = Principal(actor="user:ana", name="ana", owner=True)
@@ -61,3 +64,24 @@ def test_a_wait_that_is_over_answers_as_it_is() -> None:
             assert (answer.status, (await answer.json())["phase"]) == (200, "building")
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("tag", ['"1', "1", 'W/"1"', '"1", "2"', '""', '"-1"', '"١"', f'"{10**15}"'])
+def test_a_tag_that_no_answer_has_had_is_refused(tag: str) -> None:
+    with pytest.raises(RigError) as refused:
+        expecting(DeleteApp(app="demo/hello"), tag)
+    assert refused.value.code == "usage"
+
+
+def test_a_condition_is_heeded_or_refused() -> None:
+    """Who stops an app only if it is as it was must not stop it whatever it is."""
+    assert expecting(DeleteApp(app="demo/hello"), '"7"') == DeleteApp(app="demo/hello", expect=7)
+    with pytest.raises(RigError) as refused:
+        expecting(StopApp(app="demo/hello"), '"7"')
+    assert (refused.value.code, refused.value.message) == ("usage", "If-Match is not heeded here. Nothing was done.")
+    for command, tag in (
+        (StopApp(app="demo/hello"), ""),
+        (StopApp(app="demo/hello"), "*"),
+        (ShowApp(app="a/b"), '"7"'),
+    ):
+        assert expecting(command, tag) is command

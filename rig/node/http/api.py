@@ -133,11 +133,15 @@ async def read_command(route: Route, request: web.Request) -> Command:
 def expecting(command: Command, tag: str) -> Command:
     """The command with what its sender expects to find, where the request says so (RFC 9110, section 13.1.1).
 
-    Raises `RigError` ``usage`` for a tag that no answer has had.
+    Raises `RigError` ``usage`` for a tag that no answer has had, and for a change that would be made whatever it says.
     """
-    if not tag or not hasattr(command, "expect") or tag == "*":
+    if not tag or tag == "*" or type(command).effect == "query":
         return command
-    found = re.fullmatch(r'"([0-9]{1,18})"', tag)
+    if not hasattr(command, "expect"):
+        raise RigError(
+            "usage", "If-Match is not heeded here. Nothing was done.", "Send the request without it: look first."
+        )
+    found = re.fullmatch(r'"([0-9]{1,15})"', tag)
     if found is None:
         raise RigError("usage", "If-Match is not an ETag of this API.", "Send back the ETag of what was read.")
     return msgspec.structs.replace(command, expect=int(found[1]))
