@@ -92,6 +92,10 @@ def convert(struct: type[Any], values: dict[str, Any], prog: str) -> Any:
         name = path.split("`")[0].split(".")[0].split("[")[0]
         if name in fields:
             raise _refusal(fields[name], values.get(name), reason) from error
+        missing = next((field for field in fields.values() if field.required and field.name not in values), None)
+        if missing and "missing required field" in reason:
+            kind = "argument" if missing.option.positional else "option"
+            reason = f"Missing {kind} '{missing.label}'"
         raise RigError("usage", f"{reason}.", f"See `{prog} --help`.") from error
 
 

@@ -195,7 +195,8 @@ class HttpTransport:
 
     def _unreachable(self, error: Exception, *, sent: bool, change: bool) -> RigError:
         url = f"{self._base.scheme}://{self._base.netloc}"
-        reason = str(error).rstrip(".") or type(error).__name__
+        # Of an error of the system its words alone; the number is for programs.
+        reason = str(getattr(error, "strerror", None) or error).rstrip(".") or type(error).__name__
         here = is_loopback(self._base.hostname or "")
         if not sent:
             hint = "Start it with `rig node start`." if here else "Check the address and the network."

@@ -93,6 +93,7 @@ class Shell:
 RULES: Sequence[tuple[str, str]] = (
     # In the record of a platform that many tests share; on a fresh one they are small, and shown.
     (r'"pos": [0-9]{2,}', '"pos": "<pos>"'),
+    (r'"left": [0-9]{2,}', '"left": "<records>"'),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z", "<time>"),
     (r"\brig/client/[0-9a-f]{16}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "<verifier>"),

@@ -74,6 +74,7 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
         "update member demo ana --role deployer",
         "delete member demo ana --yes",
     ),
+    "update member without a role": ("", "update member demo ana", ""),
     "update member that is none": ("", "update member demo eve --role viewer", ""),
     "delete member": ("create member demo ana", "delete member demo ana --yes", ""),
     "delete member that is none": ("", "delete member demo eve --yes", ""),
@@ -106,9 +107,9 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "details token": ("create token ci --network demo --ttl 30d", "details token ci", "delete token ci --yes"),
     "details token that is not there": ("", "details token ci", ""),
     "details member": (
-        "create member demo ana --role operator\nupdate member demo ana --role viewer",
-        "details member demo ana",
-        "delete member demo ana --yes",
+        f"{MAKE}\ncreate member other ana --role operator\nupdate member other ana --role viewer",
+        "details member other ana",
+        UNMAKE,
     ),
     "details member that is none": ("", "details member demo eve", ""),
     "update network": (
