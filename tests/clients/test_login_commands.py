@@ -189,6 +189,12 @@ def test_a_node_that_does_not_run(rig: Rig, server: AccountsServer) -> None:
     assert (error.code, error.exit, error.hint) == ("unreachable", 69, "Start it: `rig node start`.")
 
 
+def test_an_address_where_nothing_listens(rig: Rig) -> None:
+    error = rig.fails(Login(url="http://127.0.0.1:1"))
+    assert error.code == "unreachable"
+    assert error.message == "http://127.0.0.1:1 cannot be reached: Connection refused."
+
+
 def test_without_a_node_and_a_context_one_is_told_how_to_begin(rig: Rig) -> None:
     error = rig.fails(Login())
     assert error.code == "login_required"
