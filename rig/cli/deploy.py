@@ -14,11 +14,15 @@ def show(deployment: Deployment, out: Output) -> None:
         show_plan(deployment, out)
         return
     release = deployment.release
-    took = sum(deployment.timings.values())
-    out.note(
-        f"v{deployment.version} of {deployment.app} serves after {duration(took)}:"
-        f" {size(deployment.sent)} sent, {_built(release)}."
-    )
+    named = f"v{deployment.version} of {deployment.app}"
+    if deployment.detached:
+        out.note(f"{named} is being made: {size(deployment.sent)} sent.")
+        out.hint(f"How far it is: rig status app {deployment.app}")
+    elif deployment.resumed:  # what was sent, and how long it took, nobody here has seen
+        out.note(f"{named} serves.")
+    else:
+        took = sum(deployment.timings.values())
+        out.note(f"{named} serves after {duration(took)}: {size(deployment.sent)} sent, {_built(release)}.")
     out.line(deployment.url)
 
 

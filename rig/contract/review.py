@@ -39,7 +39,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ] = ""
     outcome: Annotated[Outcome | Literal[""], opt("Only what ended so.")] = ""
     since: Annotated[
-        Time, opt("From this time on: 2026-11-01, 2026-11-01T12:00Z, mon, or 2h for two hours ago.", metavar="TIME")
+        Time, opt("From this time on: 2026-11-01, 2026-11-01T12:00Z, 12:00, mon, 2h for two hours ago.", metavar="TIME")
     ] = ""
     until: Annotated[Time, opt("Before this time.", metavar="TIME")] = ""
     env: Annotated[str, _Text, opt("Only what was done for this environment of rig.toml.", metavar="NAME")] = ""

@@ -13,8 +13,8 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def instant(text: str, now: int, flag: str) -> int:
-    """Nanoseconds since the epoch of ``2h`` (that long before ``now``), ``now``, a day (``today``, ``yesterday``, the
-    latest ``mon``, each with or without a time), or of an RFC 3339 date or time; UTC by default.
+    """Nanoseconds since the epoch of ``2h`` (that long before ``now``), ``now``, a time of today, a day (``today``,
+    ``yesterday``, the latest ``mon``, each with or without a time), or of an RFC 3339 date or time; UTC by default.
 
     ``flag`` is named in the `RigError` ``usage`` that anything else raises.
     """
@@ -35,10 +35,12 @@ def instant(text: str, now: int, flag: str) -> int:
 
 
 def _with_date(text: str, now: int) -> str:
-    """``mon 12:00`` → ``2026-11-16 12:00``; a text that begins with no day's name stays."""
+    """``mon 12:00`` → ``2026-11-16 12:00``, ``12:00`` → ``2026-11-20T12:00``; a text with a date stays."""
     named = re.match("[A-Z]?[a-z]+", text)
     word = named[0].lower() if named else ""
     today = datetime.fromtimestamp(now // _NS, UTC).date()
+    if text[2:3] == ":":
+        return f"{today.isoformat()}T{text}"
     if word[:3] in _DAYS:
         back = (today.weekday() - _DAYS.index(word[:3])) % 7
     elif word in {"today", "yesterday"}:

@@ -25,6 +25,9 @@ NOW = datetime(2026, 11, 20, 5, 30, 15, tzinfo=UTC)
         ("1w", "2026-11-13T05:30:15"),
         ("today", "2026-11-20T00:00:00"),
         ("yesterday", "2026-11-19T00:00:00"),
+        ("08:50", "2026-11-20T08:50:00"),
+        ("08:50:30Z", "2026-11-20T08:50:30"),
+        ("08:50+01:00", "2026-11-20T07:50:00"),
         ("fri", "2026-11-20T00:00:00"),
         ("thu", "2026-11-19T00:00:00"),
         ("sat", "2026-11-14T00:00:00"),
@@ -45,7 +48,7 @@ def test_a_time_in_words_or_figures(text: str, expected: str) -> None:
     assert datetime.fromtimestamp(found / 1_000_000_000, UTC) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["tomorrow", "mond", "MON", "mon12:00", "v3", "12:00", "now ", "today\n"])
+@pytest.mark.parametrize("text", ["tomorrow", "mond", "MON", "mon12:00", "v3", "1200", "8:50", "12:00:0", "now ", "today\n"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(text, Time)
