@@ -29,6 +29,7 @@ DROP = f"delete app other/web --yes\n{UNMAKE}"
 UNSERVE = f"delete app other/site --yes\n{UNMAKE}"
 PROMOTED = f"delete app demo/other --yes\n{UNSERVE}"
 CONFIGURED = f"{MAKE}\ncreate app other/web\ncreate var other/web A=1\nconfig export other --file other.toml"
+HIDDEN = f"{MAKE}\ncreate app other/web\ncreate secret other/web KEY --from-file broken/Procfile"
 DRIFTED = f"{CONFIGURED}\ncreate var other/web A=2"
 
 # name → (what comes before, the command line, what comes after)
@@ -293,6 +294,13 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "node invite": ("", "node invite bea --network demo --role viewer", ""),
     "node invite to a network that is not there": ("", "node invite bea --network nowhere", ""),
     "node invite in a role that is none": ("", "node invite bea --role king", ""),
+    "create secret": (f"{MAKE}\ncreate app other/web", "create secret other/web KEY --from-file broken/Procfile", DROP),
+    "details secret": (HIDDEN, "details secret other/web KEY", DROP),
+    "delete secret": (HIDDEN, "delete secret other/web KEY", DROP),
+    "list secrets that there are": (HIDDEN, "list secrets other/web", DROP),
+    "list secrets of an app that is not there": ("", "list secrets demo/nowhere", ""),
+    "list tokens by a field that is none": ("", "list tokens --filter colour=red", ""),
+    "dashboard of an app that is not there": ("", "dashboard demo/nowhere", ""),
 }
 KEEP = "journal export --file kept.jsonl"
 FRESH: dict[str, tuple[str, str, str]] = {
@@ -356,6 +364,8 @@ FRESH: dict[str, tuple[str, str, str]] = {
     "an argument too few": ("", "settings get", ""),
     "a format that is none": ("", "settings list -o xml", ""),
     "a query that is none": ("", "settings list -q a..b", ""),
+    "logout of a context that is none": ("", "logout nowhere", ""),
+    "node rotate-keys without a login": ("", "node rotate-keys", ""),
 }
 FORMATS = ("table", "json")
 DIFFERENCES = 2
