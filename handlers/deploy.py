@@ -118,7 +118,7 @@ def configured(command: Deploy, ctx: ClientContext) -> tuple[AppConfig, dict[str
 def watch(report: Deployment, release: Release, command: Deploy, ctx: ClientContext) -> Deployment:
     """Watch a release to its end, unless the user wants to be off; gives the report with what came of it."""
     if not command.detach:
-        release = timed(report.timings, "release", lambda: follow(release, ctx))
+        release = timed(report.timings, "release", lambda: follow(release, ctx, resumable=True))
         failpoint("deploy.over")
         conclude(release, ended(release), ctx)
     opened = command.open and not command.detach and ctx.ports.open_browser(release.url)

@@ -74,10 +74,11 @@ def ended(release: Release) -> list[Fact]:
     ]
 
 
-def follow(release: Release, ctx: ClientContext) -> Release:
+def follow(release: Release, ctx: ClientContext, *, resumable: bool = False) -> Release:
     """Report each step and the build's output until the release is over; gives it as it is then.
 
-    Whatever ends the watching, the release goes on: the `RigError` says so, and the record calls its end unknown.
+    Whatever ends the watching, the release goes on: the `RigError` says so, and the record calls its end unknown. Where
+    the release is ``resumable``, it names `rig deploy --resume`.
     """
     said: list[str] = []
     shown, phase = 0, ""
@@ -101,11 +102,11 @@ def follow(release: Release, ctx: ClientContext) -> Release:
                     _say("building", said, release, ctx)
                 shown = _show_output(release, shown, ctx)
     except KeyboardInterrupt:
-        raise _lost_sight(release, RigError("cancelled", "Interrupted.")) from None
+        raise _lost_sight(release, RigError("cancelled", "Interrupted."), resumable) from None
     except RigError as error:
         if error.code == "not_found":  # somebody has deleted the app
             raise
-        raise _lost_sight(release, error) from error
+        raise _lost_sight(release, error, resumable) from error
     return release
 
 
@@ -124,11 +125,10 @@ def _say_reuse(release: Release, said: list[str], ctx: ClientContext) -> None:
         ctx.progress.step(REUSING.format(f"v{release.built_by}"))
 
 
-def _lost_sight(release: Release, error: RigError) -> RigError:
+def _lost_sight(release: Release, error: RigError, resumable: bool) -> RigError:
     still = f"v{release.version} of {release.app} is still being made on the platform"
     look = f"`rig status app {release.app}` shows how far it is"
-    deployed = not (release.rollback_of or release.promoted)
-    look += ", and `rig deploy --resume` in its folder goes on watching." if deployed else "."
+    look += ", and `rig deploy --resume` in its folder goes on watching." if resumable else "."
     lost = RigError(error.code, f"{error.message} As far as is known, {still}.", f"{error.hint} {look}".strip())
     lost.details, lost.unclear = error.details, True
     return lost

@@ -55,10 +55,10 @@ class Watched:
     def line(self, text: str) -> None:
         self.lines.append(text)
 
-    def watch(self) -> Release:
+    def watch(self, *, resumable: bool = False) -> Release:
         ports: Any = self
         context: ClientContext = Context(Stamp(id="1", actor="user:ana", at=1), ports, ports, ports)
-        return follow(self.release(), context)
+        return follow(self.release(), context, resumable=resumable)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +105,7 @@ def test_a_build_is_named_before_its_output() -> None:
     assert events == ["Building v2", "one", "two", "Starting v2"]
 
 
+@pytest.mark.parametrize("resumable", [True, False])
 @pytest.mark.parametrize(
     ("raised", "code"),
     [
@@ -115,14 +116,15 @@ def test_a_build_is_named_before_its_output() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_release_goes_on_whatever_ends_the_watching(raised: BaseException, code: str) -> None:
+def test_a_release_goes_on_whatever_ends_the_watching(raised: BaseException, code: str, resumable: bool) -> None:
     watched = Watched("queued", "building", "lost")
     watched.raises["lost"] = raised
     with pytest.raises(RigError) as lost:
-        watched.watch()
+        watched.watch(resumable=resumable)
     assert lost.value.code == code
     assert "v2 of demo/hello is still being made" in lost.value.message
-    assert "`rig status app demo/hello` shows how far it is, and `rig deploy --resume`" in lost.value.hint
+    assert "`rig status app demo/hello` shows how far it is" in lost.value.hint
+    assert ("`rig deploy --resume`" in lost.value.hint) is resumable
     assert outcome_of(lost.value) == "unknown"
 
 
