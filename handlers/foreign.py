@@ -13,13 +13,15 @@ from handlers import dotenv
 from rig.contract.configuration import AppTable
 from rig.contract.names import PROCESS_PATTERN, suggest_label, variable_problem
 from rig.contract.variables import RESERVED
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 
 _SECRET = re.compile(
     r"(?i)(^|_)(pass(word|wd|phrase)?|pwd|secret|token|credentials?|dsn|(api|access|private)?key)(_|$)"
 )
 _LOGIN = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 """A URL with a password in it."""
+MAX_BITS = 1024
+"""Of a number that is written out: Python refuses to do so with very long ones."""
 _PROCESS = re.compile(r"^([A-Za-z0-9_-]+):[ \t]*\S", re.MULTILINE)
 
 
@@ -53,7 +55,7 @@ def app_json(data: bytes) -> Read:
     """`env` and `formation` of an app.json. Raises `RigError` ``invalid_data``."""
     try:
         document = msgspec.json.decode(data, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise RigError("invalid_data", f"It is no JSON object: {error}.", "Is it an app.json?") from error
     values: dict[str, Any] = {}
     for name, item in _mapping(document.get("env")).items():
@@ -70,7 +72,7 @@ def compose(data: bytes) -> Read:
 
     try:
         document = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the second for a date that there is not
         raise RigError(
             "invalid_data", "It is no YAML that can be read.", "`docker compose config` checks it."
         ) from error
@@ -83,7 +85,8 @@ def compose(data: bytes) -> Read:
             continue
         given = service.get("environment")
         if isinstance(given, list):
-            given = {str(line).partition("=")[0]: _after_sign(str(line)) for line in given}
+            # What is no line is left out: of lists of lists a few lines of YAML are gigabytes of text.
+            given = {line.partition("=")[0]: _after_sign(line) for line in given if isinstance(line, str)}
         replicas = service.get("scale", _mapping(service.get("deploy")).get("replicas"))
         apps[label] = _mapping(given), {} if replicas is None else {"web": replicas}
         if "env_file" in service:
@@ -125,6 +128,8 @@ def _problem(name: str, value: Any) -> str:
     # Of a list that holds others, and those others again, a few lines of YAML are gigabytes of text.
     if value is not _GENERATED and not isinstance(value, str | int | float | date):
         return "its value is no text"
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        return "it is a number with too many digits"
     return variable_problem(name)
 
 

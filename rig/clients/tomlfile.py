@@ -32,6 +32,10 @@ def decode(data: bytes, path: str) -> tuple[str, dict[str, Any]]:
         line = int(place[1]) if place else text.count("\n") + 1
         reason = str(error).split(" (at ", maxsplit=1)[0]
         refuse(path, line, reason[:1].lower() + reason[1:], "See https://toml.io for the syntax.")
+    except ValueError:  # of a whole number with more digits than Python reads
+        refuse(path, 0, "a number in it has too many digits", "Write a text in quotes.")
+    except RecursionError:
+        refuse(path, 0, "its tables or lists are nested too deeply", "Nothing that rig reads is.")
 
 
 def convert(document: dict[str, Any], into: type[T], text: str, path: str, page: str) -> T:

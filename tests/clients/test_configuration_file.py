@@ -99,3 +99,18 @@ def test_it_comes_from_a_file_or_standard_input(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(RigError) as refused:
             load_configuration(str(tmp_path / path))
         assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ("{a=" * 50_000 + "1" + "}" * 50_000, "nested too deeply"),
+        ("9" * 5_000, "too many digits"),
+    ],
+)
+def test_a_file_that_is_made_to_break_its_reader_is_refused(value: str, said: str) -> None:
+    with pytest.raises(RigError) as refused:
+        parse_configuration(f'network = "demo"\nx = {value}\n'.encode(), "max.toml")
+    assert refused.value.code == "bad_config"
+    assert said in refused.value.message

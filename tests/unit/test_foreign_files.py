@@ -76,7 +76,10 @@ def test_a_procfile_and_an_env_file() -> None:
     [
         ("compose.yaml", b"a: [1\n"),
         ("compose.yaml", b"\xff\xfe\x00"),
+        ("compose.yaml", b"born: 2026-13-45\n"),
+        ("compose.yaml", b"services: " + b"[" * 100_000),
         ("app.json", b"[1]"),
+        ("app.json", b'{"env": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
         (".env", b"nonsense\n"),
     ],
 )
@@ -96,11 +99,13 @@ def test_a_compose_file_that_says_nothing(data: bytes) -> None:
 def test_values_that_are_no_text() -> None:
     bomb = "x: &a0 [lol]\n" + "".join(f"y{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     data = f"{bomb}services:\n  s:\n    environment:\n      B: *a11\n      D: 2026-01-01\n      F: 1.5\n      1: x\n"
+    data += f"      H: 0x{'f' * 9_000}\n  list:\n    environment: *a11\n"
     found = read("compose.yaml", data.encode())
-    assert found.apps == {"s": AppTable(env={"D": "2026-01-01", "F": "1.5"})}
+    assert found.apps == {"s": AppTable(env={"D": "2026-01-01", "F": "1.5"}), "list": AppTable()}
     assert found.warnings == [
         "`B` is left out: its value is no text.",
         "`1` is left out: it begins with a digit.",
+        "`H` is left out: it is a number with too many digits.",
     ]
 
 
