@@ -10,6 +10,8 @@ from rig.node.rules import require_process
 
 SMALLEST = 4 << 20
 """Bytes with which nothing starts."""
+LARGEST = 1 << 50
+"""Bytes that no machine has. A number beyond 2**53 could not be recorded."""
 
 
 def wanted_limits(
@@ -35,7 +37,10 @@ def wanted_limits(
 
 
 def limit_of(size: str) -> int:
-    """The bytes of ``512M``, 0 for ``none``. Raises `RigError` ``invalid_data`` where nothing could live on them."""
+    """The bytes of ``512M``, 0 for ``none``.
+
+    Raises `RigError` ``invalid_data`` for fewer than anything lives on, and for more than there are anywhere.
+    """
     count = bytes_of(size)
     if 0 < count < SMALLEST:
         raise RigError(
@@ -43,4 +48,6 @@ def limit_of(size: str) -> int:
             f"No process can live on {count} bytes.",
             "Give it more, as `512M`; without a unit it is bytes.",
         )
+    if count > LARGEST:
+        raise RigError("invalid_data", f"No machine has {size} of memory.", "Say `none` for no limit.")
     return count

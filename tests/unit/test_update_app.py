@@ -64,6 +64,7 @@ def test_a_limit_is_recorded_with_what_was_before() -> None:
 def test_what_is_refused() -> None:
     assert refused(LIVE, asked()) == "usage"
     assert refused(LIVE, asked(memory=["12"])) == "invalid_data"
+    assert refused(LIVE, asked(memory=["9999999999G"])) == "invalid_data", "no record could hold that number"
     assert refused(LIVE, asked(memory=["cat=1G"])) == "invalid_data"
     assert refused(app(CREATED, *served(1), started(2)), asked(memory=["1G"])) == "locked"
     assert refused(LIVE, asked(memory=["1G"]), "this machine has no cgroup v2") == "bad_config"
