@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from handlers import audit_changes
-from handlers.audit_answer import answer, entry
+from handlers.audit_answer import Answer, answer, entry
+from handlers.audit_changes import Found
 from handlers.audit_query import question
 from handlers.observe import observed, state_of, sync
 from rig.contract.review import AuditEntry, AuditFilter, AuditLog, ListAudit, Replicated, Source
@@ -46,13 +49,13 @@ def of_records(
     entries = [entry(row, source) for source, each in found for row in each.rows]
     if len(sources) > 1:
         entries = merged(entries, dict(sources)["observed"])
-    # Where all of them are here, those that both records have are known to be the same ones.
     whole = all(each.exact and each.matched == len(each.rows) for _, each in found)
+    matched, exact = (len(entries), True) if whole else matching([each for _, each in found])
     return AuditLog(
         record=name_of(sources),
         more=len(entries) > limit,
-        matched=len(entries) if whole else sum(each.matched for _, each in found),
-        exact=all(each.exact for _, each in found),
+        matched=matched,
+        exact=exact,
         excluded=sum(each.total - each.matched for _, each in found),
         replica=known_of(sources, ctx),
         entries=entries[:limit],
@@ -68,16 +71,25 @@ def of_changes(asked_for: AuditFilter, limit: int, sources: Sources, ctx: Client
     if len(sources) > 1:
         changes = audit_changes.joined(found[0].changes, found[1].changes, dict(sources)["observed"])
     entries = sorted(map(audit_changes.told, changes), key=lambda one: (one.at, one.pos), reverse=True)
+    matched, exact = (len(entries), True) if whole else matching(found)
     return AuditLog(
         record=name_of(sources),
         each="change",
         more=len(entries) > limit,
-        matched=len(entries) if whole else sum(each.matched for each in found),
-        exact=all(each.exact for each in found),
+        matched=matched,
+        exact=exact,
         excluded=sum(each.total - each.matched for each in found),
         replica=known_of(sources, ctx),
         entries=entries[:limit],
     )
+
+
+def matching(found: Sequence[Answer | Found]) -> tuple[int, bool]:
+    """How many match in all records together, where not all of them are here, and whether that is exact.
+
+    Which of them stand in both records is not known then: there are at least as many as the record with most has.
+    """
+    return max(each.matched for each in found), len(found) == 1 and found[0].exact
 
 
 def records(asked: AuditFilter, from_file: str, ctx: ClientContext, *, fetch: bool = True) -> Sources:

@@ -245,6 +245,23 @@ def test_counts_are_of_changes(
         assert log.exact or bounds[0] == 3
 
 
+@pytest.mark.parametrize("all_records", [False, True])
+def test_what_stands_in_both_records_is_not_counted_twice(
+    local: Journal, node: Journal, tmp_path: Path, replica: Replica, all_records: bool
+) -> None:
+    for number in range(1, 9):
+        deploy_here(local, f"d{number}", number)
+        deploy_there(node, f"n{number}", f"d{number}", number)
+    follow(replica, node)
+    whole, page = (
+        list_audit.handle(ListAudit(limit=limit, all_records=all_records), context(local, Ports(tmp_path, replica)))
+        for limit in (500, 2)
+    )
+    assert (whole.matched, whole.exact, whole.more) == (len(whole.entries), True, False)
+    assert (len(page.entries), page.more, page.exact) == (2, True, False)
+    assert 2 < page.matched <= whole.matched, "so many or more"
+
+
 def test_a_page_has_one_line_a_change_and_none_is_left_out_for_its_filter(
     local: Journal, node: Journal, tmp_path: Path, replica: Replica
 ) -> None:
