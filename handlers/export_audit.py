@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from heapq import merge
 from itertools import islice
 
 import msgspec
@@ -41,12 +42,12 @@ class Counted:
         self._sources = sources
 
     def __iter__(self) -> Iterator[AuditEntry]:
-        for source, record in self._sources:
-            rows = everything(record, self._asked, self._texts)
-            told_as = self._changes_of if self._changes else self._records_of
-            for one in told_as(source, record, rows):
-                self.number += 1
-                yield one
+        told_as = self._changes_of if self._changes else self._records_of
+        each = [told_as(name, record, everything(record, self._asked, self._texts)) for name, record in self._sources]
+        # Each record is in its own order; of two, what happened first comes first.
+        for one in merge(*each, key=lambda entry: entry.at):
+            self.number += 1
+            yield one
 
     def _records_of(self, source: Source, record: Record, rows: Iterator[Row]) -> Iterator[AuditEntry]:
         return (entry(row, source) for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +14,16 @@ import pytest
 from events.app import AppCreated
 from events.command import CommandCompleted, CommandReceived
 from events.network import NetworkCreated
-from handlers import audit_answer, audit_stats, list_audit, show_audit
+from handlers import audit_answer, audit_stats, export_audit, list_audit, show_audit
 from handlers.audit_answer import answer, everything
 from handlers.audit_query import question
-from rig.contract.review import AuditFilter, AuditStats, ListAudit, ShowAudit
+from rig.contract.review import AuditFilter, AuditStats, ExportAudit, ListAudit, ShowAudit
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Draft
 from storage.journal import Journal
-from tests.storage.records import Ports, context, open_record, replica_of
-from tests.storage.support import START, completed, received, stamp
+from tests.storage.records import PROJECTIONS, Ports, context, open_record, replica_of
+from tests.storage.support import START, FakeClock, completed, received, stamp
 
 
 @pytest.fixture
@@ -266,6 +267,24 @@ def test_what_both_records_have_is_one_entry(journal: Journal, tmp_path: Path) -
             only = list_audit.handle(ListAudit(source=name), context(journal, Ports(tmp_path, replica)))
             assert (only.record, len(only.entries)) == (name, size)
         replica.close()
+
+
+def test_an_export_of_two_records_is_in_the_order_of_time(tmp_path: Path) -> None:
+    clock = FakeClock()
+    local, node = (
+        Journal.open(tmp_path / f"{name}.sqlite", origin=name, projections=PROJECTIONS, clock=clock)
+        for name in ("client", "node")
+    )
+    with local, node:
+        for number in range(6):
+            fact = Draft(stream=f"network:n{number}", fact=NetworkCreated(name=f"n{number}"), target=f"n{number}")
+            (node if number % 3 else local).append([fact], stamp(id=str(number)))
+        ports = Ports(tmp_path, replica_of(tmp_path, node))
+        export_audit.handle(ExportAudit(format="csv"), context(local, ports))
+        targets = [row["target"] for row in csv.DictReader("".join(ports.shown).splitlines())]
+        assert targets == [f"n{number}" for number in range(6)]
+        assert ports.replica is not None
+        ports.replica.close()
 
 
 def test_the_platforms_record_can_be_asked_for_only_where_there_is_one(journal: Journal, ports: Ports) -> None:
