@@ -48,7 +48,9 @@ def test_a_time_in_words_or_figures(text: str, expected: str) -> None:
     assert datetime.fromtimestamp(found / 1_000_000_000, UTC) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["tomorrow", "mond", "MON", "mon12:00", "v3", "1200", "8:50", "12:00:0", "now ", "today\n"])
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "mond", "MON", "mon12:00", "v3", "1200", "8:50", "12:00:0", "now ", "today\n"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(text, Time)
