@@ -19,6 +19,7 @@ from rig.contract.configuration import (
 from rig.kernel.client import ClientContext, send
 from rig.kernel.configuration import deletes_app, parts
 from rig.kernel.errors import RigError
+from rig.kernel.words import some_of
 
 TOLD = 10
 """Keys that a question names."""
@@ -52,7 +53,7 @@ def handle(command: ApplyConfig, ctx: ClientContext) -> ConfigPlan:
     for told in missing_secrets(document.network, found.changes):
         ctx.warn(f"A secret is not there yet, and its app needs it to be deployed: `{told}`.")
     if reply.later:
-        ctx.warn(f"A release of {', '.join(reply.later)} is being made; the one after it takes the change.")
+        ctx.warn(f"A release of {some_of(reply.later)} is being made; the one after it takes the change.")
     watch([begin(made, ctx) for made in reply.releases], command.detach, ctx)
     done = msgspec.structs.replace(found, done=True, releases=reply.releases, later=reply.later)
     return shown(done, values=command.show_values)
@@ -69,23 +70,17 @@ def agree(command: ApplyConfig, found: ConfigPlan, lost: list[ConfigChange], ctx
     if apps and not command.delete_apps:
         raise RigError(
             "input_required",
-            f"It would delete {listed(apps)}: applied before, and gone from the file. Nothing was changed.",
+            f"It would delete {some_of(apps, TOLD)}: applied before, and gone from the file. Nothing was changed.",
             "Say that they may go with `--delete-apps`, or put them back into the file.",
             apps=apps,
         )
     if not lost or command.yes:
         return
     terminal = ctx.ports.terminal
-    question = f"Remove or shrink {listed([change.key for change in lost])} of {found.network}?"
+    question = f"Remove or shrink {some_of([change.key for change in lost], TOLD)} of {found.network}?"
     if terminal.interactive:
         terminal.tell("What would go, or be less:")
         for change in lost[:TOLD]:
             less = f"{change.live} → {change.file}" if change.shrinks and change.live else "less than now"
             terminal.tell(f"  {change.key}: {less if change.shrinks else 'removed'}")
     terminal.confirm(question, flag="--yes", word=found.network, look="--plan")
-
-
-def listed(names: list[str]) -> str:
-    """Some names, and how many more there are."""
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(names[:TOLD]) + more

@@ -21,11 +21,10 @@ from rig.contract.configuration import (
 )
 from rig.kernel.configtext import toml_of
 from rig.kernel.configuration import differs
+from rig.kernel.words import some_of
 
 DIGITS = 12
 """Of a digest: enough to see that two values are equal or not."""
-TOLD = 5
-"""Keys that are named where all of them would be too many."""
 HIDDEN = "(hidden)"
 EXPLAINED = {
     "missing": "set it: rig create secret",
@@ -51,8 +50,7 @@ def show_plan(plan: ConfigPlan, out: Output) -> None:
         out.table(("KEY", "ACTION", "LIVE", "FILE", "WHY"), rows)
     left = [change.key for change in plan.changes if change.action == "unmanaged"]
     if left:
-        more = f" and {len(left) - TOLD} more" if len(left) > TOLD else ""
-        out.note(f"Left alone, since no applied file had them: {', '.join(left[:TOLD])}{more}.")
+        out.note(f"Left alone, since no applied file had them: {some_of(left)}.")
     out.line(summary(plan))
     for made in plan.releases:
         out.line(f"v{made.version} of {made.app} has it.")

@@ -18,6 +18,7 @@ from events.network import NetworkState
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
+from rig.kernel.words import some_of
 from rig.node.ports import NodeContext
 
 S = TypeVar("S")
@@ -45,11 +46,11 @@ def require_match(kind: Kind[Any], stream: str, name: str, revision: int, expect
     if expect in (-1, revision):
         return
     since = changes_since(kind, ctx.journal.stream(stream), expect)
-    told = "; ".join(f"{one['key']} {one['from']} → {one['to']} by {one['by']}, {one['at']}" for one in since[:NAMED])
-    more = f"; and {len(since) - NAMED} more" if len(since) > NAMED else ""
+    each = [f"{one['key']} {one['from']} → {one['to']} by {one['by']}, {one['at']}" for one in since]
+    told = some_of(each, NAMED, "; ")
     raise RigError(
         "precondition_failed",
-        f"`{name}` was changed since it was read{': ' if told else ''}{told}{more}. Nothing was done.",
+        f"`{name}` was changed since it was read{': ' if told else ''}{told}. Nothing was done.",
         f"Look at it again, `{kind.look.format(name)}`, and decide anew.",
         revision=revision,
         changed=since[:LISTED],

@@ -33,6 +33,7 @@ from rig.contract.bundles import (
 )
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Progress
+from rig.kernel.words import some_of
 
 _THREADS = 2
 """For large files; small ones cost more to hand over than to hash."""
@@ -236,10 +237,9 @@ def _known(record: Record | None) -> dict[Stat, _Found]:
 
 
 def _bad_links(links: list[str]) -> RigError:
-    shown = "; ".join(links[:10]) + (f"; and {len(links) - 10} more" if len(links) > 10 else "")
     return RigError(
         "invalid_data",
-        f"A symlink must stay inside of the source: {shown}.",
+        f"A symlink must stay inside of the source: {some_of(links, 10, '; ')}.",
         "Make it relative with every `..` in front, replace it by what it leads to, or list it in .rigignore.",
         links=links[:1000],
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from rig.clients.source.ignore import PatternList
 from rig.kernel.errors import RigError
+from rig.kernel.words import some_of
 
 SECRET_NAMES = b"""
 .env
@@ -116,7 +117,7 @@ def refuse_secrets(paths: Iterable[bytes], allowed: Iterable[str]) -> None:
     if not offenders:
         return
     names = [p.decode("utf-8", "backslashreplace") for p in sorted(offenders)]
-    shown = ", ".join(f"`{n}`" for n in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    shown = some_of([f"`{name}`" for name in names], 10)
     raise RigError(
         "secret_in_source",
         f"The source holds {'a file that looks' if len(names) == 1 else f'{len(names)} files that look'}"

@@ -17,11 +17,12 @@ from rig.contract.variables import ChangeVariables
 from rig.kernel.apps import counts_of
 from rig.kernel.configuration import compare, deletes_app, deployed_apps, parts, to_do
 from rig.kernel.errors import RigError
+from rig.kernel.words import some_of
 from rig.node.configuration.live import Apps, applied_of, document_of, wanted_of
 from rig.node.handlers.delete_app import decide as decide_deletion
 from rig.node.memory import limit_of
 from rig.node.rules import require_limiter, require_process, require_room, require_unlocked, require_unprotected
-from rig.node.variables.change import check, facts_between, release_facts, told
+from rig.node.variables.change import check, facts_between, release_facts
 
 NOW = Happened()
 """Who decides does not know when and by whom; what follows from the facts does not depend on it."""
@@ -107,7 +108,7 @@ def require_consent(command: ApplyNetworkConfig, changes: Sequence[ConfigChange]
     if gone and not command.delete_apps:
         raise RigError(
             "conflict",
-            f"It would delete {told(gone)}. Nothing was changed.",
+            f"It would delete {some_of(sorted(gone))}. Nothing was changed.",
             "Allow it with `delete_apps` (`--delete-apps`), or put them back into the file.",
             keys=gone,
         )
@@ -115,7 +116,7 @@ def require_consent(command: ApplyNetworkConfig, changes: Sequence[ConfigChange]
     if lost and not command.allow_removal:
         raise RigError(
             "conflict",
-            f"It would remove or shrink {told(lost)}. Nothing was changed.",
+            f"It would remove or shrink {some_of(sorted(lost))}. Nothing was changed.",
             "Allow it with `allow_removal` (`--yes`).",
             keys=lost,
         )

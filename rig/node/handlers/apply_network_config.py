@@ -12,10 +12,10 @@ from rig.contract.variables import MadeRelease
 from rig.kernel.changed import values_of
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
+from rig.kernel.words import some_of
 from rig.node.configuration.apply import decide
 from rig.node.emitting import emit_app, emit_network
 from rig.node.ports import NodeContext
-from rig.node.variables.change import told
 from rig.node.variables.readable import require_readable
 from rig.node.world import CONFIGURES
 
@@ -32,7 +32,7 @@ def require_unchanged(network: str, expect: int, ctx: NodeContext) -> None:
         return
     since = changed_since(network, expect, ctx)
     by = ", ".join(sorted({change["by"] for change in since}))
-    what = f": {told(sorted({change['key'] for change in since}))} by {by}" if since else ""
+    what = f": {some_of(sorted({change['key'] for change in since}))} by {by}" if since else ""
     raise RigError(
         "precondition_failed",
         f"The configuration of `{network}` was changed since it was read{what}. Nothing was applied.",
@@ -81,7 +81,7 @@ def handle(command: ApplyNetworkConfig, ctx: NodeContext) -> ConfigApplied:
         require_readable(facts, ctx)
         emit_app(app, world.apps.get(app, AppState()), facts, ctx)
     if decided.later:
-        ctx.warn(f"A release of {told(decided.later)} is being made; the one after it takes the change.")
+        ctx.warn(f"A release of {some_of(sorted(decided.later))} is being made; the one after it takes the change.")
     return ConfigApplied(
         network=command.network,
         changes=decided.changes,

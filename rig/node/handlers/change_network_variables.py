@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from events.network import NetworkState
 from rig.contract.variables import ChangeNetworkVariables, MadeRelease, VariablesChange
+from rig.kernel.words import some_of
 from rig.node.emitting import emit_app, emit_network
 from rig.node.handlers.change_variables import keep_secrets
 from rig.node.ports import NodeContext
-from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged, told
+from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged
 from rig.node.variables.readable import require_readable
 
 
@@ -21,7 +22,7 @@ def handle(command: ChangeNetworkVariables, ctx: NodeContext) -> VariablesChange
     state = emit_network(scope, state, facts, ctx)
     releases, later = ([], []) if command.stage else release_apps(state, ctx)
     if later:
-        ctx.warn(f"A release of {told(later)} is being made; the one after it takes the change.")
+        ctx.warn(f"A release of {some_of(sorted(later))} is being made; the one after it takes the change.")
     variables, secrets = diffs(facts)
     asked = {*command.set_vars, *command.set_secrets}
     return VariablesChange(

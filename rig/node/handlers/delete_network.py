@@ -7,6 +7,7 @@ from events.base import Fact
 from events.network import NetworkDeleted
 from rig.contract.networks import DeleteNetwork, Network
 from rig.kernel.errors import RigError
+from rig.kernel.words import some_of
 from rig.node.emitting import emit_app, emit_network
 from rig.node.handlers import delete_app
 from rig.node.ports import NodeContext
@@ -18,7 +19,7 @@ from rig.node.views import network_view
 def decide(name: str, apps: list[str], *, cascade: bool = False) -> list[Fact]:
     """The facts of deleting a network. Raises `RigError` ``conflict`` while it holds ``apps`` that are to stay."""
     if apps and not cascade:
-        shown = ", ".join(f"`{app}`" for app in apps[:5]) + (f" and {len(apps) - 5} more" if len(apps) > 5 else "")
+        shown = some_of([f"`{app}`" for app in apps])
         raise RigError(
             "conflict",
             f"Network `{name}` still has apps: {shown}.",

@@ -11,11 +11,12 @@ from events.base import Fact
 from rig.contract.names import split_app
 from rig.contract.releases import Rollback, RollbackReport, version_number
 from rig.kernel.errors import RigError
+from rig.kernel.words import some_of
 from rig.node.emitting import emit_app
 from rig.node.ports import NodeContext
 from rig.node.releases import changes, find_good
 from rig.node.rules import require_unlocked
-from rig.node.variables.change import restore, restore_memory, told, told_limits
+from rig.node.variables.change import restore, restore_memory, told_limits
 from rig.node.variables.readable import require_readable
 from rig.node.variables.resolve import differences, stacks_next, stacks_of, winners
 from rig.node.views import release_view
@@ -162,4 +163,4 @@ def _left(app: str, state: AppState, ctx: NodeContext) -> list[str]:
     restored = state.releases[state.last].started
     now = msgspec.structs.replace(state, current=state.last)
     changed = [name.partition(".")[2] for name in differences(stacks_of(restored), stacks_next(network, now))]
-    return [f"for later releases: {told(changed)}, which the network has changed since"] if changed else []
+    return [f"for later releases: {some_of(sorted(changed))}, which the network has changed since"] if changed else []

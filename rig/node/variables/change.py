@@ -8,7 +8,7 @@ import msgspec
 
 from events.app import AppLimited, AppState, DeployBuilt, DeployStarted, memory_key
 from events.base import Fact
-from events.config import ConfigState, SecretRef, SecretsChanged, Setting, Supplied, VarsChanged
+from events.config import ConfigState, SecretRef, SecretsChanged, Supplied, VarsChanged
 from events.network import NetworkState
 from rig.contract.variables import (
     MAX_TOTAL,
@@ -21,9 +21,8 @@ from rig.contract.variables import (
 )
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
+from rig.kernel.words import some_of
 from rig.node.variables.resolve import differences, stacks_of, supply_again
-
-NAMES_TOLD = 5
 
 
 def require_unchanged(scope: str, state: ConfigState, expect: int) -> None:
@@ -32,7 +31,7 @@ def require_unchanged(scope: str, state: ConfigState, expect: int) -> None:
         return
     since = {name: setting for name, setting in state.settings.items() if setting.revision > expect}
     by = sorted({setting.set_by for setting in since.values()})
-    what = f": {told(since)} by {', '.join(by)}" if since else ""
+    what = f": {some_of(sorted(since))} by {', '.join(by)}" if since else ""
     raise RigError(
         "precondition_failed",
         f"The variables of `{scope}` were changed since they were read{what}.",
@@ -158,7 +157,7 @@ def facts_between(
     return facts
 
 
-def release_facts(state: AppState, network: NetworkState, isolation: str, message: str = "") -> list[Fact]:
+def release_facts(state: AppState, network: NetworkState, isolation: str) -> list[Fact]:
     """The facts of a release that differs from the one that serves by its variables and limits alone, if it would.
 
     It is of the same deployment, so it keeps what that one alone was given.
@@ -183,10 +182,10 @@ def release_facts(state: AppState, network: NetworkState, isolation: str, messag
     if not values and not limits:
         return []
     said = [
-        f"variables: {told([name.partition('.')[2] for name in values])}" if values else "",
+        f"variables: {some_of(sorted(name.partition('.')[2] for name in values))}" if values else "",
         f"memory: {told_limits(started.supplied.memory)}" if limits else "",
     ]
-    message = message or "; ".join(part for part in said if part)
+    message = "; ".join(part for part in said if part)
     started = msgspec.structs.replace(started, changed=[*values, *limits], message=message)
     return [
         started,
@@ -221,10 +220,3 @@ def diffs(facts: Sequence[Fact]) -> tuple[dict[str, VarDiff], dict[str, SecretDi
             for name in (*fact.set, *fact.removed):
                 secrets[name] = SecretDiff(before=fact.before.get(name), after=fact.set.get(name))
     return variables, secrets
-
-
-def told(names: Sequence[str] | Mapping[str, Setting]) -> str:
-    """A few names, and how many more there are."""
-    shown = sorted(names)
-    more = f" and {len(shown) - NAMES_TOLD} more" if len(shown) > NAMES_TOLD else ""
-    return ", ".join(shown[:NAMES_TOLD]) + more
