@@ -13,6 +13,7 @@ from rig.node.builder.model import BuildPaths
 from tests.e2e.rig import Ran, User, project
 from tests.e2e.test_variables import app, history, secret, some
 from tests.security.people import Browser, join, owner_token
+from tests.support import wait_until
 
 TOML = '[env]\nCOLOR = "blue"\n[environments.staging.env]\nCOLOR = "green"\n[build]\ncommand = "date +%s%N > made"\n'
 
@@ -105,7 +106,8 @@ def test_the_target_needs_the_source_no_more(user: User, tmp_path: Path) -> None
     build = promoted(user, source, target)["release"]["build"]
     user.ok("node", "gc", "--older-than", "0s", "--keep", "1")
     user.ok("delete", "network", "apart-staging", "--cascade", "--yes")
-    assert not build_of(user, source, build).root.exists()
+    root = build_of(user, source, build).root
+    wait_until(lambda: not root.exists(), "what the source had is put away")
     user.ok("restart", target)
     user.ok("create", "var", target, "A=1")
     assert some(user, target, "A", "COLOR") == ["1", "blue"]

@@ -123,4 +123,9 @@ def test_the_stream_of_an_account_folds_to_its_state() -> None:
     state = AccountState()
     for fact in facts:
         state = evolve(state, fact, Happened())
-    assert state == AccountState(joined=True, roles={"*": "viewer", "shop": "owner"}, sessions=frozenset({"2"}))
+    assert state == AccountState(
+        joined=True,
+        roles={"*": "viewer", "shop": "owner"},
+        sessions=frozenset({"2"}),
+        revisions={"*": 2, "shop": 1},
+    )
