@@ -9,6 +9,7 @@ import msgspec
 
 from rig.contract.names import LABEL_PATTERN, LABEL_RULE, PROCESS_PATTERN, SIZE_PATTERN, VARIABLE_PATTERN
 from rig.kernel.errors import RigError
+from rig.kernel.toml import is_dotted_without_end
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -23,6 +24,8 @@ def decode(data: bytes, path: str) -> tuple[str, dict[str, Any]]:
 
     try:
         text = data.decode("utf-8-sig")
+        if is_dotted_without_end(text):
+            raise RecursionError
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

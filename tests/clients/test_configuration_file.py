@@ -107,6 +107,8 @@ def test_it_comes_from_a_file_or_standard_input(tmp_path: Path, monkeypatch: pyt
         ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
         ("{a=" * 50_000 + "1" + "}" * 50_000, "nested too deeply"),
         ("9" * 5_000, "too many digits"),
+        ("1\n" + ".".join(["a"] * 200_000) + " = 1", "nested too deeply"),
+        ('1\n["a". ' + ".".join(["'b c'"] * 100_000) + "]", "nested too deeply"),
     ],
 )
 def test_a_file_that_is_made_to_break_its_reader_is_refused(value: str, said: str) -> None:

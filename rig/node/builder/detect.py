@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Literal
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
 from rig.node.builder.procfile import RELEASE, parse_procfile
-from rig.node.builder.tree import Tree, text
+from rig.node.builder.tree import Tree, pyproject, text
 
 BuilderName = Literal["python", "node", "static", "procfile"]
 
@@ -57,12 +56,7 @@ def python_main(tree: Tree) -> str:
 
 def is_python_project(tree: Tree) -> bool:
     """Whether pyproject.toml describes a project, and not only the settings of a linter."""
-    if not tree.has("pyproject.toml"):
-        return False
-    try:
-        document = tomllib.loads(text(tree, "pyproject.toml"))
-    except tomllib.TOMLDecodeError as error:
-        raise RigError("build_failed", f"`pyproject.toml` is no TOML: {error}.", "Mend `pyproject.toml`.") from error
+    document = pyproject(tree)
     tools = document.get("tool")
     return "project" in document or (isinstance(tools, dict) and "poetry" in tools)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.node.builder.detect import Plan
 from rig.node.builder.layers import Layer, provide
 from rig.node.builder.model import prefix_mount, read_only
@@ -69,7 +69,7 @@ def read_package(tree: Tree) -> Package:
             for spec in msgspec.convert(document.get(name) or {}, dict[str, str]).values()
         ]
         engines = document.get("engines")
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise RigError("build_failed", f"`package.json` cannot be read: {error}.", "Mend `package.json`.") from error
     main = document.get("main")
     return Package(

@@ -48,7 +48,7 @@ async def _build(request: BuildRequest, driver: Driver, on_line: Callable[[str],
         try:
             bench = Workbench(request, driver, log)
             tree = FolderTree(paths.source)
-            plan = detect(tree, request.config)
+            plan = await asyncio.to_thread(detect, tree, request.config)
             log.heading(f"{plan.builder.capitalize()} app, {plan.reason}")
             for warning in plan.warnings:
                 log.note(f"warning: {warning}")

@@ -10,7 +10,8 @@ from rig.kernel.errors import RigError
 RELEASE = "release"
 """Run once before a new version starts; not a process type."""
 
-_LINE = re.compile(r"^([^:\s]+)[ \t]*:[ \t]*(.*?)[ \t]*$")
+_LINE = re.compile(r"^([^:\s]+)[ \t]*:[ \t]*(.*)$")
+"""Of a line without blanks at its ends. To look for those, too, would take the square of a line's blanks."""
 _TYPE = re.compile(PROCESS_PATTERN)
 
 

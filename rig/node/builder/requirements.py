@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from typing import Any
 
 import msgspec
 
 from rig.kernel.errors import RigError
-from rig.node.builder.tree import Tree, text
+from rig.node.builder.tree import Tree, pyproject, text
 
 _INCLUDE = re.compile(r"^(?:-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?=[^\s=-]))(\S+)")
 _FOLDER = re.compile(r"^(?:-f|--find-links)(?:\s*=\s*|\s+|(?=[^\s=-]))(\S+)")
@@ -43,7 +42,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
 
 def python_dependencies(tree: Tree) -> Dependencies:
     """What the source asks for. Raises `RigError` ``build_failed`` for what pip cannot read."""
-    document = _pyproject(tree)
+    document = pyproject(tree)
     project = document.get("project")
     project = project if isinstance(project, dict) else {}
     requires = project.get("requires-python")
@@ -91,15 +90,6 @@ def _project(project: dict[str, Any], requires_python: str, *, installable: bool
         install_project=installable,
         requires_python=requires_python,
     )
-
-
-def _pyproject(tree: Tree) -> dict[str, Any]:
-    if not tree.has("pyproject.toml"):
-        return {}
-    try:
-        return tomllib.loads(text(tree, "pyproject.toml"))
-    except tomllib.TOMLDecodeError as error:
-        raise RigError("build_failed", f"`pyproject.toml` is no TOML: {error}.", "Mend `pyproject.toml`.") from error
 
 
 def _include(tree: Tree, path: str, files: dict[str, bytes], included_by: str) -> bool:

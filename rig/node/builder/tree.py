@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rig.kernel.errors import RigError
+from rig.kernel.toml import is_dotted_without_end
 
 TEXT_LIMIT = 16 * 1024 * 1024
 """Bytes of one file that a builder reads: a lock file of a big project has some megabytes."""
@@ -40,6 +42,19 @@ def text(tree: Tree, path: str) -> str:
         raise RigError(
             "build_failed", f"`{path}` is not UTF-8 text (byte {error.start}).", f"Save `{path}` as UTF-8."
         ) from error
+
+
+def pyproject(tree: Tree) -> dict[str, Any]:
+    """`pyproject.toml`; empty where there is none. Raises `RigError` ``build_failed`` where it cannot be read."""
+    if not tree.has("pyproject.toml"):
+        return {}
+    said = text(tree, "pyproject.toml")
+    try:
+        if is_dotted_without_end(said):
+            raise RecursionError("a key in it has too many parts")
+        return tomllib.loads(said)
+    except (ValueError, RecursionError) as error:
+        raise RigError("build_failed", f"`pyproject.toml` is no TOML: {error}.", "Mend `pyproject.toml`.") from error
 
 
 class FolderTree:
