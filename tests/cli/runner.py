@@ -41,8 +41,9 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 
 @contextmanager
 def surroundings(environ: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """Environment, current folder and signal handler of one run, put back after it."""
+    """Environment, current folder, signal handler and an empty standard input of one run, put back after it."""
     before, cwd, handler = dict(os.environ), os.getcwd(), signal.getsignal(signal.SIGTERM)
+    stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO())
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
@@ -52,6 +53,7 @@ def surroundings(environ: Mapping[str, str], folder: Path) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(before)
         os.chdir(cwd)
+        sys.stdin = stdin
         signal.signal(signal.SIGTERM, handler)
 
 

@@ -368,6 +368,7 @@ FRESH: dict[str, tuple[str, str, str]] = {
     "node rotate-keys without a login": ("", "node rotate-keys", ""),
 }
 FORMATS = ("table", "json")
+BUG = 70
 DIFFERENCES = 2
 """The exit code of a success that found something, where `--detailed-exitcode` asked for it."""
 
@@ -376,6 +377,7 @@ def run(shell: Shell, before: str, line: str, after: str, output_format: str) ->
     for argv in lines(before):
         shell(*argv)
     result = shell(*line.split(), *(["--json"] if output_format == "json" else []))
+    assert result.code != BUG, result.stderr
     for argv in lines(after):
         shell.do(*argv)
     return result
