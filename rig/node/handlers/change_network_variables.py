@@ -8,7 +8,7 @@ from rig.kernel.words import some_of
 from rig.node.emitting import emit_app, emit_network
 from rig.node.handlers.change_variables import keep_secrets
 from rig.node.ports import NodeContext
-from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged
+from rig.node.variables.change import change_view, check, decide, release_facts, require_unchanged
 from rig.node.variables.readable import require_readable
 
 
@@ -23,17 +23,7 @@ def handle(command: ChangeNetworkVariables, ctx: NodeContext) -> VariablesChange
     releases, later = ([], []) if command.stage else release_apps(state, ctx)
     if later:
         ctx.warn(f"A release of {some_of(sorted(later))} is being made; the one after it takes the change.")
-    variables, secrets = diffs(facts)
-    asked = {*command.set_vars, *command.set_secrets}
-    return VariablesChange(
-        target=scope,
-        vars=variables,
-        secrets=secrets,
-        unchanged=sorted(asked - {*variables, *secrets}),
-        releases=releases,
-        staged=command.stage or bool(later),
-        revision=state.config.revision,
-    )
+    return change_view(command, facts, state.config, releases, staged=command.stage or bool(later))
 
 
 def release_apps(network: NetworkState, ctx: NodeContext) -> tuple[list[MadeRelease], list[str]]:

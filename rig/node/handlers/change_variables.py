@@ -13,7 +13,7 @@ from rig.contract.variables import (
 from rig.node.emitting import emit_app
 from rig.node.ports import NodeContext
 from rig.node.rules import require_unlocked
-from rig.node.variables.change import check, decide, diffs, release_facts, require_unchanged
+from rig.node.variables.change import change_view, check, decide, release_facts, require_unchanged
 from rig.node.variables.readable import require_readable
 
 
@@ -46,14 +46,5 @@ def handle(command: ChangeVariables, ctx: NodeContext) -> VariablesChange:
     made = [] if command.stage else release_facts(state, network, ctx.ports.isolation)
     require_readable(made, ctx)
     released = emit_app(scope, state, made, ctx)
-    variables, secrets = diffs(facts)
-    asked = {*command.set_vars, *command.set_secrets}
-    return VariablesChange(
-        target=scope,
-        vars=variables,
-        secrets=secrets,
-        unchanged=sorted(asked - {*variables, *secrets}),
-        releases=[MadeRelease(app=scope, version=released.last)] if made else [],
-        staged=command.stage and bool(state.current),
-        revision=state.config.revision,
-    )
+    releases = [MadeRelease(app=scope, version=released.last)] if made else []
+    return change_view(command, facts, state.config, releases, staged=command.stage and bool(state.current))

@@ -16,8 +16,10 @@ from rig.contract.variables import (
     RESERVED,
     ChangeNetworkVariables,
     ChangeVariables,
+    MadeRelease,
     SecretDiff,
     VarDiff,
+    VariablesChange,
 )
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
@@ -206,6 +208,28 @@ def told_limits(memory: Mapping[str, int]) -> str:
         for process, limit in sorted(memory.items())
     ]
     return ", ".join(told) or "as rig.toml says"
+
+
+def change_view(
+    command: ChangeVariables | ChangeNetworkVariables,
+    facts: Sequence[Fact],
+    config: ConfigState,
+    releases: list[MadeRelease],
+    *,
+    staged: bool,
+) -> VariablesChange:
+    """What is answered to a change: ``facts`` are those that came of it, and ``config`` is what follows from them."""
+    variables, secrets = diffs(facts)
+    asked = {*command.set_vars, *command.set_secrets}
+    return VariablesChange(
+        target=command.app if isinstance(command, ChangeVariables) else command.name,
+        vars=variables,
+        secrets=secrets,
+        unchanged=sorted(asked - {*variables, *secrets}),
+        releases=releases,
+        staged=staged,
+        revision=config.revision,
+    )
 
 
 def diffs(facts: Sequence[Fact]) -> tuple[dict[str, VarDiff], dict[str, SecretDiff]]:
