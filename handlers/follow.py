@@ -7,6 +7,7 @@ import msgspec
 from events.app import DeployFailed, DeployRolledBack, DeployStarted, DeploySucceeded
 from events.base import Fact
 from rig.contract.releases import BuildLog, Release, ShowBuildLog, ShowRelease
+from rig.kernel.bus import as_rig_error
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
@@ -101,8 +102,8 @@ def follow(release: Release, ctx: ClientContext, *, resumable: bool = False) -> 
                 if release.rebuilt:
                     _say("building", said, release, ctx)
                 shown = _show_output(release, shown, ctx)
-    except KeyboardInterrupt:
-        raise _lost_sight(release, RigError("cancelled", "Interrupted."), resumable) from None
+    except (KeyboardInterrupt, SystemExit) as signalled:
+        raise _lost_sight(release, as_rig_error(signalled), resumable) from None
     except RigError as error:
         if error.code == "not_found":  # somebody has deleted the app
             raise

@@ -7,6 +7,7 @@ import time
 import msgspec
 
 from rig.contract.apps import App, AppStatus, ShowAppStatus
+from rig.kernel.bus import as_rig_error
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 
@@ -25,8 +26,9 @@ def settle(app: App, doing: str, ctx: ClientContext, *, no_wait: bool, timeout: 
     ctx.record()
     try:
         return _watch(app, doing, timeout, ctx)
-    except KeyboardInterrupt:
-        raise _goes_on("cancelled", "Interrupted.", app, doing) from None
+    except (KeyboardInterrupt, SystemExit) as signalled:
+        error = as_rig_error(signalled)
+        raise _goes_on(error.code, error.message, app, doing) from None
 
 
 def _watch(app: App, doing: str, timeout: int, ctx: ClientContext) -> App:

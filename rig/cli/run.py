@@ -14,6 +14,7 @@ from rig.cli.output import Output
 from rig.cli.query import check_query
 from rig.cli.verb import Verb, Verbs
 from rig.contract.base import tag_of
+from rig.contract.errors import ERRORS
 from rig.help import help_text
 from rig.kernel.errors import RigError
 from rig.stdio import flush
@@ -30,7 +31,7 @@ def run(argv: list[str]) -> int:
     """Carry out one command line; gives its exit code. Never raises."""
     for stream in (sys.stdout, sys.stderr):
         _print_anything(stream)
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     return Invocation(argv).run()
 
 
@@ -292,8 +293,9 @@ def nouns_section(title: str, name: str, verbs: Verbs) -> str:
     )
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise RigError("terminated", "Ended by SIGTERM.")
+def terminate(number: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does: by what no retry takes for a failure that may pass."""
+    raise SystemExit(ERRORS["terminated"].exit)
 
 
 def _print_anything(stream: TextIO) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,14 @@ def test_many_apps_are_made_listed_and_deleted(user: User) -> None:
     for app in APPS:
         platform.call(CreateApp(app=app), App)
 
+    def answer(app: str) -> int:
+        try:
+            return user.get(app)[0]
+        except RemoteDisconnected:
+            return 0  # more apps than the edge had to spare for: it was loaded (docs/decisions/edge-slots.md)
+
     def answers() -> set[int]:
-        return {user.get(app)[0] for app in APPS}
+        return {answer(app) for app in APPS}
 
     # Which may take a moment: what many changes ask of the edge is done for all of them at once.
     wait_until(lambda: answers() == {503}, "every app has its page")

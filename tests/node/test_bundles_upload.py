@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,8 +13,9 @@ import msgspec
 import pytest
 from aiohttp import ClientSession, web
 
+from rig.cli.run import terminate
 from rig.clients import upload as upload_module
-from rig.clients.http import HttpTransport
+from rig.clients.http import Answer, Body, HttpTransport
 from rig.clients.source.listing import Listing, list_source
 from rig.clients.upload import UploadResult, upload
 from rig.contract.bundles import PACK_MAX, PART_SIZE, Ask
@@ -245,6 +247,28 @@ def test_a_refusal_is_not_tried_again(node: Node, source: Path) -> None:
         send(node, source, network="forbidden")
     assert caught.value.code == "forbidden"
     assert node.taken() == ["bundles"]
+
+
+class Terminating:
+    """A transport in whose requests SIGTERM strikes."""
+
+    requests = 0
+
+    def request(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Answer:
+        self.requests += 1
+        signal.raise_signal(signal.SIGTERM)
+        raise RigError("unreachable", "The signal did not end the request.")
+
+
+def test_a_signal_is_no_failure_to_try_again_after(source: Path) -> None:
+    transport = Terminating()
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            upload(transport, "demo", list_source(str(source)))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (ended.value.code, transport.requests) == (143, 1)
 
 
 def test_a_platform_that_is_not_there(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

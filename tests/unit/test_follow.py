@@ -110,7 +110,7 @@ def test_a_build_is_named_before_its_output() -> None:
     ("raised", "code"),
     [
         (KeyboardInterrupt(), "cancelled"),
-        (RigError("terminated", "Ended by SIGTERM."), "terminated"),
+        (SystemExit(143), "terminated"),
         (RigError("unreachable", "It cannot be reached.", "Start it."), "unreachable"),
         (RigError("login_expired", "The login has ended."), "login_expired"),
     ],
