@@ -143,8 +143,8 @@ class _Check:
         try:
             with closing(connect(self.path, read_only=True, timeout=self.timeout)) as connection:
                 (begin,) = connection.execute("SELECT min_pos FROM head").fetchone() or (0,)
-        except (sqlite3.Error, OSError, RigError):
-            return False  # that it cannot be read was found already
+        except Exception:  # as in `verify`: a broken file may break anything, and was found to be broken already
+            return False
         return isinstance(begin, int) and begin > self.first
 
     # -- what is kept outside the database --------------------------------------------------------------------------

@@ -105,6 +105,17 @@ def test_a_flipped_bit_in_the_database(folder: Path) -> None:
     assert reported > 0
 
 
+def test_names_that_are_no_text(folder: Path) -> None:
+    """SQLite puts the name into its error, and Python cannot decode it."""
+    path = folder / "journal.sqlite"
+    data, before = path.read_bytes(), dump(path)
+    assert b"tableheadhead" in data
+    path.write_bytes(
+        data.replace(b"tableheadhead", b"table\xeeeadhead").replace(b"CREATE TABLE head", b"CREATE TABBE head")
+    )
+    assert reported_or_harmless(folder, before, "a name that is no text")
+
+
 def test_a_database_cut_short(folder: Path) -> None:
     path = folder / "journal.sqlite"
     data, before = path.read_bytes(), dump(path)
