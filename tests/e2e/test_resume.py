@@ -31,7 +31,8 @@ def phase(user: User, app: str) -> str:
 
 
 def audit(user: User, app: str) -> list[dict[str, Any]]:
-    words = ("audit", "--all", "--target", app, "--type", "deploy", "-o", "json")
+    # The record of this machine, since the node may be one that does not answer.
+    words = ("audit", "--all", "--record", "local", "--target", app, "--type", "deploy", "-o", "json")
     entries: list[dict[str, Any]] = user.ok(*words).data["entries"]
     return entries
 
