@@ -8,7 +8,7 @@ import sys
 def start_time(pid: int) -> int:
     """When the process began, in a unit of the platform's own; 0 where it does not run, or is a zombie.
 
-    Linux: clock ticks since boot, field 22 of ``/proc/PID/stat`` (proc_pid_stat(5)). Elsewhere: milliseconds since the
+    One that is being killed runs until its last thread has ended: until then it has its ports and locks. Linux: clock ticks since boot, field 22 of ``/proc/PID/stat`` (proc_pid_stat(5)). Elsewhere: milliseconds since the
     epoch, from psutil. Only good for comparing with another value of this function on the same machine and boot.
     """
     if pid <= 0:
@@ -29,7 +29,9 @@ def _linux(pid: int) -> int:
         return 0
     # The second field is the program's name in parentheses; it may hold spaces and parentheses of its own.
     fields = stat[stat.rindex(b")") + 2 :].split()
-    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+    over = fields[0] in (b"Z", b"X")
+    # The state is that of the main thread alone; field 20 counts those that have not ended, a zombie's own with them.
+    return 0 if over and int(fields[17]) <= 1 else int(fields[19])
 
 
 def _psutil(pid: int) -> int:

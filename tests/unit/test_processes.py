@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -37,6 +38,44 @@ def test_a_process_has_one_start_time_until_it_ends(platform: str, monkeypatch: 
         child.kill()
         child.wait()
     assert start_time(child.pid) == 0
+
+
+MAIN_THREAD_ENDS = """
+import ctypes, socket, sys, threading
+listener = socket.create_server(("127.0.0.1", 0))
+def rest():
+    print(listener.getsockname()[1], flush=True)
+    sys.stdin.read()
+threading.Thread(target=rest).start()
+ctypes.CDLL(None).syscall(60, 0)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.uname().machine != "x86_64", reason="the number of exit(2), which ends one thread"
+)
+def test_a_process_runs_until_its_last_thread_has_ended() -> None:
+    """The main thread of one that is being killed may be the first to end: until the last one has, its ports are
+    taken."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", MAIN_THREAD_ENDS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        port = int(child.stdout.readline())
+        wait_until(lambda: ") Z " in Path(f"/proc/{child.pid}/stat").read_text(), "its main thread has ended")
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(("127.0.0.1", port)).close()
+        started = start_time(child.pid)
+        assert alive(child.pid, started)
+        child.stdin.close()
+        wait_until(lambda: not alive(child.pid, started), "the other has ended")
+        socket.create_server(("127.0.0.1", port)).close()
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
 
 
 def test_no_process_is_never_alive() -> None:
