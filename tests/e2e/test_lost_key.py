@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http.client import HTTPException
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -17,14 +16,6 @@ def the_pid(user: User, name: str) -> int:
     status = user.ok("status", "app", name, "-o", "json").data
     (one,) = (each for each in status["instances"] if each["version"] == status["app"]["version"])
     return int(one["pid"])
-
-
-def asked(user: User, app: str) -> int:
-    """The status of an answer; 0 where it was cut off with the process that gave it."""
-    try:
-        return user.get(app)[0]
-    except HTTPException:
-        return 0
 
 
 def test_what_runs_goes_on_without_the_key_and_nothing_new_begins(fresh: User, tmp_path: Path) -> None:
@@ -69,8 +60,10 @@ def test_what_runs_goes_on_without_the_key_and_nothing_new_begins(fresh: User, t
 
     # It ends by itself: without its key it cannot be started again, and the node says so.
     psutil.Process(before).kill()
-    wait_until(lambda: asked(user, "demo/shop") == 503, "it is given up")
-    assert user.ok("details", "app", "demo/shop", "-o", "json").data["status"] == "crashed"
+    # Nobody asks it before it is gone: an answer that is under way ends with its process.
+    details = ("details", "app", "demo/shop", "-o", "json")
+    wait_until(lambda: user.ok(*details).data["status"] == "crashed", "it is given up")
+    wait_until(lambda: user.get("demo/shop")[0] == 503, "its page says so")
 
     key.write_bytes(backup)
     key.chmod(0o600)

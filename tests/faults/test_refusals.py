@@ -23,9 +23,9 @@ from tests.faults.server import Answer, FaultServer, problem
 pytestmark = pytest.mark.xdist_group("refusals")
 
 TOKEN = "rig_st.canary-of-the-fault-tests"
-BOUND = 10.0
+BOUND = 5.0
 """Seconds: reached only by a command that hangs."""
-HASTE = Patience(connect=5.0, silence=5.0, answer=8.0, retries=0.3)
+HASTE = Patience(connect=1.0, silence=4.0, answer=4.0, retries=0.3)
 NO_PATIENCE = Patience(connect=1.0, silence=0.15, answer=0.3, retries=0.3)
 """For a server of which nothing comes."""
 
