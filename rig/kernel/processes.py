@@ -8,7 +8,9 @@ import sys
 def start_time(pid: int) -> int:
     """When the process began, in a unit of the platform's own; 0 where it does not run, or is a zombie.
 
-    One that is being killed runs until its last thread has ended: until then it has its ports and locks. Linux: clock ticks since boot, field 22 of ``/proc/PID/stat`` (proc_pid_stat(5)). Elsewhere: milliseconds since the
+    One that is being killed runs until its last thread has ended: until then it has its ports and locks.
+
+    Linux: clock ticks since boot, field 22 of ``/proc/PID/stat`` (proc_pid_stat(5)). Elsewhere: milliseconds since the
     epoch, from psutil. Only good for comparing with another value of this function on the same machine and boot.
     """
     if pid <= 0:
