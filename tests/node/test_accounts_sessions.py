@@ -209,6 +209,28 @@ def test_a_file_of_a_newer_rig_is_refused(tmp_path: Path) -> None:
         Store(path)
 
 
+def test_a_commit_that_fails_leaves_nothing_and_the_next_change_goes_on(tmp_path: Path) -> None:
+    store = Store(tmp_path / "credentials.sqlite")
+    role = "INSERT INTO role(name, network, role) VALUES ('ana', 'demo', 'owner')"
+
+    def give_to_nobody() -> None:
+        with store.transaction() as db:
+            db.execute("PRAGMA defer_foreign_keys=ON")  # that there is no such person shows when it is committed
+            db.execute(role)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        give_to_nobody()
+    with store.transaction() as db:
+        db.execute("INSERT INTO person(name, created_at) VALUES ('ana', 0)")
+    assert store.rows("SELECT * FROM role") == []
+    with store.transaction() as outer:
+        outer.execute(role)
+        with store.transaction() as inner:
+            inner.execute("UPDATE role SET role = 'viewer'")
+    assert [row["role"] for row in store.rows("SELECT role FROM role")] == ["viewer"]
+    store.close()
+
+
 def test_the_bootstrap_secret_is_made_once_and_must_be_private(tmp_path: Path) -> None:
     path = tmp_path / "node" / "bootstrap.secret"
     secret = bootstrap_secret(path)

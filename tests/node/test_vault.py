@@ -156,3 +156,26 @@ def test_a_damaged_key_is_a_lost_one(folder: Folder) -> None:
     folder.vault.keep("demo/shop", 1, {"KEY": VALUE})
     folder.key.write_bytes(b"{}")
     assert folder.vault.lost() == ["demo"]
+
+
+def test_a_data_key_that_was_damaged_is_a_lost_one(folder: Folder) -> None:
+    folder.vault.keep("demo/shop", 1, {"KEY": VALUE})
+    folder.vault.keep("else", 1, {"KEY": "y"})
+    for damaged in ("zeroblob(60)", "zeroblob(3)"):
+        folder.sql(f"UPDATE data_key SET wrapped = {damaged} WHERE network = 'demo'")
+        assert folder.again().lost() == ["demo"]
+        with pytest.raises(RigError) as caught:
+            folder.vault.reveal("demo/shop", "KEY", 1)
+        assert caught.value.code == "bad_config"
+    assert folder.vault.forget_lost() == 1
+    assert folder.vault.rotate() == 1
+
+
+def test_a_rotation_names_the_value_that_it_cannot_read_and_replaces_nothing(folder: Folder) -> None:
+    folder.vault.keep("demo/shop", 1, {"KEY": VALUE, "OTHER": "x"})
+    folder.sql("UPDATE secret SET sealed = zeroblob(64) WHERE name = 'OTHER'")
+    key = folder.key.read_bytes()
+    with pytest.raises(RigError, match="`OTHER` of `demo/shop`") as caught:
+        folder.vault.rotate()
+    assert (caught.value.code, folder.key.read_bytes()) == ("failed", key)
+    assert folder.again().reveal("demo/shop", "KEY", 1) == VALUE

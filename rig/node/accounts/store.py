@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rig.kernel.errors import RigError
+from storage.database import connect, transaction
 
 _SCHEMAS = (
     """
@@ -68,10 +69,11 @@ class Store:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         os.chmod(path, 0o600)
         self._lock = threading.RLock()
-        self._depth = 0
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        self._inside = False
+        """Whether a transaction is open, which belongs to the thread that has the lock."""
+        self._db = connect(str(path))
         self._db.row_factory = sqlite3.Row
-        for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        for pragma in ("foreign_keys=ON", "secure_delete=ON"):
             self._db.execute(f"PRAGMA {pragma}")
         self._migrate(path)
 
@@ -93,20 +95,15 @@ class Store:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One write transaction, undone by any exception. A nested one joins the one around it."""
         with self._lock:
-            if self._depth == 0:
-                self._db.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
+            if self._inside:
                 yield self._db
-            except BaseException:
-                if self._depth == 1:
-                    self._db.execute("ROLLBACK")
-                raise
-            else:
-                if self._depth == 1:
-                    self._db.execute("COMMIT")
+                return
+            self._inside = True
+            try:
+                with transaction(self._db):
+                    yield self._db
             finally:
-                self._depth -= 1
+                self._inside = False
 
     def row(self, sql: str, *parameters: object) -> sqlite3.Row | None:
         with self._lock:

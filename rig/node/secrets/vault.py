@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from rig.contract.names import split_app
 from rig.kernel.errors import RigError
 from rig.node.secrets.keys import KEY_SIZE, NodeKeys, key_id
+from storage.database import connect, transaction
 
 NONCE_SIZE = 12
 LOST = (
@@ -47,10 +48,9 @@ class Vault:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock = threading.Lock()
         self._keys = keys
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection = connect(str(path))
         # What is deleted is overwritten, so that a forgotten key is gone from the file, too.
         self._connection.execute("PRAGMA secure_delete = ON")
-        self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
@@ -81,10 +81,7 @@ class Vault:
             if found is None:
                 raise _lost(scope, name, "it is not in the vault")
             cipher = AESGCM(self._data_key(self._connection, network))
-        try:
-            return _open(cipher, row, found[0])
-        except InvalidTag as error:
-            raise _lost(scope, name, "it was tampered with, or encrypted under another key") from error
+        return _open(cipher, row, found[0])
 
     def has(self, scope: str, name: str, version: int) -> bool:
         """Whether this version of a secret is kept, readable or not."""
@@ -134,10 +131,23 @@ class Vault:
         return sorted({f"{network}/{app}" if app else network for network, app in kept})
 
     def rotate(self) -> int:
-        """Replace the node's key and every data key, and encrypt everything anew; gives the number of values."""
+        """Replace the node's key and every data key, and encrypt everything anew; gives the number of values.
+
+        Raises `RigError` ``failed`` where a value cannot be read; nothing is replaced then.
+        """
         old = self._keys.load()
         new = secrets.token_bytes(KEY_SIZE)
         self._keys.save([new, *old])
+        try:
+            count = self._seal_anew()
+        except RigError:
+            self._keys.save(old)
+            raise
+        self._keys.save([new])
+        return count
+
+    def _seal_anew(self) -> int:
+        """Give every network another data key and encrypt its values under that; the number of values."""
         count = 0
         with self._transaction() as connection:
             for (network,) in connection.execute("SELECT network FROM data_key").fetchall():
@@ -150,7 +160,6 @@ class Vault:
                     value = _seal(after, place, _open(before, place, sealed))
                     connection.execute("INSERT OR REPLACE INTO secret VALUES (?, ?, ?, ?, ?)", (*place, value))
                     count += 1
-        self._keys.save([new])
         return count
 
     def _data_key(self, connection: sqlite3.Connection, network: str, *, make: bool = False) -> bytes:
@@ -160,7 +169,9 @@ class Vault:
             node_key, wrapped = found
             for key in self._keys.load() if self._keys.exist() else ():
                 if key_id(key) == node_key:
-                    return AESGCM(key).decrypt(wrapped[:NONCE_SIZE], wrapped[NONCE_SIZE:], network.encode())
+                    # What was damaged is as good as lost.
+                    with suppress(InvalidTag, ValueError):
+                        return AESGCM(key).decrypt(wrapped[:NONCE_SIZE], wrapped[NONCE_SIZE:], network.encode())
         if found is not None or not make:
             raise RigError(
                 "bad_config",
@@ -181,14 +192,8 @@ class Vault:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._lock, transaction(self._connection):
+            yield self._connection
 
 
 Place = tuple[str, str, str, int]
@@ -210,7 +215,13 @@ def _seal(cipher: AESGCM, place: Place, value: str) -> bytes:
 
 
 def _open(cipher: AESGCM, place: Place, sealed: bytes) -> str:
-    return cipher.decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], _label(place)).decode()
+    """The value of a row. Raises `RigError` ``failed`` where it is not as it was written there."""
+    try:
+        return cipher.decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], _label(place)).decode()
+    except (InvalidTag, ValueError) as error:
+        network, app, name, _ = place
+        scope = f"{network}/{app}" if app else network
+        raise _lost(scope, name, "it was tampered with, or encrypted under another key") from error
 
 
 def _lost(scope: str, name: str, why: str) -> RigError:
