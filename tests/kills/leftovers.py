@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def _command(pid: int) -> str:
 def _is_client(pid: int) -> bool:
     """Whether it is a `rig` command that a test has started, or the test itself."""
     command = _command(pid)
-    return "/rig " in command or "pytest" in command
+    return pid == os.getpid() or "/rig " in command or "pytest" in command
 
 
 def strays(home: Path) -> list[str]:

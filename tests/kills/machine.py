@@ -36,6 +36,7 @@ class Machine(User):
         self._isolation = isolation
         self._edge_port, self._api_port = free_port(), free_port()
         self._child: subprocess.Popen[bytes] | None = None
+        self._clients: list[subprocess.Popen[str]] = []
         self._label = 0
 
     # -- the node ---------------------------------------------------------------------------------------------------
@@ -91,6 +92,23 @@ class Machine(User):
         assert self._child.wait(SECONDS) == 0, self.node_log()
         assert processes(self.home) == {}
 
+    def destroy(self) -> None:
+        """End all that a failed test may have left, in whatever state it is."""
+        for client in self._clients:
+            with client:
+                client.kill()
+        if self._child is not None:
+            self.kill_node()
+
+        def killed() -> bool:
+            found = processes(self.home)
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not found
+
+        wait_until(killed, "every process of the machine has ended")
+
     # -- deployments ------------------------------------------------------------------------------------------------
 
     def change(self) -> str:
@@ -107,7 +125,7 @@ class Machine(User):
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command with the failpoints of the client."""
-        return subprocess.Popen(
+        client = subprocess.Popen(
             [RIG, *arguments],
             env={**self.environ, **self.client_points.environ},
             cwd=self.home.parent,
@@ -116,6 +134,8 @@ class Machine(User):
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._clients.append(client)
+        return client
 
     def resume(self) -> Ran:
         return self.rig("deploy", str(self.source), "--app", APP, "--resume", "-o", "json")

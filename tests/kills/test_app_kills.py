@@ -143,7 +143,7 @@ def test_killed_while_something_is_deleted(isolated: Machine, point: str, after:
             assert isolated.get(GONE) == (200, f"{label} /")
             isolated.ok("delete", *deletion, "--yes")
         assert isolated.rig("details", "app", GONE).exit == 66
-        assert tokens(isolated) == [] if whole_network else ["deployer"]
+        assert tokens(isolated) == ([] if whole_network else ["deployer"])
         wait_until(lambda: isolated.get(GONE)[0] == 404, "it has no address")
         folder = isolated.home / "node" / "networks" / "extra" / "apps" / "gone"
         wait_until(lambda: not folder.exists(), "its files are out of the way")
