@@ -1,4 +1,4 @@
-"""How a process is recognised: by pid *and* start time, since pids are used again."""
+"""How a process is recognised: by pid *and* start time, since pids are used again. Stdlib only: shims import it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,17 @@ def _linux(pid: int) -> int:
             stat = file.read()
     except (FileNotFoundError, ProcessLookupError):
         return 0
+    _, _, started, over = parse_stat(stat)
+    return 0 if over else started
+
+
+def parse_stat(line: bytes) -> tuple[int, int, int, bool]:
+    """Parent's pid, session, start time and whether it is over (a zombie), of ``/proc/PID/stat`` (proc_pid_stat(5))."""
     # The second field is the program's name in parentheses; it may hold spaces and parentheses of its own.
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    over = fields[0] in (b"Z", b"X")
+    fields = line[line.rindex(b")") + 2 :].split()
     # The state is that of the main thread alone; field 20 counts those that have not ended, a zombie's own with them.
-    return 0 if over and int(fields[17]) <= 1 else int(fields[19])
+    over = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
+    return int(fields[1]), int(fields[3]), int(fields[19]), over
 
 
 def _psutil(pid: int) -> int:

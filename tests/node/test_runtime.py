@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -180,6 +182,35 @@ time.sleep(0.3)
         assert all(gone(pid) for pid in seen)
 
     asyncio.run(scenario())
+
+
+ONE_THREAD_IS_LEFT = """
+import ctypes, signal, socket, threading
+listener = socket.create_server(("127.0.0.1", 0))
+def rest():
+    print(listener.getsockname()[1], flush=True)
+    signal.pause()
+threading.Thread(target=rest).start()
+ctypes.CDLL(None).syscall(60, 0)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.uname().machine != "x86_64", reason="the number of exit(2), which ends one thread"
+)
+def test_what_runs_on_without_its_main_thread_does_not_outlive_the_run(runs: Runs) -> None:
+    """It looks like a zombie, and has its port still."""
+    program = f"{os.path.realpath(sys.executable)} -I -S -c {shlex.quote(ONE_THREAD_IS_LEFT)}"
+
+    async def scenario() -> int:
+        handle = await runs.driver.start(runs.shell(f"{program} & wait"))
+        wait_until(lambda: len(runs.output(handle)) == 1, "the program listens")
+        stats = [Path(f"/proc/{pid}/stat") for pid in runs.driver.pids(handle)]
+        wait_until(lambda: any(") Z " in stat.read_text() for stat in stats), "its main thread has ended")
+        await runs.driver.stop(handle)
+        return int(runs.output(handle)[0])
+
+    socket.create_server(("127.0.0.1", asyncio.run(scenario()))).close()
 
 
 def test_a_time_limit_ends_it(runs: Runs) -> None:

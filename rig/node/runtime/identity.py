@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from rig.kernel.processes import parse_stat
+
 LINUX = sys.platform == "linux"
 
 Process = tuple[int, int, int, bool]
@@ -28,7 +30,7 @@ def find(pid: int) -> Process | None:
         return _ps(pid).get(pid)
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return _parse_stat(file.read())
+            return parse_stat(file.read())
     except (FileNotFoundError, ProcessLookupError):
         return None
 
@@ -95,12 +97,6 @@ def session(leader: int, start: int) -> list[int]:
     return [
         pid for pid, process in processes.items() if process[1] == leader and process[2] >= start and not process[3]
     ]
-
-
-def _parse_stat(data: bytes) -> Process:
-    # The name, field 2, stands in parentheses and may hold anything, parentheses too: count from the last one.
-    fields = data[data.rindex(b")") + 2 :].split()
-    return int(fields[1]), int(fields[3]), int(fields[19]), fields[0] in b"ZX"
 
 
 def _ps(pid: int) -> dict[int, Process]:
