@@ -72,8 +72,6 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     ref: SecretRef | None = None
     set_at: int = 0
     set_by: str = ""
-    revision: int = 0
-    """The change that set it."""
 
 
 class ConfigState(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +93,7 @@ class ConfigState(msgspec.Struct, frozen=True, kw_only=True):
 def evolve(state: ConfigState, fact: Fact, happened: Happened, *, owned: bool = False) -> ConfigState:
     """Fold one fact into the state; for ``owned`` see :func:`events.app.evolve`."""
     made: dict[str, Setting] = {}
-    stamped = Setting(set_at=happened.at, set_by=happened.actor, revision=state.revision + 1)
+    stamped = Setting(set_at=happened.at, set_by=happened.actor)
     match fact:
         case VarsChanged():
             made = {name: msgspec.structs.replace(stamped, value=value) for name, value in fact.set.items()}

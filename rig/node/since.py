@@ -24,6 +24,8 @@ from rig.node.ports import NodeContext
 S = TypeVar("S")
 NAMED, LISTED = 3, 50
 """How many changes the message names, and how many the details list."""
+LONGEST = 100
+"""Characters of a value that are told: a variable may have 64 KiB."""
 
 
 class Kind(msgspec.Struct, Generic[S], frozen=True):
@@ -68,8 +70,8 @@ def changes_since(kind: Kind[S], records: Iterable[Recorded], revision: int) -> 
             found += [
                 {
                     "key": key,
-                    "from": old.get(key, "none"),
-                    "to": new.get(key, "none"),
+                    "from": _told(old, key),
+                    "to": _told(new, key),
                     "by": record.actor,
                     "at": rfc3339(record.at),
                 }
@@ -78,6 +80,11 @@ def changes_since(kind: Kind[S], records: Iterable[Recorded], revision: int) -> 
             ]
         state = after
     return found
+
+
+def _told(settings: dict[str, str], key: str) -> str:
+    value = settings.get(key, "none")
+    return value if len(value) <= LONGEST else value[:LONGEST] + "…"
 
 
 def _variables(config: ConfigState) -> dict[str, str]:
@@ -145,6 +152,20 @@ NETWORKS: Kind[NetworkState] = Kind(
     revision=lambda state: state.revision,
     settings=_network,
     look="rig details network {}",
+)
+APP_VARIABLES: Kind[AppState] = Kind(
+    initial=AppState(),
+    evolve=app_stream.evolve,
+    revision=lambda state: state.config.revision,
+    settings=lambda state: _variables(state.config),
+    look="rig list vars {}",
+)
+NETWORK_VARIABLES: Kind[NetworkState] = Kind(
+    initial=NetworkState(),
+    evolve=network_stream.evolve,
+    revision=lambda state: state.config.revision,
+    settings=lambda state: _variables(state.config),
+    look="rig list vars --network {}",
 )
 TOKENS: Kind[_Token] = Kind(
     initial=_Token(),

@@ -27,6 +27,8 @@ JSON over HTTP. [openapi.json](openapi.json) describes it as OpenAPI 3.1; a node
 - **Rig-Correlation**: the id of what began it all; the node's record carries it.
 - **Bodies** are JSON of at most 1 MiB. A field that the route does not know is refused.
 - **Lists** come in pages: `limit`, and `after` with the `next` of the page before. `next` is empty on the last page.
+- **If-Match** takes the revision that was read, as its `ETag` or as `expect`. Where it was changed since, the change is
+  refused (`precondition_failed`): `details.changed` lists what, each with `key`, `by` and `at`, mostly `from` and `to`.
 - `wait` and `seen` of a release are a long poll: the answer is held back until the phase is another one.
 
 ## Answers

@@ -226,8 +226,9 @@ def test_of_two_who_change_the_same_app_one_is_told_of_the_other(user: User) -> 
     second = browser.ask("PATCH", path, b'{"set_vars": {"A": "3"}}', {"If-Match": etag})
     assert (first.status, second.status) == (200, 412)
     assert second.json["code"] == "precondition_failed"
-    assert "A, B by user:" in second.json["detail"]
-    assert second.json["details"]["changed"].keys() == {"A", "B"}
+    assert "env.A 1 → 2 by user:" in second.json["detail"]
+    told = [(one["key"], one["from"], one["to"]) for one in second.json["details"]["changed"]]
+    assert told == [("env.A", "1", "2"), ("env.B", "none", "2")]
     again = browser.ask("PATCH", path, b'{"set_vars": {"A": "3"}}', {"If-Match": first.headers["etag"]})
     assert again.json["vars"] == {"A": {"before": "2", "after": "3"}}
     assert browser.ask("PATCH", path, b'{"unset_vars": ["B"]}', {"If-Match": "W/other"}).status == 400

@@ -223,6 +223,14 @@ def test_what_is_refused(to: AppState, more: dict[str, Any], seen: int, code: st
     assert caught.value.hint
 
 
+def test_who_looked_before_another_release_served_is_told_of_it() -> None:
+    with pytest.raises(RigError) as caught:
+        start(promotion(STAGING, PRODUCTION), 0)
+    (told,) = caught.value.details["changed"]
+    assert (told["key"], told["from"], told["to"], told["by"]) == ("release", "v0", "v1", ANA.actor)
+    assert ANA.actor in caught.value.message
+
+
 class Builds:
     """Builds of the target, by id: when each was made."""
 

@@ -26,7 +26,7 @@ from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 from rig.node.handlers.update_network import decide
 from rig.node.rules import require_unprotected
-from rig.node.since import APPS, NETWORKS, TOKENS, Kind, changes_since, member_of
+from rig.node.since import APP_VARIABLES, APPS, LONGEST, NETWORKS, TOKENS, Kind, changes_since, member_of
 from tests.unit.given import APP, CREATED, NOW, network, served, started
 
 WHO = ("user:ana", "user:bea", "token:ci")
@@ -83,6 +83,21 @@ def test_every_setting_of_an_app_is_told() -> None:
     ]
     assert since(APPS, 7, *facts) == [("release", "v0", "v1", "user:bea")]
     assert since(APPS, 8, *facts) == []
+
+
+def test_of_variables_nothing_else_is_told() -> None:
+    facts = [
+        CREATED,
+        VarsChanged(scope=APP, set={"A": "1", "B": "x" * 65536}),
+        AppScaled(name=APP, scale={"web": 3}),
+        VarsChanged(scope=APP, removed=["A"], before={"A": "1"}),
+        SecretsChanged(scope=APP, set={"KEY": SecretRef(version=3, digest="d" * 64)}),
+    ]
+    removed = ("env.A", "1", "none", "user:ana")
+    assert since(APP_VARIABLES, 2, *facts) == [("secret.KEY", "none", "d" * 12, "user:bea")]
+    assert since(APP_VARIABLES, 1, *facts) == [removed, ("secret.KEY", "none", "d" * 12, "user:bea")]
+    long = since(APP_VARIABLES, 0, *facts)[1]
+    assert long == ("env.B", "none", "x" * LONGEST + "…", "user:bea"), "a long value is cut"
 
 
 def test_what_nobody_decided_is_no_change() -> None:

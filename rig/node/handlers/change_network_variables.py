@@ -8,14 +8,15 @@ from rig.kernel.words import some_of
 from rig.node.emitting import emit_app, emit_network
 from rig.node.handlers.change_variables import keep_secrets
 from rig.node.ports import NodeContext
-from rig.node.variables.change import change_view, check, decide, release_facts, require_unchanged
+from rig.node.since import NETWORK_VARIABLES, require_match
+from rig.node.variables.change import change_view, check, decide, release_facts
 from rig.node.variables.readable import require_readable
 
 
 def handle(command: ChangeNetworkVariables, ctx: NodeContext) -> VariablesChange:
     scope = command.name
     state = ctx.ports.world.network(scope)
-    require_unchanged(scope, state.config, command.expect)
+    require_match(NETWORK_VARIABLES, f"network:{scope}", scope, state.config.revision, command.expect, ctx)
     check(scope, command, state.config)
     refs = keep_secrets(scope, state.config, command, ctx)
     facts = decide(scope, state.config, command, refs)

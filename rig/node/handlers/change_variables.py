@@ -13,7 +13,8 @@ from rig.contract.variables import (
 from rig.node.emitting import emit_app
 from rig.node.ports import NodeContext
 from rig.node.rules import require_unlocked
-from rig.node.variables.change import change_view, check, decide, release_facts, require_unchanged
+from rig.node.since import APP_VARIABLES, require_match
+from rig.node.variables.change import change_view, check, decide, release_facts
 from rig.node.variables.readable import require_readable
 
 
@@ -36,7 +37,7 @@ def keep_secrets(
 def handle(command: ChangeVariables, ctx: NodeContext) -> VariablesChange:
     world, scope = ctx.ports.world, command.app
     state, network = world.app(scope), world.network(split_app(scope)[0])
-    require_unchanged(scope, state.config, command.expect)
+    require_match(APP_VARIABLES, f"app:{scope}", scope, state.config.revision, command.expect, ctx)
     check(scope, command, state.config)
     if not command.stage:
         require_unlocked(state)

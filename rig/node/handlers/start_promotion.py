@@ -6,6 +6,7 @@ from events.base import Fact
 from rig.contract.promotion import StartPromotion
 from rig.contract.releases import Release
 from rig.kernel.errors import RigError
+from rig.kernel.ids import rfc3339
 from rig.node.emitting import emit_app
 from rig.node.ports import NodeContext
 from rig.node.promotion import Promotion, begin, gather, serves_already
@@ -22,12 +23,17 @@ def decide(asked: Promotion, seen: int = -1, message: str = "") -> list[Fact]:
     target = asked.target
     require_unlocked(target)
     if seen not in (-1, target.current):
-        by = f", by {asked.current.created_by}" if asked.current else ""
+        now = asked.current
+        by, at, serves = "", "", "nothing serves now"
+        if now is not None:
+            by, at = now.created_by, rfc3339(now.created_at)
+            serves = f"v{target.current} serves now, by {by}"
         raise RigError(
             "precondition_failed",
-            f"`{target.name}` has changed since it was looked at: v{target.current} serves now{by}.",
+            f"`{target.name}` has changed since it was looked at: {serves}.",
             "Look again, and decide anew.",
             version=target.current,
+            changed=[{"key": "release", "from": f"v{seen}", "to": f"v{target.current}", "by": by, "at": at}],
         )
     begun, built = begin(asked, message)
     return [] if serves_already(asked, begun) else [begun, built]

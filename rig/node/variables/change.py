@@ -22,25 +22,8 @@ from rig.contract.variables import (
     VariablesChange,
 )
 from rig.kernel.errors import RigError
-from rig.kernel.ids import rfc3339
 from rig.kernel.words import some_of
 from rig.node.variables.resolve import differences, stacks_of, supply_again
-
-
-def require_unchanged(scope: str, state: ConfigState, expect: int) -> None:
-    """Whoever decided on what was read is told where it was changed since. Raises ``precondition_failed``."""
-    if expect in (-1, state.revision):
-        return
-    since = {name: setting for name, setting in state.settings.items() if setting.revision > expect}
-    by = sorted({setting.set_by for setting in since.values()})
-    what = f": {some_of(sorted(since))} by {', '.join(by)}" if since else ""
-    raise RigError(
-        "precondition_failed",
-        f"The variables of `{scope}` were changed since they were read{what}.",
-        "Look at them again, and decide anew.",
-        revision=state.revision,
-        changed={name: {"set_by": one.set_by, "set_at": rfc3339(one.set_at)} for name, one in since.items()},
-    )
 
 
 def check(scope: str, command: ChangeVariables | ChangeNetworkVariables, state: ConfigState) -> None:
