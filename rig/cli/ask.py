@@ -6,7 +6,6 @@ import os
 import sys
 
 from rig.cli.output import Output
-from rig.cli.text import printable
 from rig.kernel.errors import RigError, declined
 
 
@@ -21,7 +20,7 @@ class Terminal:
         """Ask a yes-or-no question; ``default`` is what a bare return means. False where nobody can be asked."""
         if not self.interactive:
             return False
-        self._output.stderr.write(printable(question) + (" [Y/n] " if default else " [y/N] "))
+        self._output.stderr.write(self._output.prose(question + (" [Y/n]" if default else " [y/N]")) + " ")
         self._output.stderr.flush()
         answer = self._answer().lower()
         return answer in {"y", "yes"} or (default and not answer)
@@ -37,7 +36,7 @@ class Terminal:
             raise declined()
 
     def _typed(self, question: str, word: str) -> bool:
-        self._output.stderr.write(printable(f"{question} Type `{word}` to go on: "))
+        self._output.stderr.write(self._output.prose(f"{question} Type `{word}` to go on:") + " ")
         self._output.stderr.flush()
         return self._answer() == word
 
@@ -54,7 +53,7 @@ class Terminal:
 
     def tell(self, text: str) -> None:
         """Say on stderr what must be read for things to go on, even with --quiet."""
-        self._output.stderr.write(printable(text) + "\n")
+        self._output.stderr.write(self._output.prose(text) + "\n")
         self._output.stderr.flush()
 
     def note(self, text: str) -> None:

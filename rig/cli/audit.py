@@ -130,7 +130,7 @@ def show_record(record: AuditRecord, out: Output) -> None:
         ]
     )
     out.line()
-    out.line(record.record)
+    out.verbatim(record.record)
     out.line()
     time = brief if is_narrow(out) else moment
     rows = [

@@ -9,7 +9,7 @@ from rig.contract.releases import BuildLog, ShowBuildLog
 
 def show(log: BuildLog, out: Output) -> None:
     for line in log.lines:
-        out.line(line.text)
+        out.verbatim(line.text)
     if not log.lines:
         out.note(f"v{log.version} of {log.app} has no build output.")
     elif not log.complete:

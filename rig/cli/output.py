@@ -13,6 +13,7 @@ import msgspec
 from rig.cli.globals import OutputFormat
 from rig.cli.query import search
 from rig.cli.text import printable
+from rig.cli.wrap import terminal_width, wrapped
 from rig.contract.base import SCHEMA, Envelope
 from rig.contract.errors import ErrorBody
 from rig.kernel.errors import RigError
@@ -48,31 +49,42 @@ class Output:
     # -- for people -------------------------------------------------------------------------------------------------
 
     def line(self, text: str = "") -> None:
-        """A line of data on stdout. Control characters that came from elsewhere do not reach the terminal."""
+        """A line for people on stdout. Control characters that came from elsewhere do not reach the terminal."""
+        self.stdout.write(wrapped(printable(text), terminal_width(self.stdout)) + "\n")
+
+    def verbatim(self, text: str) -> None:
+        """Lines on stdout that are somebody else's, or a program's: nothing is broken to fit a terminal."""
         self.stdout.write(printable(text) + "\n")
 
     def note(self, text: str) -> None:
         """A line for people on stderr; silent with --quiet."""
         if not self.quiet:
-            self.stderr.write(printable(text) + "\n")
+            self.stderr.write(self.prose(text) + "\n")
+
+    def prose(self, text: str) -> str:
+        """``text`` as it can be shown on stderr: broken between words where that is a terminal."""
+        return wrapped(printable(text), terminal_width(self.stderr))
 
     def output(self, text: str) -> None:
         """A line that a build or a release command has printed, on stderr; a failure does not show it again."""
-        self.note("  " + text)
         if not self.quiet:
+            self.stderr.write("  " + printable(text) + "\n")
             self._shown.append(text[:COMPARED])
 
     def hint(self, text: str) -> None:
         """What one might do next; only where somebody reads along."""
         if self.stderr.isatty() and not self.quiet:
-            self.stderr.write(self._paint(printable(text), "2", self.stderr) + "\n")
+            self.stderr.write(self._paint(self.prose(text), "2", self.stderr) + "\n")
 
     def pairs(self, pairs: Iterable[tuple[str, Any]]) -> None:
         """Names and values, one pair a line, empty values left out."""
         shown = [(name, str(value)) for name, value in pairs if value not in ("", None, [], {})]
-        width = max((len(name) for name, _ in shown), default=0)
+        widest = max((len(name) for name, _ in shown), default=0)
+        limit = terminal_width(self.stdout)
         for name, value in shown:
-            self.stdout.write(self._paint(f"{name:<{width}}", "2", self.stdout) + "  " + printable(value) + "\n")
+            label = f"{name:<{widest}}"
+            text = wrapped(f"{label}  {printable(value)}", limit, hang=widest + 2)
+            self.stdout.write(self._paint(label, "2", self.stdout) + text.removeprefix(label) + "\n")
 
     def table(
         self, headers: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str = "", whole: Container[str] = ()
@@ -142,12 +154,12 @@ class Output:
     def value(self, data: Any) -> None:
         """The part of a reply that --query asked for, for people: a bare value as it is, anything else as JSON."""
         found = search(self.query, msgspec.to_builtins(data))
-        self.line(found if isinstance(found, str) else _pretty(found))
+        self.verbatim(found if isinstance(found, str) else _pretty(found))
 
     def warn(self, text: str) -> None:
         """A warning on stderr; silent with --quiet."""
         if not self.quiet:
-            self.stderr.write(self._paint("warning:", "1;33", self.stderr) + " " + printable(text) + "\n")
+            self._labelled("warning:", "1;33", text)
 
     def failure(self, kind: str, error: RigError) -> None:
         """A failure: an envelope for machines, three lines on stderr for people."""
@@ -167,9 +179,14 @@ class Output:
         lines = [str(line) for line in output] if isinstance(output, list) else []
         for line in lines if any(line[:COMPARED] not in self._shown for line in lines) else ():
             self.stderr.write("  | " + printable(line) + "\n")
-        self.stderr.write(self._paint("error:", "1;31", self.stderr) + " " + printable(body.message) + "\n")
+        self._labelled("error:", "1;31", body.message)
         if body.hint:
-            self.stderr.write("\n" + self._paint("hint:", "1;36", self.stderr) + " " + printable(body.hint) + "\n")
+            self.stderr.write("\n")
+            self._labelled("hint:", "1;36", body.hint)
+
+    def _labelled(self, label: str, code: str, text: str) -> None:
+        shown = self.prose(f"{label} {text}")
+        self.stderr.write(self._paint(label, code, self.stderr) + shown.removeprefix(label) + "\n")
 
     def event(self, event: str, **members: Any) -> None:
         """One line of a stream of JSON Lines, sent at once; before the first comes the line that names the version."""

@@ -12,7 +12,7 @@ from rig.contract.schemas import Schema, ShowSchema
 def show(schema: Schema, out: Output) -> None:
     """The bare schema: it is a document for machines already."""
     shown = next(iter(schema.schemas.values())) if len(schema.schemas) == 1 else schema.schemas
-    out.line(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+    out.verbatim(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
 
 
 VERBS = {"": Verb(command=ShowSchema, render=show)}

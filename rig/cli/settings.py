@@ -21,7 +21,7 @@ def source(row: SettingValue) -> str:
 
 
 def show_one(row: SettingValue, out: Output) -> None:
-    out.line(row.value)
+    out.verbatim(row.value)
 
 
 def show_set(row: SettingValue, out: Output) -> None:

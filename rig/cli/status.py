@@ -31,7 +31,7 @@ def show(status: AppStatus, out: Output) -> None:
     if output:
         out.line()
         for line in output[-SHOWN:]:
-            out.line(f"  {line}")
+            out.verbatim(f"  {line}")
     if status.instances:
         out.line()
     rows = [
