@@ -115,7 +115,7 @@ RULES: Sequence[tuple[str, str]] = (
     (r'"port": [0-9]+', '"port": 0'),
     (r"(?m)^process  +[0-9]+", "process  <pid>"),
     (r"\b[0-9.]+ ([KMG]i)?B\b", "<size>"),
-    (r"\b[0-9.]+ m?s( ago)?\b", "<duration>"),
+    (r"\b[0-9.]+ (m?s( ago)?|min ago)\b", "<duration>"),
     (r"/invite/[A-Za-z0-9._-]+", "/invite/<code>"),
     (r"\brig_st\.[A-Za-z0-9_-]{43}", "<token>"),
     (r"SQLite [0-9.]+", "SQLite <version>"),
