@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-export RIG_HOME ?= $(CURDIR)/.rig
+# Not the RIG_HOME of the environment: that one is somebody's own, and `make demo-stop` removes this one.
+export RIG_HOME := $(CURDIR)/.rig
 
 .PHONY: demo demo-stop test lint docs bench clean help
 
