@@ -38,7 +38,7 @@ def show_verification(report: Verification, out: Output) -> None:
         if not anchor.agrees:
             out.line(f"The checkpoint {anchor.name} lies outside of what is here, and could not be compared.")
             continue
-        out.line(f"Anchored up to record {anchor.size} by {ANCHORS[anchor.kind]} {anchor.name}.")
+        out.line(f"Anchored up to record {anchor.size - 1} by {ANCHORS[anchor.kind]} {anchor.name}.")
         if anchor.kind != "pin":
             outside = max(outside, anchor.size)
     if report.replicated:
@@ -46,7 +46,8 @@ def show_verification(report: Verification, out: Output) -> None:
         now = ", and its record goes on from them" if report.compared else ""
         out.line(f"The replica of the platform's record holds {held}, as the platform signed them{now}.")
     if outside < report.size:
-        out.line(f"What comes after record {outside} rests on the machine that wrote it, and its key, alone.")
+        rest = f"What comes after record {outside - 1}" if outside else "All of it"
+        out.line(f"{rest} rests on the machine that wrote it, and its key, alone.")
 
 
 ANCHORS = {"pin": "the pin on this machine,", "witness": "the witness", "kept": "the checkpoint that was kept,"}
@@ -56,7 +57,7 @@ INCOMPLETE = (
 
 
 def show_info(report: JournalReport, out: Output) -> None:
-    witnessed = f"{report.witness}, up to record {report.witnessed}" if report.witness else ""
+    witnessed = f"{report.witness}, up to record {report.witnessed - 1}" if report.witness else ""
     out.pairs(
         [
             ("file", report.path),
@@ -68,7 +69,7 @@ def show_info(report: JournalReport, out: Output) -> None:
             ("quiet", f"until {moment(report.quiet_until)}, and signed" if report.quiet_until else ""),
             ("tip", report.tip),
             ("root", report.root),
-            ("pin", f"{report.pin}, at record {report.pinned}" if report.pin else "none"),
+            ("pin", f"{report.pin}, up to record {report.pinned - 1}" if report.pinned else report.pin or "none"),
             ("witness", witnessed),
             ("key", f"{report.key}, id {report.key_id}"),
             ("verifier", report.verifier),
