@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import msgspec
 
-from handlers.observe import ON_THE_WAY, sync
+from handlers.observe import sync
 from rig.contract.accounts import Context, LoggedIn, Login, RegisterJournal, TokenPair
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
@@ -106,7 +106,7 @@ def _observe(ctx: ClientContext) -> None:
     if replica is None:
         return
     try:
-        sync(ctx, replica, ON_THE_WAY)
+        sync(ctx, replica, on_the_way=True)
         state = replica.state()
         contradiction = state.forked if state else ""
     except RigError as error:
@@ -117,4 +117,4 @@ def _observe(ctx: ClientContext) -> None:
         kept = replica.begin_anew(ctx.stamp.at)
         ctx.warn(f"{contradiction} What it was is kept in {kept}; a new replica begins.")
         with suppress(RigError):
-            sync(ctx, replica, ON_THE_WAY)
+            sync(ctx, replica, on_the_way=True)

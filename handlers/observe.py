@@ -16,16 +16,21 @@ AWAY = frozenset(
 """Why the platform may have no answer. ``not_found``: it is older than this part of the API."""
 
 
-def sync(ctx: ClientContext, replica: Replica, pages: int | None = None) -> None:
-    """Fetch what is new of the platform's record, ``pages`` of it at most. Raises `RigError`."""
+def sync(ctx: ClientContext, replica: Replica, *, on_the_way: bool = False) -> bool:
+    """Fetch what is new of the platform's record; whether there is more. Raises `RigError`.
+
+    All of it, however long that takes; ``on_the_way`` a few pages, as far as they come in a few seconds.
+    """
+    platform = ctx.ports.platform_on_the_way if on_the_way else ctx.ports.platform
     more, fetched = True, 0
-    while more and (pages is None or fetched < pages):
+    while more and not (on_the_way and fetched == ON_THE_WAY):
         asked = replica.size()
-        page = ctx.ports.platform.call(ListRecords(after=asked - 1), RecordPage, corr=ctx.stamp.corr)
+        page = platform.call(ListRecords(after=asked - 1), RecordPage, corr=ctx.stamp.corr)
         more = replica.extend(page, asked=asked, at=ctx.stamp.at)
         fetched += 1
         if fetched > 1 or more:
             ctx.progress.advance(page.first + len(page.records), page.size, "records")
+    return more
 
 
 def observed(ctx: ClientContext, *, fetch: bool = True) -> Replica | None:
@@ -39,13 +44,18 @@ def observed(ctx: ClientContext, *, fetch: bool = True) -> Replica | None:
     found = ""
     if fetch:
         try:
-            sync(ctx, replica, ON_THE_WAY)
+            if sync(ctx, replica, on_the_way=True):
+                ctx.warn(
+                    "More is new on the platform than was fetched on the way: `rig audit --sync` fetches all of it."
+                )
         except RigError as error:
             found = error.message if error.code == "journal_forked" else ""
             if not found and error.code not in AWAY:
                 ctx.warn(f"The platform's record could not be fetched: {error.message}")
             elif not found and replica.state() is not None:
-                ctx.warn(f"The platform was not asked, so what is newer there is missing: {error.message}")
+                ctx.warn(
+                    f"The platform's news could not be fetched, so what is newer there is missing: {error.message}"
+                )
     state = replica.state()
     if state is None:
         return None

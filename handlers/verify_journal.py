@@ -57,14 +57,15 @@ def compare(replica: Replica, ctx: ClientContext) -> tuple[bool, list[Finding]]:
     A platform that contradicts the replica is noted in it, and found when it is checked.
     """
     try:
-        sync(ctx, replica)
+        if sync(ctx, replica, on_the_way=True):
+            sync(ctx, replica)  # it answers
     except RigError as error:
         if error.code == "unverifiable":
             return False, [
                 Finding(code="REPLICA_BEHIND", message=f"the replica of the platform's record: {error.message}")
             ]
         if error.code in AWAY:
-            ctx.warn(f"The platform was not asked, so the replica was checked by itself: {error.message}")
+            ctx.warn(f"The replica was checked by itself, and not against the platform: {error.message}")
         elif error.code != "journal_forked":
             raise
         return False, []

@@ -23,7 +23,7 @@ from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, NodeProcess, Platform, Progress, Record, Stamp
 
 if TYPE_CHECKING:
-    from rig.clients.http import HttpTransport
+    from rig.clients.http import HttpTransport, Patience
     from rig.clients.logins import ClientLogins
     from rig.clients.oauth import OAuth
     from rig.clients.project import Project
@@ -105,15 +105,15 @@ class Client:
 
     def _witness(self, command: Command, stamp: Stamp) -> list[str]:
         """Since the platform could be reached: after a change, have it witness what the record is now."""
-        if "platform" not in self.__dict__ or self._depth or effect_of(command) == "query":
+        if "transport" not in self.__dict__ or self._depth or effect_of(command) == "query":
             return []
         from handlers.witness import witness
 
-        return witness(self.journal, self.platform, stamp)
+        return witness(self.journal, self.platform_on_the_way, stamp)
 
     def _reconcile(self, stamp: Stamp) -> list[str]:
         """Since the platform could be reached: learn from it what became of changes that were cut off."""
-        if "platform" not in self.__dict__ or self._reconciled:
+        if "transport" not in self.__dict__ or self._reconciled:
             return []
         self._reconciled = True
         open_rows = "SELECT 1 FROM outbox WHERE state IN ('pending', 'unknown') LIMIT 1"
@@ -122,7 +122,7 @@ class Client:
                 return []
             from handlers.reconcile import reconcile
 
-            return reconcile(self.journal, self.platform, stamp)
+            return reconcile(self.journal, self.platform_on_the_way, stamp)
         except RigError:
             # The command itself was carried out; the next one tries again.
             return []
@@ -262,24 +262,15 @@ class Client:
         return ask(path, sql)
 
     @contextmanager
-    def writing(self, path: str) -> Iterator[Callable[[str], Any]]:
+    def writing(self, path: str, *, overwrite: bool = False) -> Iterator[Callable[[str], Any]]:
         """Write a document: to a file, which is there when it is whole, or else to standard output."""
         if not path:
             yield self.show
             return
-        partial = f"{path}.{os.getpid()}.partial"
-        try:
-            # What is exported was for the eyes of whoever exported it.
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                yield file.write
-            os.replace(partial, path)
-        except OSError as error:
-            raise RigError(
-                "usage", f"{path} cannot be written: {error.strerror or error}.", "Name another file with `--file`."
-            ) from error
-        finally:
-            if os.path.lexists(partial):
-                os.unlink(partial)
+        from rig.clients.documents import writing_to
+
+        with writing_to(path, overwrite=overwrite) as write:
+            yield write
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -297,11 +288,11 @@ class Client:
 
         return ClientLogins(self.home, self.contexts, self.tokens, self._oauth, host=socket.gethostname())
 
-    def _oauth(self, url: str) -> OAuth:
-        from rig.clients.logins import open_oauth
+    def _oauth(self, url: str, patience: Patience | None = None, /) -> OAuth:
+        from rig.clients.oauth import open_oauth
 
         require_own_node(self.home.node, url)
-        return open_oauth(USER_AGENT)(url)
+        return open_oauth(url, patience, user_agent=USER_AGENT)
 
     @cached_property
     def transport(self) -> HttpTransport:
@@ -317,6 +308,16 @@ class Client:
         from rig.clients.platform import HttpPlatform
 
         return HttpPlatform(self.transport)
+
+    @cached_property
+    def platform_on_the_way(self) -> Platform:
+        """The platform, for what a command can do without."""
+        from rig.clients.http import BRIEF
+        from rig.clients.platform import HttpPlatform, OnTheWay
+
+        context, transport = self.contexts.current(), self.transport
+        hurried = transport.with_patience(BRIEF, lambda renew: self.tokens.access_token(context, renew, BRIEF))
+        return OnTheWay(HttpPlatform(hurried))
 
     @cached_property
     def sources(self) -> Sources:

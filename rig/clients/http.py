@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -30,10 +31,12 @@ class Patience(NamedTuple):
     answer: float = 180.0
     """For a whole answer, from the end of its request."""
     retries: float = 30.0
-    """For another try of a repeatable request after a passing failure to make sense."""
+    """For another try of a repeatable request after a passing failure to make sense; 0: there is none."""
 
 
 PATIENCE = Patience()
+BRIEF = Patience(connect=5.0, silence=5.0, answer=5.0, retries=0.0)
+"""For what is asked on the way, by a command that can do without."""
 
 _FINAL = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
 """Nobody listens, nobody is called so, or somebody else answers: waiting would only hide it."""
@@ -94,11 +97,17 @@ class HttpTransport:
         self._patience = patience or PATIENCE
         self._local = threading.local()
 
+    def with_patience(self, patience: Patience, token: Callable[[bool], str]) -> HttpTransport:
+        """The same platform by the same connections, for requests that are waited for as long as ``patience`` says."""
+        other = copy(self)
+        other._patience, other._token = patience, token
+        return other
+
     def request(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Answer:
         """Send one request; gives status, headers (lower-case names) and body, whatever the status.
 
         Repeatable requests (GET, DELETE, or any with an Idempotency-Key) are tried again after a lost connection, and
-        after 429 and 503 as Retry-After says: within 30 seconds, and once however late it is by then.
+        after 429 and 503 as Retry-After says: as long as there is patience for it, and once however late it is by then.
         Raises `RigError` ``unreachable``, ``unclear`` where a change was sent and its answer was not received.
         """
         streamed = body is not None and not isinstance(body, bytes)
@@ -114,7 +123,7 @@ class HttpTransport:
                 status, answered, content = self._once(connection, method, path, body, all_headers)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                late = tries > 1 and time.monotonic() + pause > deadline
+                late = time.monotonic() + pause > deadline and (tries > 1 or not self._patience.retries)
                 if not repeatable or late or isinstance(error, _FINAL):
                     raise self._unreachable(error, sent=sent, change="Idempotency-Key" in headers) from error
                 wait = pause
@@ -171,19 +180,19 @@ class HttpTransport:
             host = self._base.hostname or ""
             # `*.localhost` does not resolve everywhere, so what means this machine is reached by its number.
             address = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
-            patience = self._patience
             if self._base.scheme == "https":
-                connection = http.client.HTTPSConnection(
-                    address, self._base.port, timeout=patience.connect, context=ssl.create_default_context()
-                )
+                context = ssl.create_default_context()
+                connection = http.client.HTTPSConnection(address, self._base.port, context=context)
             else:
-                connection = http.client.HTTPConnection(address, self._base.port, timeout=patience.connect)
-            # What typeshed calls a class is a callable.
-            connection.response_class = lambda sock, **options: _Answer(sock, patience, **options)  # type: ignore[assignment]
+                connection = http.client.HTTPConnection(address, self._base.port)
             self._local.connection = connection
+        patience = self._patience
+        # What typeshed calls a class is a callable.
+        connection.response_class = lambda sock, **options: _Answer(sock, patience, **options)  # type: ignore[assignment]
         if connection.sock is None:
+            connection.timeout = patience.connect
             connection.connect()
-        connection.sock.settimeout(self._patience.silence)
+        connection.sock.settimeout(patience.silence)
         return connection
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from rig.clients.contexts import FileContexts
 from rig.clients.home import Home
 from rig.clients.http import HttpTransport, parse_base
-from rig.clients.oauth import OAuth
+from rig.clients.oauth import Opener
 from rig.clients.platform import HttpPlatform
 from rig.clients.tokens import Tokens
 from rig.contract.accounts import TOKEN_PATTERN, Account, Context, DeviceAuthorization, TokenPair, Whoami
@@ -32,7 +32,7 @@ class ClientLogins:
         home: Home,
         contexts: FileContexts,
         tokens: Tokens,
-        oauth: Callable[[str], OAuth],
+        oauth: Opener,
         *,
         host: str,
         stdin: Callable[[], BinaryIO] = lambda: sys.stdin.buffer,
@@ -137,11 +137,6 @@ def read_secret(stream: BinaryIO, what: str, limit: int) -> str:
             'Pipe it in, as in `printf %s "$TOKEN" | rig login URL --token-stdin`.',
         )
     return text
-
-
-def open_oauth(user_agent: str) -> Callable[[str], OAuth]:
-    """A maker of OAuth clients by address; they send no token of their own."""
-    return lambda url: OAuth(HttpTransport(url, user_agent=user_agent))
 
 
 def keychain_wanted(setting: str, home: Home) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
+from rig.clients.http import HttpTransport, Patience
 from rig.contract.accounts import BOOTSTRAP_GRANT, DEVICE_GRANT, DeviceAuthorization, TokenError, TokenPair
 from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.ports import Transport
@@ -101,6 +102,17 @@ class OAuth:
                 "Check the address.",
             ) from error
         raise Refused(refused.error, refused.error_description, status)
+
+
+class Opener(Protocol):
+    """Makes the client for the endpoints of an address, which waits as long as ``patience`` says, or as usual."""
+
+    def __call__(self, url: str, patience: Patience | None = None, /) -> OAuth: ...
+
+
+def open_oauth(url: str, patience: Patience | None = None, /, *, user_agent: str = "rig") -> OAuth:
+    """The endpoints of an address; they are sent no token but the one that they are about."""
+    return OAuth(HttpTransport(url, user_agent=user_agent, patience=patience))
 
 
 def _printable(host: str) -> str:

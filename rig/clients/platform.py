@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlencode
 
 import msgspec
@@ -10,7 +11,10 @@ from rig.contract.base import Command, Reply
 from rig.contract.errors import ERRORS, Problem
 from rig.contract.routing import request_of
 from rig.kernel.errors import UNREADABLE, RigError
-from rig.kernel.ports import R, Transport
+from rig.kernel.ports import Platform, R, Transport
+
+ON_THE_WAY = 5.0
+"""Seconds that all which is asked on the way may take; the last request may end later."""
 
 
 class HttpPlatform:
@@ -45,6 +49,33 @@ class HttpPlatform:
             # What is answered goes on the record here; nobody else may write there about another app.
             raise unreadable(f"The answer to `{request.method} {request.path}` is about something else.")
         return answer
+
+
+class OnTheWay:
+    """A platform of which a command asks what it can do without: it gives that a few seconds in all.
+
+    One that did not answer is not asked again, nor one that took so long for what it has answered.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._left = ON_THE_WAY
+        self._lost: RigError | None = None
+
+    def call(self, command: Command, reply: type[R], *, key: str = "", corr: str = "") -> R:
+        """See `rig.kernel.ports.Platform.call`. Raises `RigError` ``unreachable`` where the time is up."""
+        if self._lost is not None:
+            raise self._lost
+        if self._left <= 0:
+            raise RigError("unreachable", "The platform is too slow to be asked on the way.", "Try again.")
+        began = time.monotonic()
+        try:
+            return self._platform.call(command, reply, key=key, corr=corr)
+        except RigError as error:
+            self._lost = error if error.code == "unreachable" else None
+            raise
+        finally:
+            self._left -= time.monotonic() - began
 
 
 def subject_of(message: Command | Reply) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from rig.clients.contexts import FileContexts
 from rig.clients.home import Home, make_folder
+from rig.clients.http import Patience
 from rig.clients.keychain import Vault
 from rig.clients.locks import locked
-from rig.clients.oauth import OAuth
+from rig.clients.oauth import Opener
 from rig.contract.accounts import TOKEN_PATTERN, Context, TokenPair
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
@@ -21,6 +22,8 @@ from rig.kernel.ports import Clock
 SECOND = 1_000_000_000
 EARLY_SECONDS = 30
 """So long before its end an access token is renewed."""
+LOCK_SECONDS = 30.0
+"""So long another process may take to renew it."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +37,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tokens:
-    """Gives access tokens by context. ``oauth`` makes the client for the endpoints of an address."""
+    """Gives access tokens by context."""
 
     def __init__(
         self,
@@ -42,7 +45,7 @@ class Tokens:
         contexts: FileContexts,
         vault: Vault,
         environ: Mapping[str, str],
-        oauth: Callable[[str], OAuth],
+        oauth: Opener,
         clock: Clock,
     ) -> None:
         self._home = home
@@ -53,9 +56,10 @@ class Tokens:
         self._clock = clock
         self._kept: dict[str, Kept] = {}
 
-    def access_token(self, context: Context, renew: bool = False) -> str:
+    def access_token(self, context: Context, renew: bool = False, patience: Patience | None = None) -> str:
         """A token that is good for at least half a minute. ``renew``: the platform refused the last one (401).
 
+        ``patience`` is for a new one; the platform takes the old refresh token again from whoever did not wait for it.
         RIG_TOKEN beats what is kept. Raises `RigError` ``login_required`` or ``login_expired``.
         """
         given = self._environ.get("RIG_TOKEN", "")
@@ -72,7 +76,7 @@ class Tokens:
         kept = self._kept.get(context.name) or self._load(context)
         if self._fresh(kept) and not renew:
             return kept.access_token
-        return self._renew(context, kept).access_token
+        return self._renew(context, kept, patience).access_token
 
     def keep(self, context: Context, pair: TokenPair) -> Context:
         """Keep the tokens of a new login, and its context; gives the context with the place that was taken."""
@@ -98,18 +102,19 @@ class Tokens:
             return ""
         return kept.refresh_token if kept.url == context.url else ""
 
-    def _renew(self, context: Context, refused: Kept) -> Kept:
+    def _renew(self, context: Context, refused: Kept, patience: Patience | None) -> Kept:
         if not refused.refresh_token:
             raise _log_in(context, "login_expired", f"The login for {context.url} has ended.")
         make_folder(self._home.tokens)
-        with locked(os.path.join(self._home.tokens, f"{context.name}.lock")):
+        others = min(LOCK_SECONDS, patience.silence) if patience else LOCK_SECONDS
+        with locked(os.path.join(self._home.tokens, f"{context.name}.lock"), others):
             # Whoever held the lock before may have renewed it, and kept it in another place.
             context = self._contexts.again(context)
             kept = self._load(context)
             if kept.access_token != refused.access_token and self._fresh(kept):
                 return kept
             try:
-                pair = self._oauth(context.url).refresh(kept.refresh_token)
+                pair = self._oauth(context.url, patience).refresh(kept.refresh_token)
             except RigError as error:
                 if error.code == "login_expired":
                     raise _log_in(context, error.code, f"The login for {context.url} has ended.") from error

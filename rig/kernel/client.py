@@ -100,6 +100,12 @@ class ClientPorts(Protocol):
     def platform(self) -> Platform: ...
 
     @property
+    def platform_on_the_way(self) -> Platform:
+        """The same, for what a command can do without: it has a few seconds for all of that, and is ``unreachable``
+        then."""
+        ...
+
+    @property
     def node_process(self) -> NodeProcess: ...
 
     @property
@@ -163,10 +169,11 @@ class ClientPorts(Protocol):
         """Prints one item of a stream at once. Raises `ReaderGone`."""
         ...
 
-    def writing(self, path: str) -> AbstractContextManager[Callable[[str], Any]]:
+    def writing(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[Callable[[str], Any]]:
         """Write a document: to a file, which is there when it is whole, or with an empty path to standard output.
 
-        Raises `RigError` ``usage`` where it cannot be written.
+        Raises `RigError` ``already_exists`` before anything is done where there is such a file that is not to be
+        replaced, and ``usage`` where it cannot be written.
         """
         ...
 

@@ -14,7 +14,7 @@ import pytest
 
 from rig.clients.contexts import FileContexts
 from rig.clients.home import find_home
-from rig.clients.http import HttpTransport
+from rig.clients.http import HttpTransport, Patience
 from rig.clients.keychain import Vault
 from rig.clients.logins import ClientLogins, read_secret
 from rig.clients.oauth import OAuth
@@ -99,7 +99,7 @@ class Rig:
             self.home, self.contexts, self.tokens, self._oauth, host="laptop", stdin=lambda: io.BytesIO(self.stdin)
         )
 
-    def _oauth(self, url: str) -> OAuth:
+    def _oauth(self, url: str, patience: Patience | None = None, /) -> OAuth:
         def sleep(seconds: float) -> None:
             assert self.server
             self.server.clock.pass_seconds(seconds)
@@ -110,6 +110,10 @@ class Rig:
     def platform(self) -> HttpPlatform:
         context = self.contexts.current()
         return HttpPlatform(HttpTransport(context.url, lambda renew: self.tokens.access_token(context, renew)))
+
+    @property
+    def platform_on_the_way(self) -> HttpPlatform:
+        return self.platform
 
     def open_browser(self, url: str) -> bool:
         self.pages.append(url)

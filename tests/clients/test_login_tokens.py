@@ -18,8 +18,8 @@ from rig.clients.contexts import FileContexts
 from rig.clients.home import Home, find_home
 from rig.clients.http import HttpTransport
 from rig.clients.keychain import Vault
-from rig.clients.logins import ClientLogins, open_oauth
-from rig.clients.oauth import OAuth
+from rig.clients.logins import ClientLogins
+from rig.clients.oauth import OAuth, open_oauth
 from rig.clients.platform import HttpPlatform
 from rig.clients.settings import FileSettings
 from rig.clients.tokens import Kept, Tokens
@@ -45,9 +45,8 @@ class Machine:
         self.home: Home = find_home({"RIG_HOME": str(folder)})
         self.contexts = FileContexts(self.home, FileSettings(self.home.settings, environ), environ)
         self.vault = Vault(self.home, keychain=False)
-        oauth = open_oauth("rig/test")
-        self.tokens = Tokens(self.home, self.contexts, self.vault, environ, oauth, SystemClock())
-        self.logins = ClientLogins(self.home, self.contexts, self.tokens, oauth, host="laptop")
+        self.tokens = Tokens(self.home, self.contexts, self.vault, environ, open_oauth, SystemClock())
+        self.logins = ClientLogins(self.home, self.contexts, self.tokens, open_oauth, host="laptop")
 
     def login(self, url: str) -> Context:
         pair = OAuth(HttpTransport(url)).bootstrap(SECRET, "laptop")

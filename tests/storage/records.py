@@ -106,7 +106,7 @@ class Ports:
 
     def __init__(self, folder: Path, replica: Replica | None = None, platform: Any = None) -> None:
         self.replica = replica
-        self.platform = platform or Away()
+        self.platform = self.platform_on_the_way = platform or Away()
         self.texts = TextIndex(str(folder / "words"), Silence())
         self.shown: list[Any] = []
         self.show = self.shown.append
@@ -122,7 +122,7 @@ class Ports:
         self.performed.append(command)
 
     @contextmanager
-    def writing(self, path: str) -> Iterator[Callable[[str], Any]]:
+    def writing(self, path: str, *, overwrite: bool = False) -> Iterator[Callable[[str], Any]]:
         yield self.show
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from handlers import list_releases, login
+from handlers import list_releases, login, observe
 from handlers.observe import observed, sync
 from handlers.verify_journal import with_replica
 from rig.contract.audit import Verification
@@ -365,6 +365,22 @@ def test_what_is_new_is_fetched_on_the_way_or_is_said_to_be_missing(node: Journa
         away = context(own, Ports(tmp_path, replica))
         assert observed(away) is replica
         assert "what is newer there is missing" in away.warnings[0]
+        replica.close()
+
+
+def test_that_more_is_new_than_is_fetched_on_the_way_is_said(
+    node: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Longer(Platform):
+        def call(self, *arguments: Any, **options: Any) -> RecordPage:
+            return msgspec.structs.replace(page_of(node), size=99)
+
+    monkeypatch.setattr(observe, "ON_THE_WAY", 1)
+    with open_record(tmp_path / "own") as own:
+        replica = Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)
+        behind = context(own, Ports(tmp_path, replica, Longer(node)))
+        assert observed(behind) is replica
+        assert ["`rig audit --sync`" in warning for warning in behind.warnings] == [True]
         replica.close()
 
 
