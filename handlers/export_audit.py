@@ -76,7 +76,7 @@ def handle(command: ExportAudit, ctx: ClientContext) -> AuditExport:
     all_of_them = "SELECT count(*) FILTER (WHERE lead = pos OR ?) AS n FROM audit"
     total = sum(next(record.rows(all_of_them, (not by_change(command),)))["n"] for _, record in sources)
     entries, known, record = Counted(command, ctx, sources), known_of(sources, ctx), name_of(sources)
-    with suppress(ReaderGone), ctx.ports.writing(command.file) as write:
+    with suppress(ReaderGone), ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
         version = ctx.stamp.client.partition("/")[2]
         for part in document(command, iter(entries), facts(command, record, known, ctx.stamp.at), version):
             write(part)
@@ -124,7 +124,7 @@ def with_proofs(command: ExportAudit, ctx: ClientContext) -> AuditExport:
         "SELECT pos FROM event WHERE type LIKE 'command.%' AND stream IN (SELECT value FROM json_each(?))", (streams,)
     )
     positions = sorted({row["pos"] for row in rows} | {row["pos"] for row in ends})
-    with suppress(ReaderGone), ctx.ports.writing(command.file) as write:
+    with suppress(ReaderGone), ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
         ctx.ports.evidence.export(write, positions=positions, chosen_by=filters(command), at=ctx.stamp.at)
     return AuditExport(format="jsonl", file=command.file, entries=len(rows), excluded=total - len(rows))
 
@@ -132,7 +132,7 @@ def with_proofs(command: ExportAudit, ctx: ClientContext) -> AuditExport:
 def filters(command: ExportAudit) -> dict[str, str]:
     """The filters that were given."""
     given = msgspec.structs.asdict(command)
-    return {name: str(value) for name, value in given.items() if value and name not in {"format", "file"}}
+    return {name: str(value) for name, value in given.items() if value and name not in {"format", "file", "overwrite"}}
 
 
 def facts(command: ExportAudit, record: str, known: Replicated | None, now: int) -> list[str]:

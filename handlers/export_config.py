@@ -48,6 +48,6 @@ def handle(command: ExportConfig, ctx: ClientContext) -> ConfigDocument:
     now = ctx.ports.platform.call(ask, NetworkConfig, corr=ctx.stamp.corr)
     document = decide(now.live)
     if command.file:
-        with ctx.ports.writing(command.file) as write:
+        with ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
             write(toml_of(document))
     return ConfigDocument(configuration=document, file=command.file)

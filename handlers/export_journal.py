@@ -17,7 +17,11 @@ def handle(command: ExportJournal, ctx: ClientContext) -> Exported:
     now = ctx.stamp.at
     if command.with_verifier and not command.file:
         raise RigError("usage", "The verifier is put beside a file, and none is named.", "Name one: `--file`.")
-    with ctx.ports.writing(command.file) as write:
+    folder = os.path.dirname(os.path.abspath(command.file))
+    verifier = ""
+    with ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
+        if command.with_verifier:
+            verifier = ctx.ports.evidence.put_verifier(folder, overwrite=command.overwrite)
         exported = ctx.ports.evidence.export(
             write,
             since=instant(command.since, now, "--since") if command.since else None,
@@ -26,6 +30,4 @@ def handle(command: ExportJournal, ctx: ClientContext) -> Exported:
         )
     if not command.file:
         return exported
-    folder = os.path.dirname(os.path.abspath(command.file))
-    verifier = ctx.ports.evidence.put_verifier(folder) if command.with_verifier else ""
     return msgspec.structs.replace(exported, file=os.path.abspath(command.file), verifier=verifier)

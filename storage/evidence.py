@@ -13,10 +13,10 @@ from rig.contract.audit import Finding, JournalReport, Verification
 from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
 from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
-from rig.kernel.files import write_atomic
+from rig.kernel.files import require_absent, write_atomic
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Stamp
-from storage import archive, exports, imports, keys, rebuilt, verify_export
+from storage import archive, checkpoint, exports, imports, keys, rebuilt, verify_export
 from storage.database import unavailable
 from storage.export import Selection, Written, export, open_source
 from storage.fold import digest_of_all
@@ -65,6 +65,12 @@ class Evidence:
         report = self._journal().info()
         if not report.checkpoint:
             raise RigError("not_found", "The journal is empty, so there is no checkpoint.", "Run any command first.")
+        if os.path.lexists(path) and not _precedes(path, report):
+            raise RigError(
+                "already_exists",
+                f"{path} is there already, and holds no earlier checkpoint of this journal.",
+                "Name another file.",
+            )
         _write(path, report.checkpoint.encode())
 
     def export(
@@ -95,11 +101,16 @@ class Evidence:
                 raise unavailable(journal.path, error) from error
         return _exported(written, verifier, complete=positions is None)
 
-    def put_verifier(self, folder: str) -> str:
+    def put_verifier(self, folder: str, *, overwrite: bool = False) -> str:
         """See `rig.kernel.evidence.Evidence.put_verifier`."""
         path = os.path.join(folder, os.path.basename(verify_export.__file__))
         with open(verify_export.__file__, "rb") as file:
-            _write(path, file.read())
+            program = file.read()
+        if _holds(path, program):
+            return path
+        if not overwrite:
+            require_absent(path)
+        _write(path, program)
         return path
 
     def import_export(self, export: str, to: str, key: str, pin: str) -> Imported:
@@ -202,6 +213,24 @@ def _exported(written: Written, verifier: str, *, complete: bool) -> Exported:
         checkpoint=written.checkpoint,
         sha256=written.sha256,
     )
+
+
+def _precedes(path: str, report: JournalReport) -> bool:
+    """Whether a file holds a checkpoint that this journal has gone on from: what is kept may be kept anew."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            kept = checkpoint.parse(file.read(checkpoint.MAX_NOTE))
+    except (OSError, ValueError):
+        return False
+    return kept.origin == report.origin and kept.size <= report.size
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(data) + 1) == data
+    except OSError:
+        return False
 
 
 def _write(path: str, data: bytes) -> None:

@@ -8,10 +8,19 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Reply, arg, opt, wire
-from rig.contract.names import APP_PATTERN, LABEL_PATTERN, PROCESS_PATTERN, SIZE_PATTERN, Label, ProcessType
+from rig.contract.files import Overwrite
+from rig.contract.names import (
+    LABEL_PATTERN,
+    NETWORK_OR_APP,
+    PROCESS_OR_ALL,
+    SIZE_PATTERN,
+    Label,
+    ProcessType,
+    optional,
+)
 from rig.contract.networks import Drifted, NetworkName
-from rig.contract.project import EnvVars
-from rig.contract.variables import Detach, Expected, MadeRelease, TheNetwork, VarName
+from rig.contract.project import Table
+from rig.contract.variables import Detach, EnvVars, Expected, MadeRelease, TheNetwork, VarName
 
 DIGEST = "digest:"
 """Stands before a digest in a document, so that no value of a secret can be taken for one."""
@@ -27,14 +36,10 @@ Pin = Annotated[
 Secrets = dict[VarName, Pin]
 Count = Annotated[int, Meta(ge=0, le=100)]
 Size = Annotated[str, Meta(pattern=SIZE_PATTERN)]
-Sizes = dict[Annotated[str, Meta(pattern=PROCESS_PATTERN.replace("^", r"^(\*|").replace("$", ")$"))], Size]
+Sizes = dict[Annotated[str, Meta(pattern=PROCESS_OR_ALL)], Size]
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    pass
-
-
-class AppTable(_Table, frozen=True, kw_only=True):
+class AppTable(Table, frozen=True, kw_only=True):
     """`[apps.NAME]`: what is set on the platform for one app."""
 
     env: EnvVars = {}
@@ -46,7 +51,7 @@ class AppTable(_Table, frozen=True, kw_only=True):
     """What each process may take, as `512M`; as a table, by type, where `*` stands for all that are not named."""
 
 
-class Configuration(_Table, frozen=True, kw_only=True):
+class Configuration(Table, frozen=True, kw_only=True):
     """`max.toml`: a network with its apps, as it should be."""
 
     network: Label
@@ -159,8 +164,6 @@ class KeyHistory(Reply, frozen=True, kw_only=True):
     more: bool = False
 
 
-_PERHAPS = LABEL_PATTERN.replace("^", "^(", 1).replace("$", ")?$", 1)
-"""A label, or nothing."""
 File = Annotated[str, arg("The file; - is standard input.", metavar="FILE")]
 ShowValues = Annotated[bool, opt("Show the values of variables; those of secrets are never shown.", "--show-values")]
 
@@ -196,6 +199,7 @@ class ExportConfig(Command, frozen=True, kw_only=True, tag="config.export"):
 
     network: NetworkName
     file: Annotated[str, opt("Write it to this file, and not to standard output.", "--file", metavar="FILE")] = ""
+    overwrite: Overwrite = False
 
 
 class DiffConfig(Command, frozen=True, kw_only=True, tag="config.diff"):
@@ -238,7 +242,7 @@ class ConfigHistory(Command, frozen=True, kw_only=True, tag="config.history"):
 
     target: Annotated[
         str,
-        Meta(pattern=f"{LABEL_PATTERN}|{APP_PATTERN}"),
+        Meta(pattern=NETWORK_OR_APP),
         arg("A network with its apps, or one app as network/app.", metavar="NETWORK[/APP]"),
     ]
     key: Annotated[str, Meta(max_length=300), opt("Only this key: COLOR, processes.web.", "--key", metavar="KEY")] = ""
@@ -258,11 +262,11 @@ class ImportConfig(Command, frozen=True, kw_only=True, tag="config.import"):
     files: Annotated[list[str], Meta(max_length=100), arg("What to read.", metavar="FILE")]
     network: Annotated[
         str,
-        Meta(pattern=_PERHAPS),
+        Meta(pattern=optional(LABEL_PATTERN)),
         opt("The network that it is for; else the one of rig.toml.", "--network", "-n", completes="networks"),
     ] = ""
     app: Annotated[
         str,
-        Meta(pattern=_PERHAPS),
+        Meta(pattern=optional(LABEL_PATTERN)),
         opt("The app, where the files do not name it; else it is called after their folder.", "--app", metavar="APP"),
     ] = ""

@@ -9,9 +9,10 @@ from msgspec import Meta
 
 from rig.contract.audit import JournalReport, Verification
 from rig.contract.base import Command, Effect, Reply, arg, opt
+from rig.contract.files import FilePath, Overwrite
+from rig.contract.names import DIGEST_PATTERN, optional
 from rig.contract.times import Time
 
-FilePath = Annotated[str, Meta(max_length=4096)]
 Key = Annotated[
     str,
     Meta(max_length=4096),
@@ -33,7 +34,6 @@ class VerifyJournal(Command, frozen=True, kw_only=True, tag="journal.verify"):
     for an export of its own journal.
     """
 
-    effect: ClassVar[Effect] = "query"
     kind: ClassVar[str] = "journal-verification"
     reply: ClassVar[type[Reply]] = Verification
 
@@ -92,6 +92,7 @@ class ExportJournal(Command, frozen=True, kw_only=True, tag="journal.export"):
     until: Annotated[Time, opt("Before this time.", metavar="TIME")] = ""
     format: Annotated[Literal["jsonl"], opt("jsonl: one record a line, with header and trailer.")] = "jsonl"
     with_verifier: Annotated[bool, opt("Put the program that checks it beside it.", "--with-verifier")] = False
+    overwrite: Overwrite = False
 
 
 class Imported(Reply, frozen=True, kw_only=True):
@@ -160,13 +161,13 @@ class ReplayJournal(Command, frozen=True, kw_only=True, tag="journal.replay"):
 
     export: Annotated[FilePath, arg("The export; `.` is the journal of this machine.", metavar="[EXPORT]")] = "."
     until: Annotated[
-        Annotated[str, Meta(max_length=40)],
+        str,
+        Meta(max_length=40),
         opt("Stop before this position, or before the first record of this time.", metavar="POS|TIME"),
     ] = ""
     projection: Annotated[list[ProjectionName], opt("Only this one; may be given again.", metavar="NAME")] = []
     expect: Annotated[
-        Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")],
-        opt("Fail unless the digest is this one.", metavar="DIGEST"),
+        str, Meta(pattern=optional(DIGEST_PATTERN)), opt("Fail unless the digest is this one.", metavar="DIGEST")
     ] = ""
     key: Key = ""
     pin: Pin = ""

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from rig.contract.audit import Outcome
 from rig.contract.base import Command, Reply, arg, opt
+from rig.contract.files import Overwrite
 from rig.contract.times import Time
 
 Source = Literal["local", "observed", "both", "export"]
@@ -304,4 +305,5 @@ class ExportAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.ex
         bool, opt("In html, every record, as the others have them; not one line a change.", "--all")
     ] = False
     file: Annotated[str, Meta(max_length=4096), opt("Write there.", metavar="FILE")] = ""
+    overwrite: Overwrite = False
     from_file: FromFile = ""

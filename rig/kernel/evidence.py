@@ -35,7 +35,10 @@ class Evidence(Protocol):
         ...
 
     def keep_checkpoint(self, path: str) -> None:
-        """Write the newest checkpoint to a file. Raises `RigError`."""
+        """Write the newest checkpoint to a file, which may hold an earlier one of the same journal.
+
+        Raises `RigError`: ``already_exists`` where it holds anything else.
+        """
         ...
 
     def export(
@@ -56,8 +59,11 @@ class Evidence(Protocol):
         """
         ...
 
-    def put_verifier(self, folder: str) -> str:
-        """Put the program that checks exports without rig into a folder; gives its path. Raises `RigError`."""
+    def put_verifier(self, folder: str, *, overwrite: bool = False) -> str:
+        """Put the program that checks exports without rig into a folder; gives its path.
+
+        Raises `RigError`: ``already_exists`` where another file has its name and is not to be replaced.
+        """
         ...
 
     def import_export(self, export: str, to: str, key: str, pin: str) -> Imported:

@@ -45,6 +45,14 @@ def write_atomic(
         sync_folder(os.path.dirname(target) or ".")
 
 
+def require_absent(path: str) -> None:
+    """Raises `RigError` ``already_exists`` where something has this name, a link that leads nowhere among it."""
+    if os.path.lexists(path):
+        raise RigError(
+            "already_exists", f"{path} is there already.", "Name another file, or replace that one: `--overwrite`."
+        )
+
+
 def _remove_unfinished(target: str) -> None:
     """Remove what processes that were killed in the middle of a write have left beside ``target``."""
     folder, name = os.path.split(target)

@@ -6,7 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from handlers import archive_journal, export_journal, import_journal, journal_info, rebuild_projections, replay_journal
 from handlers.verify_journal import handle as verify
+from rig.clients.documents import writing_to
 from rig.contract.audit import Verification
 from rig.contract.evidence import (
     Archived,
@@ -33,7 +34,7 @@ from rig.kernel.context import Context
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Draft, OutboxRow, Progress, Settled
-from storage import verify_records, verify_work
+from storage import verify_export, verify_records, verify_work
 from storage.evidence import Evidence
 from storage.imports import ImportedJournal
 from storage.journal import Journal
@@ -61,13 +62,8 @@ class Ports(SimpleNamespace):
     def __init__(self, journal: Journal) -> None:
         super().__init__(evidence=Evidence(lambda: journal), replica=None, printed="")
 
-    @contextmanager
-    def writing(self, path: str) -> Iterator[Callable[[str], Any]]:
-        if not path:
-            yield self._print
-            return
-        with open(path, "w", encoding="utf-8") as file:
-            yield file.write
+    def writing(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[Callable[[str], Any]]:
+        return writing_to(path, overwrite=overwrite) if path else nullcontext(self._print)
 
     def _print(self, text: str) -> None:
         self.printed += text
@@ -180,6 +176,48 @@ def test_a_checkpoint_that_was_kept_is_compared(journal: Journal, tmp_path: Path
     assert check(journal, tmp_path / "export.jsonl", pin=str(kept)).anchored == COUNT
     report = verify(VerifyJournal(pin=str(kept)), context(journal))
     assert [(anchor.kind, anchor.size) for anchor in report.anchors] == [("pin", COUNT + 2), ("kept", COUNT)]
+
+
+def test_a_checkpoint_is_kept_over_an_earlier_one_of_the_journal_and_over_nothing_else(
+    journal: Journal, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+
+    def keep() -> None:
+        journal_info.handle(JournalInfo(pin_out=str(kept)), context(journal))
+
+    keep()
+    earlier = kept.read_text()
+    fill(tmp_path, 2)
+    keep()
+    later = kept.read_text()
+    assert (earlier.split("\n")[1], later.split("\n")[1]) == (str(COUNT), str(COUNT + 2))
+    for other in (
+        "notes of my own\n",
+        later.replace(f"\n{COUNT + 2}\n", "\n999\n"),
+        later.replace("/client/", "/other/"),
+    ):
+        kept.write_text(other)
+        with pytest.raises(RigError, match="is there already") as refused:
+            keep()
+        assert (refused.value.exit, kept.read_text()) == (73, other)
+
+
+def test_an_export_replaces_no_file_unless_it_is_told_to(journal: Journal, tmp_path: Path) -> None:
+    file, program = tmp_path / "export.jsonl", tmp_path / "verify_export.py"
+    file.write_text("mine")
+    with pytest.raises(RigError, match="is there already") as refused:
+        export(journal, file=str(file), with_verifier=True)
+    assert (refused.value.exit, file.read_text(), program.exists()) == (73, "mine", False)
+    file.unlink()
+    program.write_text("mine, too")
+    with pytest.raises(RigError, match="is there already"):
+        export(journal, file=str(file), with_verifier=True)
+    assert (file.exists(), program.read_text()) == (False, "mine, too")
+    export(journal, file=str(file), with_verifier=True, overwrite=True)
+    export(journal, file=str(tmp_path / "another.jsonl"), with_verifier=True)
+    assert file.read_text().startswith('{"complete":true')
+    assert program.read_bytes() == Path(verify_export.__file__).read_bytes()
 
 
 def test_an_import_can_be_asked_and_not_written(journal: Journal, tmp_path: Path) -> None:
