@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from handlers import audit_answer, audit_changes, audit_stats, list_audit
+from handlers import audit_answer, audit_changes, audit_stats, list_audit, undo
 from handlers.audit_answer import answer, everything
 from handlers.audit_query import question
 from rig.contract.review import AuditFilter, ListAudit
@@ -111,6 +111,16 @@ def test_what_both_records_have_is_found_by_an_index(journal: Journal, tmp_path:
     assert len(audit_changes.joined([change], [], planned)) == 1
     assert audit_changes.told_in(planned, change, question(AuditFilter(actor="user:ana"), NOW))
     assert len(planned.plans) >= 5
+    assert planned.scans() == []
+
+
+def test_what_is_to_be_taken_back_is_found_without_a_scan(journal: Journal, tmp_path: Path) -> None:
+    planned = Planned(journal)
+    ctx = context(planned, Ports(tmp_path), stamp("user:ben"))
+    received, inverse = undo.newest(ctx)
+    assert (received.target, inverse.typed) == ("demo/app39", "rig delete app demo/app39")
+    assert undo.setting_before("output", received.pos, ctx) == ""
+    assert len(planned.plans) == 2
     assert planned.scans() == []
 
 
