@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import Shell, free_ports
+from tests.cli.runner import Shell
+from tests.support import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "hello-static"
 
@@ -24,8 +25,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     (folder / "broken").mkdir()
     (folder / "broken" / "Procfile").write_text("web: true\nrelease: echo No database here.; exit 3\n")
     shell = Shell(folder / "home", folder)
-    edge, api = free_ports(2)
-    started = shell.process("node", "start", "--port", str(edge), "--api-port", str(api), "--isolation", "none")
+    ports = ("--port", str(free_port()), "--api-port", str(free_port()))
+    started = shell.process("node", "start", *ports, "--isolation", "none")
     assert started.code == 0, started
     try:
         shell.do("login")

@@ -212,6 +212,11 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
         f"delete app other/api --yes\n{DROP}",
     ),
     "config export to a file": (MAKE, "config export other --file other.toml", UNMAKE),
+    "config export over a file": (
+        f"{MAKE}\nconfig export other --file other.toml",
+        "config export other --file other.toml",
+        UNMAKE,
+    ),
     "config export of a network that is not there": ("", "config export nowhere", ""),
     "config diff": (DRIFTED, "config diff other.toml --detailed-exitcode", DROP),
     "config diff with values": (DRIFTED, "config diff other.toml --show-values", DROP),
@@ -220,13 +225,13 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "config apply a plan": (DRIFTED, "config apply other.toml --plan", DROP),
     "config apply": (DRIFTED, "config apply other.toml", DROP),
     "config apply that deletes an app": (
-        f"{MAKE}\nconfig export other --file before.toml\ncreate app other/web\nconfig export other --file other.toml\n"
+        f"{MAKE}\nconfig export other --file before.toml --overwrite\ncreate app other/web\nconfig export other --file other.toml\n"
         "config apply other.toml",
         "config apply before.toml",
         DROP,
     ),
     "config apply that removes something": (
-        f"{MAKE}\ncreate app other/web\nconfig export other --file before.toml\ncreate var other/web A=1\n"
+        f"{MAKE}\ncreate app other/web\nconfig export other --file before.toml --overwrite\ncreate var other/web A=1\n"
         "config export other --file other.toml\nconfig apply other.toml",
         "config apply before.toml",
         DROP,
@@ -338,6 +343,10 @@ FRESH: dict[str, tuple[str, str, str]] = {
     "journal verify of an export": (f"settings set network demo\n{KEEP}", "journal verify kept.jsonl", ""),
     "journal verify of no export": ("", "journal verify rig.toml", ""),
     "journal export": ("settings set network demo", "journal export --file kept.jsonl --with-verifier", ""),
+    "journal export over a file": (KEEP, KEEP, ""),
+    "journal export over a file that may go": (KEEP, f"{KEEP} --overwrite", ""),
+    "journal info over a file": (KEEP, "journal info --pin-out kept.jsonl", ""),
+    "audit export over a file": (KEEP, "audit export --format html --file kept.jsonl", ""),
     "journal export with a verifier to nowhere": ("", "journal export --with-verifier", ""),
     "journal import": (f"settings set network demo\n{KEEP}", "journal import kept.jsonl", ""),
     "journal import of an empty export": (KEEP, "journal import kept.jsonl", ""),
