@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Done, Effect, Reply, arg, opt, wire
+from rig.contract.names import CONTEXT_PATTERN, NETWORK_OR_ALL, optional
 
 Role = Literal["owner", "deployer", "operator", "viewer", "auditor"]
 TokenPlace = Literal["keychain", "file", "none"]
@@ -19,7 +20,7 @@ AccountName = Annotated[
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """A platform that rig knows, under a name of the user's choice. Its tokens are kept elsewhere."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$(?!\n)")]
+    name: Annotated[str, Meta(pattern=CONTEXT_PATTERN)]
     url: Annotated[str, Meta(min_length=1, max_length=2000)]
     account: Annotated[str, Meta(max_length=200)] = ""
     """The name that the platform knows you by, when you last logged in."""
@@ -67,7 +68,7 @@ class Invite(Command, frozen=True, kw_only=True, tag="account.invite"):
     name: AccountName
     network: Annotated[
         str,
-        Meta(pattern=r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$(?!\n)"),
+        Meta(pattern=NETWORK_OR_ALL),
         opt("Give the role in this network only.", "--network", "-n"),
     ] = "*"
     role: Annotated[Role, opt("What they may do.", "--role")] = "deployer"
@@ -137,7 +138,7 @@ class Login(Command, frozen=True, kw_only=True, tag="account.login"):
     url: Annotated[str, Meta(max_length=2000), arg("Address of the platform, https://…", metavar="[URL]")] = ""
     name: Annotated[
         str,
-        Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$(?!\n)"),
+        Meta(pattern=optional(CONTEXT_PATTERN)),
         opt("Name for the context; the platform's host name if not given.", "--name", metavar="NAME"),
     ] = ""
     token_stdin: Annotated[bool, opt("Read a token from standard input, as CI does.", "--token-stdin")] = False

@@ -7,9 +7,8 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from rig.contract.base import Command, Effect, Page, Reply, arg, here, opt, wire
-from rig.contract.names import APP_PATTERN
-from rig.contract.networks import After, Filters, IfMatch, Limit
+from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, here, opt, wire
+from rig.contract.names import APP_PATTERN, LIMIT_PATTERN
 from rig.contract.times import Moment
 
 AppName = Annotated[
@@ -25,8 +24,7 @@ Timeout = Annotated[
     int, Meta(ge=1, le=86400), here("Wait so many seconds at most; the work goes on.", "--timeout", metavar="SECONDS")
 ]
 
-MEMORY_PATTERN = r"^([A-Za-z0-9_-]{1,30}=)?(none|default|[1-9][0-9]{0,9}[KMG]?)$(?!\n)"
-"""``512M``, ``web=1G``: K, M and G are powers of 1024, as docker and systemd have them."""
+Limits = Annotated[list[Annotated[str, Meta(pattern=LIMIT_PATTERN)]], Meta(max_length=100)]
 
 
 class App(Reply, frozen=True, kw_only=True):
@@ -149,8 +147,7 @@ class CreateApp(Command, frozen=True, kw_only=True, tag="app.create"):
 
     app: AppName
     memory: Annotated[
-        list[Annotated[str, Meta(pattern=MEMORY_PATTERN)]],
-        Meta(max_length=100),
+        Limits,
         opt("Memory that each process may take: 512M, or of one type web=1G.", "--memory", metavar="SIZE|TYPE=SIZE"),
     ] = []
 
@@ -205,8 +202,7 @@ class UpdateApp(Command, frozen=True, kw_only=True, tag="app.update"):
         opt("Wanted number of a process type; may be given more than once.", "--scale", metavar="TYPE=N"),
     ] = {}
     memory: Annotated[
-        list[Annotated[str, Meta(pattern=MEMORY_PATTERN)]],
-        Meta(max_length=100),
+        Limits,
         opt(
             "Memory each process may take: 512M, or of one type web=1G; none for no limit, default for rig.toml's.",
             "--memory",
@@ -229,37 +225,25 @@ class DeleteApp(Command, frozen=True, kw_only=True, tag="app.delete"):
     expect: IfMatch = -1
 
 
-class StartApp(Command, frozen=True, kw_only=True, tag="app.start"):
+class ProcessControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is done to the processes of an app, and how long to wait for it."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "app"
+    reply: ClassVar[type[Reply]] = App
+
+    app: AppName
+    no_wait: NoWait = False
+    timeout: Timeout = 300
+
+
+class StartApp(ProcessControl, Command, frozen=True, kw_only=True, tag="app.start"):
     """Start an app that was stopped, or what of it was given up as crashed."""
 
-    effect: ClassVar[Effect] = "change"
-    kind: ClassVar[str] = "app"
-    reply: ClassVar[type[Reply]] = App
 
-    app: AppName
-    no_wait: NoWait = False
-    timeout: Timeout = 300
-
-
-class StopApp(Command, frozen=True, kw_only=True, tag="app.stop"):
+class StopApp(ProcessControl, Command, frozen=True, kw_only=True, tag="app.stop"):
     """Stop an app: its processes end, its address says so. Its scale and releases stay; a deployment starts it, too."""
 
-    effect: ClassVar[Effect] = "change"
-    kind: ClassVar[str] = "app"
-    reply: ClassVar[type[Reply]] = App
 
-    app: AppName
-    no_wait: NoWait = False
-    timeout: Timeout = 300
-
-
-class RestartApp(Command, frozen=True, kw_only=True, tag="app.restart"):
+class RestartApp(ProcessControl, Command, frozen=True, kw_only=True, tag="app.restart"):
     """Replace the processes of an app by new ones, without a gap: the old ones serve until the new ones are healthy."""
-
-    effect: ClassVar[Effect] = "change"
-    kind: ClassVar[str] = "app"
-    reply: ClassVar[type[Reply]] = App
-
-    app: AppName
-    no_wait: NoWait = False
-    timeout: Timeout = 300

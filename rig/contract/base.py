@@ -8,9 +8,10 @@ the node dispatches what the client sent.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta
 
 SCHEMA = "rig/1"
 """The version of the envelope on stdout. A new member does not change it; a changed meaning does."""
@@ -63,29 +64,29 @@ class CommandOption(msgspec.Struct, frozen=True):
     completes: str = ""
 
 
-def arg(description: str, *, metavar: str = "", completes: str = "") -> msgspec.Meta:
+def arg(description: str, *, metavar: str = "", completes: str = "") -> Meta:
     """A positional argument. ``completes`` names what shell completion offers (``apps``, ``networks``)."""
     option = CommandOption(positional=True, metavar=metavar, completes=completes)
-    return msgspec.Meta(description=description, extra={"option": option})
+    return Meta(description=description, extra={"option": option})
 
 
 def opt(
     description: str, *flags: str, metavar: str = "", hidden: bool = False, secret: bool = False, completes: str = ""
-) -> msgspec.Meta:
+) -> Meta:
     """An option. Without ``flags`` it is ``--field-name``. A ``secret`` field never enters the journal."""
     option = CommandOption(metavar=metavar, flags=flags, hidden=hidden, secret=secret, completes=completes)
-    return msgspec.Meta(description=description, extra={"option": option})
+    return Meta(description=description, extra={"option": option})
 
 
-def here(description: str, *flags: str, metavar: str = "") -> msgspec.Meta:
+def here(description: str, *flags: str, metavar: str = "") -> Meta:
     """An option that does not travel: it says how the command is carried out on this machine."""
     option = CommandOption(metavar=metavar, flags=flags, stays=True)
-    return msgspec.Meta(description=description, extra={"option": option})
+    return Meta(description=description, extra={"option": option})
 
 
-def wire(description: str = "", *, secret: bool = False) -> msgspec.Meta:
+def wire(description: str = "", *, secret: bool = False) -> Meta:
     """A field that only travels: it has no place on the command line."""
-    return msgspec.Meta(description=description, extra={"option": CommandOption(wire_only=True, secret=secret)})
+    return Meta(description=description, extra={"option": CommandOption(wire_only=True, secret=secret)})
 
 
 def tag_of(command: Command | type[Command]) -> str:
@@ -101,7 +102,7 @@ def effect_of(command: Command) -> Effect:
 def option_of(field_type: Any) -> CommandOption:
     """The :class:`CommandOption` of an annotated field type; the default where there is none."""
     for meta in getattr(field_type, "__metadata__", ()):
-        if isinstance(meta, msgspec.Meta) and meta.extra and "option" in meta.extra:
+        if isinstance(meta, Meta) and meta.extra and "option" in meta.extra:
             option = meta.extra["option"]
             assert isinstance(option, CommandOption)
             return option
@@ -122,3 +123,29 @@ class Page(Reply, frozen=True, kw_only=True):
     """The base of paged lists: ``next`` goes back as ``after`` for the following page; empty on the last one."""
 
     next: str = ""
+
+
+Limit = Annotated[int, Meta(ge=1, le=1000), opt("At most this many rows in one page.", "--limit")]
+After = Annotated[
+    str, Meta(max_length=400), opt("Go on behind this row, as the page before it ended.", "--after", metavar="NAME")
+]
+Filters = Annotated[
+    list[Annotated[str, Meta(pattern=r"^[a-z_]{1,30}!?=.{0,200}$(?!\n)")]],
+    Meta(max_length=20),
+    opt(
+        "Only rows whose FIELD is VALUE, in which * and ? stand for anything: name=web*, status!=live. May be given "
+        "more than once; a row has to pass all.",
+        "--filter",
+        metavar="FIELD=VALUE",
+    ),
+]
+
+IfMatch = Annotated[
+    int,
+    Meta(ge=-1, le=10**17),
+    opt(
+        "Only if nobody has changed it since: the revision that details and lists give with -o json.",
+        "--if-match",
+        metavar="REVISION",
+    ),
+]

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Reply, arg, opt
+from rig.contract.names import NETWORK_OR_APP, optional
 from rig.contract.times import Time
 
 
@@ -64,7 +65,7 @@ class ShowDashboard(Command, frozen=True, kw_only=True, tag="dashboard.show"):
 
     name: Annotated[
         str,
-        Meta(pattern=r"^([a-z][a-z0-9-]{0,62}(/[a-z][a-z0-9-]{0,62})?)?$(?!\n)"),
+        Meta(pattern=optional(NETWORK_OR_APP)),
         arg("An app or a network; without one, all.", metavar="[NAME]"),
     ] = ""
     since: Annotated[Time, opt("From this time on: 2026-11-01, mon, or 7d for seven days ago.", metavar="TIME")] = "30d"

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Reply, arg, opt
+from rig.contract.names import VERSION_PATTERN, optional
 from rig.contract.times import Moment
 
 
@@ -56,11 +57,9 @@ class DiffReleases(Command, frozen=True, kw_only=True, tag="release.diff"):
     reply: ClassVar[type[Reply]] = AppDiff
 
     app: AppName
-    older: Annotated[
-        str, Meta(pattern=r"^(v?[1-9][0-9]{0,8})?$(?!\n)"), arg("A release, as v3.", metavar="[OLDER]")
-    ] = ""
+    older: Annotated[str, Meta(pattern=optional(VERSION_PATTERN)), arg("A release, as v3.", metavar="[OLDER]")] = ""
     newer: Annotated[
-        str, Meta(pattern=r"^(v?[1-9][0-9]{0,8})?$(?!\n)"), arg("Another one; else what serves.", metavar="[NEWER]")
+        str, Meta(pattern=optional(VERSION_PATTERN)), arg("Another one; else what serves.", metavar="[NEWER]")
     ] = ""
     at: Annotated[
         Moment, opt("From this moment, UTC: 2026-11-01T12:00, mon, 2d for two days ago, v3.", metavar="TIME")

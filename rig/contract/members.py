@@ -8,12 +8,12 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.accounts import AccountName, Role
-from rig.contract.base import Command, Effect, Page, Reply, arg, opt
-from rig.contract.networks import After, Filters, IfMatch, Limit
+from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt
+from rig.contract.names import NETWORK_OR_ALL
 
 NetworkOrAll = Annotated[
     str,
-    Meta(pattern=r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$(?!\n)"),
+    Meta(pattern=NETWORK_OR_ALL),
     arg("The network; * for the whole platform.", metavar="NETWORK"),
 ]
 

@@ -12,26 +12,45 @@ from msgspec import Meta
 
 # Every pattern of the contract ends in `$(?!\n)`: `$` alone lets a line end pass behind it in Python, and not in JSON
 # Schema's ECMA regular expressions, where the rest means the same.
+_END = r"$(?!\n)"
+
+
+def optional(pattern: str) -> str:
+    """The pattern of what may be left out: what ``pattern`` lets pass, or nothing."""
+    return f"^({pattern.removeprefix('^').removesuffix(_END)})?{_END}"
+
+
 _LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
-LABEL_PATTERN = rf"^{_LABEL}$(?!\n)"
-OPTIONAL_LABEL = rf"^({_LABEL})?$(?!\n)"
-"""A label, or nothing."""
-APP_PATTERN = rf"^{_LABEL}/{_LABEL}$(?!\n)"
+LABEL_PATTERN = f"^{_LABEL}{_END}"
+NETWORK_OR_ALL = rf"^(\*|{_LABEL}){_END}"
+APP_PATTERN = f"^{_LABEL}/{_LABEL}{_END}"
 """``network/app``."""
+NETWORK_OR_APP = f"^{_LABEL}(/{_LABEL})?{_END}"
 LABEL_RULE = "1 to 63 lower-case letters, digits and hyphens, a letter first, no hyphen last"
 
 Label = Annotated[str, Meta(pattern=LABEL_PATTERN, description=LABEL_RULE, examples=["shop"])]
 
-PROCESS_PATTERN = r"^[A-Za-z0-9_-]{1,30}$(?!\n)"
+_PROCESS = "[A-Za-z0-9_-]{1,30}"
+PROCESS_PATTERN = f"^{_PROCESS}{_END}"
+PROCESS_OR_ALL = rf"^(\*|{_PROCESS}){_END}"
 ProcessType = Annotated[str, Meta(pattern=PROCESS_PATTERN, description="a process type of the Procfile")]
 
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,255}$(?!\n)"
+VARIABLE_PATTERN = f"^[A-Za-z_][A-Za-z0-9_]{{0,255}}{_END}"
 """POSIX environment variable names (XBD 8.1), upper and lower case."""
 
-SIZE_PATTERN = r"^(none|[1-9][0-9]{0,9}[KMG]?)$(?!\n)"
-"""A limit of memory: ``512M``, ``1G``, bytes, or none."""
+_SIZE = "[1-9][0-9]{0,9}[KMG]?"
+SIZE_PATTERN = f"^(none|{_SIZE}){_END}"
+"""A limit of memory: ``512M``, bytes, or none. K, M and G are powers of 1024, as docker and systemd have them."""
+LIMIT_PATTERN = f"^({_PROCESS}=)?(none|default|{_SIZE}){_END}"
+"""The same as it is set for an app: ``512M`` for every process, ``web=1G`` for a type; ``default`` is rig.toml's."""
 
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="a SHA-256 in lower-case hexadecimal")]
+VERSION_PATTERN = f"^v?[1-9][0-9]{{0,8}}{_END}"
+"""A release of an app: ``v3``, or ``3``."""
+
+CONTEXT_PATTERN = f"^[A-Za-z0-9][A-Za-z0-9._-]{{0,62}}{_END}"
+
+DIGEST_PATTERN = f"^[0-9a-f]{{64}}{_END}"
+Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, description="a SHA-256 in lower-case hexadecimal")]
 
 RESERVED_NETWORKS = frozenset({"api", "node", "rig", "localhost"})
 

@@ -6,23 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from rig.contract.base import Command, Effect, Page, Reply, arg, opt
+from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt
 from rig.contract.names import LABEL_PATTERN, LABEL_RULE
 
-Limit = Annotated[int, Meta(ge=1, le=1000), opt("At most this many rows in one page.", "--limit")]
-After = Annotated[
-    str, Meta(max_length=400), opt("Go on behind this row, as the page before it ended.", "--after", metavar="NAME")
-]
-Filters = Annotated[
-    list[Annotated[str, Meta(pattern=r"^[a-z_]{1,30}!?=.{0,200}$(?!\n)")]],
-    Meta(max_length=20),
-    opt(
-        "Only rows whose FIELD is VALUE, in which * and ? stand for anything: name=web*, status!=live. May be given "
-        "more than once; a row has to pass all.",
-        "--filter",
-        metavar="FIELD=VALUE",
-    ),
-]
 NetworkName = Annotated[
     str,
     Meta(pattern=LABEL_PATTERN),
@@ -48,17 +34,6 @@ class Network(Reply, frozen=True, kw_only=True):
     created_by: str = ""
     revision: int = 0
     """How often it was decided what it is to be: the ``expect`` of a change."""
-
-
-IfMatch = Annotated[
-    int,
-    Meta(ge=-1, le=10**17),
-    opt(
-        "Only if nobody has changed it since: the revision that details and lists give with -o json.",
-        "--if-match",
-        metavar="REVISION",
-    ),
-]
 
 
 class NetworkPage(Page, frozen=True, kw_only=True):

@@ -7,17 +7,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from rig.contract.names import VARIABLE_PATTERN, Label, ProcessType
+from rig.contract.names import Label, ProcessType
+from rig.contract.variables import EnvVars, VarName
 
 Seconds = Annotated[int, Meta(ge=1, le=3600, description="seconds")]
 Builder = Literal["auto", "python", "node", "static", "procfile"]
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    pass
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The base of what stands in a file that somebody writes: a key that it does not have is a mistake."""
 
 
-class BuildConfig(_Table, frozen=True, kw_only=True):
+class BuildConfig(Table, frozen=True, kw_only=True):
     """`[build]`: how the source becomes something that runs."""
 
     builder: Builder = "auto"
@@ -28,11 +29,11 @@ class BuildConfig(_Table, frozen=True, kw_only=True):
     timeout: Annotated[int, Meta(ge=1, le=7200, description="seconds")] = 900
     python: str = ""
     """`3.12`, say; empty: `.python-version`, else the Python that the node runs on."""
-    secrets: Annotated[list[Annotated[str, Meta(pattern=VARIABLE_PATTERN)]], Meta(max_length=20)] = []
+    secrets: Annotated[list[VarName], Meta(max_length=20)] = []
     """Names of secrets that the commands of the build get, and the app's processes do not. A build gets no others."""
 
 
-class ProcessConfig(_Table, frozen=True, kw_only=True):
+class ProcessConfig(Table, frozen=True, kw_only=True):
     """`[processes.NAME]`: a command line and how many of it."""
 
     command: str = ""
@@ -43,7 +44,7 @@ class ProcessConfig(_Table, frozen=True, kw_only=True):
     memory: Annotated[int, Meta(ge=0, description="bytes; 0 means no limit")] = 0
 
 
-class HealthConfig(_Table, frozen=True, kw_only=True):
+class HealthConfig(Table, frozen=True, kw_only=True):
     """`[health]`: when a `web` process counts as ready."""
 
     path: Annotated[str, Meta(pattern=r"^(/[!-~]*)?$(?!\n)", max_length=1024)] = ""
@@ -53,7 +54,7 @@ class HealthConfig(_Table, frozen=True, kw_only=True):
     interval: Annotated[int, Meta(ge=1, le=60, description="seconds")] = 1
 
 
-class DeployConfig(_Table, frozen=True, kw_only=True):
+class DeployConfig(Table, frozen=True, kw_only=True):
     """`[deploy]`: how versions are switched."""
 
     release: str = ""
@@ -65,10 +66,7 @@ class DeployConfig(_Table, frozen=True, kw_only=True):
     """A release that ends by itself within so many seconds after the switch is rolled back. 0: never."""
 
 
-EnvVars = dict[Annotated[str, Meta(pattern=VARIABLE_PATTERN)], Annotated[str, Meta(max_length=65536)]]
-
-
-class AppConfig(_Table, frozen=True, kw_only=True):
+class AppConfig(Table, frozen=True, kw_only=True):
     """The part of `rig.toml` that a release keeps."""
 
     build: BuildConfig = BuildConfig()
@@ -78,7 +76,7 @@ class AppConfig(_Table, frozen=True, kw_only=True):
     deploy: DeployConfig = DeployConfig()
 
 
-class ProjectFile(_Table, frozen=True, kw_only=True):
+class ProjectFile(Table, frozen=True, kw_only=True):
     """`rig.toml`, whole. `[environments.NAME]` holds overrides of the other tables."""
 
     network: Label | None = None
@@ -91,7 +89,7 @@ class ProjectFile(_Table, frozen=True, kw_only=True):
     environments: dict[Label, Environment] = {}
 
 
-class Environment(_Table, frozen=True, kw_only=True):
+class Environment(Table, frozen=True, kw_only=True):
     """`[environments.NAME]`: each table that is given here is laid over the one of the same name."""
 
     network: Label | None = None

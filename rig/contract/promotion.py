@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from rig.contract.apps import AppName
 from rig.contract.base import Command, Effect, Reply, arg, opt, wire
-from rig.contract.names import APP_PATTERN
+from rig.contract.names import APP_PATTERN, VERSION_PATTERN, optional
 from rig.contract.releases import Message, Release, SourceInfo
 
 SourceApp = Annotated[
@@ -122,7 +122,7 @@ class Promote(Command, frozen=True, kw_only=True, tag="release.promote"):
     ]
     release: Annotated[
         str,
-        Meta(pattern=r"^(v?[1-9][0-9]{0,8})?$(?!\n)"),
+        Meta(pattern=optional(VERSION_PATTERN)),
         opt("A release of the source other than the one that serves, as v3.", "--release", metavar="VERSION"),
     ] = ""
     message: Message = ""

@@ -10,17 +10,16 @@ from msgspec import Meta
 from events.config import Supplied
 from events.release import Promoted
 from rig.contract.apps import AppName
-from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
-from rig.contract.names import OPTIONAL_LABEL, Digest
-from rig.contract.networks import After, Limit
-from rig.contract.project import AppConfig, EnvVars
-from rig.contract.variables import VarName, VarValue
+from rig.contract.base import After, Command, Effect, Limit, Page, Reply, arg, opt, wire
+from rig.contract.names import LABEL_PATTERN, VERSION_PATTERN, Digest, optional
+from rig.contract.project import AppConfig
+from rig.contract.variables import EnvVars
 
 Outcome = Literal["pending", "succeeded", "failed"]
 Phase = Literal["queued", "building", "releasing", "starting", "checking", "switching", "done"]
 
 Message = Annotated[str, Meta(max_length=500), opt("Why; kept with the release.", "--message", "-m", metavar="TEXT")]
-Version = Annotated[str, Meta(pattern=r"^(v?[1-9][0-9]{0,8})?$(?!\n)"), arg("A release, as v3.", metavar="[VERSION]")]
+Version = Annotated[str, Meta(pattern=optional(VERSION_PATTERN)), arg("A release, as v3.", metavar="[VERSION]")]
 
 
 class SourceInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,10 +104,10 @@ class StartRelease(Command, frozen=True, kw_only=True, tag="release.start"):
     create: Annotated[bool, wire("Make the app, and its network, where they are missing.")] = False
     force: Annotated[bool, wire("Build even if this bundle was built before.")] = False
     environment: Annotated[
-        str, Meta(pattern=OPTIONAL_LABEL), wire("The environment of rig.toml that was laid over it.")
+        str, Meta(pattern=optional(LABEL_PATTERN)), wire("The environment of rig.toml that was laid over it.")
     ] = ""
     environment_vars: Annotated[EnvVars, wire("What `[environments.NAME.env]` says.")] = {}
-    vars: Annotated[dict[VarName, VarValue], wire("Variables for this release alone.")] = {}
+    vars: Annotated[EnvVars, wire("Variables for this release alone.")] = {}
 
 
 class ShowRelease(Command, frozen=True, kw_only=True, tag="release.show"):

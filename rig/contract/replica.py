@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Reply, wire
+from rig.contract.names import Digest
 
 PAGE = 1024
 """Records of one page. Pages end where the platform keeps a signed checkpoint: at multiples of this, and at the end."""
@@ -18,7 +19,7 @@ MAX_LEAVES = 4 * PAGE
 class WireRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record. What the asker may not see is its hash only, which keeps its place in the tree."""
 
-    leaf: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    leaf: Digest
     rec: str = ""
     """The canonical JSON, verbatim; empty where it is withheld."""
 
@@ -73,7 +74,7 @@ class WitnessCheckpoint(Command, frozen=True, kw_only=True, tag="journal.witness
     checkpoint: Annotated[str, Meta(max_length=16_384), wire("The signed note, whole.")]
     old_size: Annotated[int, Meta(ge=0), wire("Size of the checkpoint that was witnessed last, 0 for none.")] = 0
     leaves: Annotated[
-        list[Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]],
+        list[Digest],
         Meta(max_length=MAX_LEAVES),
         wire("Leaf hashes of the records from `old_size` on."),
     ] = []

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
 from rig.contract.apps import AppName
-from rig.contract.base import Command, Effect, Page, Reply, arg, opt
-from rig.contract.names import VARIABLE_PATTERN
-from rig.contract.networks import After, Filters, IfMatch, Limit
-from rig.contract.variables import Detach, InNetwork, Origin, Stage, TheNetwork, VariablesChange
+from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt
+from rig.contract.variables import Detach, InNetwork, Origin, Stage, TheNetwork, VariablesChange, VarName
 
 SecretName = Annotated[
-    str,
-    Meta(pattern=VARIABLE_PATTERN),
+    VarName,
     arg("Name of the secret: letters, digits and underscores. Its value is no argument.", metavar="NAME"),
 ]
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Reply, arg, opt
+from rig.contract.names import CONTEXT_PATTERN, LABEL_PATTERN, optional
 
 Origin = Literal["default", "file", "environment", "flag"]
 
@@ -27,19 +28,17 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """The option that overrides both, for the docs."""
 
 
-_NAME = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$(?!\n)")]
-
 SETTINGS: dict[str, Setting] = {
     "context": Setting(
         description="The platform that commands go to.",
-        type=_NAME,
+        type=Annotated[str, Meta(pattern=optional(CONTEXT_PATTERN))],
         rule="the name of a context, see `rig context list`",
         environment={"RIG_CONTEXT": ""},
         flag="--context",
     ),
     "network": Setting(
         description="The network of an app that is named without one.",
-        type=Annotated[str, Meta(pattern=r"^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$(?!\n)")],
+        type=Annotated[str, Meta(pattern=optional(LABEL_PATTERN))],
         rule="the name of a network",
         environment={"RIG_NETWORK": ""},
     ),

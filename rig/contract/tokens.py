@@ -7,11 +7,9 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from rig.contract.accounts import Role
-from rig.contract.base import Command, Effect, Page, Reply, arg, opt
-from rig.contract.names import LABEL_PATTERN, LABEL_RULE
-from rig.contract.networks import After, Filters, IfMatch, Limit
+from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt
+from rig.contract.names import LABEL_PATTERN, LABEL_RULE, NETWORK_OR_ALL, optional
 
-NETWORK_OR_ALL = r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$(?!\n)"
 TokenName = Annotated[
     str,
     Meta(pattern=LABEL_PATTERN),
@@ -75,7 +73,7 @@ class ListTokens(Command, frozen=True, kw_only=True, tag="token.list"):
 
     network: Annotated[
         str,
-        Meta(pattern=r"^(\*|[a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$(?!\n)"),
+        Meta(pattern=optional(NETWORK_OR_ALL)),
         opt("Only those of this network.", "--network", "-n", metavar="NETWORK"),
     ] = ""
     filter: Filters = []

@@ -9,9 +9,8 @@ from msgspec import Meta
 
 from events.config import SecretRef
 from rig.contract.apps import AppName
-from rig.contract.base import Command, Effect, Page, Reply, arg, opt, wire
-from rig.contract.names import LABEL_PATTERN, VARIABLE_PATTERN
-from rig.contract.networks import After, Filters, IfMatch, Limit
+from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt, wire
+from rig.contract.names import LABEL_PATTERN, VARIABLE_PATTERN, optional
 
 MAX_VALUE = 64 * 1024
 """Bytes of one value."""
@@ -33,9 +32,10 @@ Origin = Literal["node", "network", "rig.toml", "environment", "app", "release"]
 
 VarName = Annotated[str, Meta(pattern=VARIABLE_PATTERN)]
 VarValue = Annotated[str, Meta(max_length=MAX_VALUE)]
+EnvVars = dict[VarName, VarValue]
 InNetwork = Annotated[
     str,
-    Meta(pattern=LABEL_PATTERN.replace("^", "^(", 1).replace("$", ")?$", 1)),
+    Meta(pattern=optional(LABEL_PATTERN)),
     opt("Of a network, for all its apps, instead of an app.", "--network", metavar="NETWORK", completes="networks"),
 ]
 Stage = Annotated[bool, opt("Make no release now; the next one takes it.", "--stage")]
@@ -112,45 +112,35 @@ class VariablesChange(Reply, frozen=True, kw_only=True):
     revision: int = 0
 
 
-SetVars = Annotated[dict[VarName, VarValue], wire("Variables to set.")]
-UnsetVars = Annotated[list[VarName], wire("Variables to remove.")]
-SetSecrets = Annotated[dict[VarName, VarValue], wire("Secrets to set.", secret=True)]
-UnsetSecrets = Annotated[list[VarName], wire("Secrets to remove.")]
-Staged = Annotated[bool, wire("Make no release now.")]
 Expected = Annotated[int, Meta(ge=-1), wire("The revision that this was decided on; -1: whichever it is.")]
 TheNetwork = Annotated[str, Meta(pattern=LABEL_PATTERN), wire("Name of the network.")]
 
 
-class ChangeVariables(Command, frozen=True, kw_only=True, tag="variables.change"):
+class VariableChanges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is to be set and removed, of an app or of a network: all of it or nothing."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "variables-change"
+    reply: ClassVar[type[Reply]] = VariablesChange
+
+    set_vars: Annotated[EnvVars, wire("Variables to set.")] = {}
+    unset_vars: Annotated[list[VarName], wire("Variables to remove.")] = []
+    set_secrets: Annotated[EnvVars, wire("Secrets to set.", secret=True)] = {}
+    unset_secrets: Annotated[list[VarName], wire("Secrets to remove.")] = []
+    stage: Annotated[bool, wire("Make no release now.")] = False
+    expect: Expected = -1
+
+
+class ChangeVariables(VariableChanges, Command, frozen=True, kw_only=True, tag="variables.change"):
     """Set and remove variables and secrets of an app, all or none; a deployed app gets one new release of its build."""
 
-    effect: ClassVar[Effect] = "change"
-    kind: ClassVar[str] = "variables-change"
-    reply: ClassVar[type[Reply]] = VariablesChange
-
     app: AppName
-    set_vars: SetVars = {}
-    unset_vars: UnsetVars = []
-    set_secrets: SetSecrets = {}
-    unset_secrets: UnsetSecrets = []
-    stage: Staged = False
-    expect: Expected = -1
 
 
-class ChangeNetworkVariables(Command, frozen=True, kw_only=True, tag="variables.change_network"):
+class ChangeNetworkVariables(VariableChanges, Command, frozen=True, kw_only=True, tag="variables.change_network"):
     """The same of a network: each of its deployed apps that inherits a change gets a new release."""
 
-    effect: ClassVar[Effect] = "change"
-    kind: ClassVar[str] = "variables-change"
-    reply: ClassVar[type[Reply]] = VariablesChange
-
     name: TheNetwork
-    set_vars: SetVars = {}
-    unset_vars: UnsetVars = []
-    set_secrets: SetSecrets = {}
-    unset_secrets: UnsetSecrets = []
-    stage: Staged = False
-    expect: Expected = -1
 
 
 class CreateVars(Command, frozen=True, kw_only=True, tag="var.create"):
@@ -197,7 +187,7 @@ class ShowVar(Command, frozen=True, kw_only=True, tag="var.show"):
     reply: ClassVar[type[Reply]] = Var
 
     app: AppName = ""
-    name: Annotated[str, Meta(pattern=VARIABLE_PATTERN), arg("Name of the variable.", metavar="NAME")] = ""
+    name: Annotated[VarName, arg("Name of the variable.", metavar="NAME")] = ""
     network: InNetwork = ""
 
 

@@ -24,7 +24,7 @@ def handle(command: ChangeNetworkVariables, ctx: NodeContext) -> VariablesChange
     releases, later = ([], []) if command.stage else release_apps(state, ctx)
     if later:
         ctx.warn(f"A release of {some_of(sorted(later))} is being made; the one after it takes the change.")
-    return change_view(command, facts, state.config, releases, staged=command.stage or bool(later))
+    return change_view(scope, command, facts, state.config, releases, staged=command.stage or bool(later))
 
 
 def release_apps(network: NetworkState, ctx: NodeContext) -> tuple[list[MadeRelease], list[str]]:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from events.config import ConfigState, SecretRef
 from rig.contract.names import split_app
-from rig.contract.variables import (
-    ChangeNetworkVariables,
-    ChangeVariables,
-    MadeRelease,
-    VariablesChange,
-)
+from rig.contract.variables import ChangeVariables, MadeRelease, VariableChanges, VariablesChange
 from rig.node.emitting import emit_app
 from rig.node.ports import NodeContext
 from rig.node.rules import require_unlocked
@@ -18,9 +13,7 @@ from rig.node.variables.change import change_view, check, decide, release_facts
 from rig.node.variables.readable import require_readable
 
 
-def keep_secrets(
-    scope: str, state: ConfigState, command: ChangeVariables | ChangeNetworkVariables, ctx: NodeContext
-) -> dict[str, SecretRef]:
+def keep_secrets(scope: str, state: ConfigState, command: VariableChanges, ctx: NodeContext) -> dict[str, SecretRef]:
     """Encrypt the values of secrets that are new; what is not recorded afterwards is never looked for."""
     refs, known, new, has = {}, state.secrets, {}, ctx.ports.secrets.has
     for name, value in command.set_secrets.items():
@@ -48,4 +41,4 @@ def handle(command: ChangeVariables, ctx: NodeContext) -> VariablesChange:
     require_readable(made, ctx)
     released = emit_app(scope, state, made, ctx)
     releases = [MadeRelease(app=scope, version=released.last)] if made else []
-    return change_view(command, facts, state.config, releases, staged=command.stage and bool(state.current))
+    return change_view(scope, command, facts, state.config, releases, staged=command.stage and bool(state.current))

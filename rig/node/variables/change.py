@@ -14,11 +14,10 @@ from rig.contract.variables import (
     MAX_TOTAL,
     MAX_VALUE,
     RESERVED,
-    ChangeNetworkVariables,
-    ChangeVariables,
     MadeRelease,
     SecretDiff,
     VarDiff,
+    VariableChanges,
     VariablesChange,
 )
 from rig.kernel.errors import RigError
@@ -26,7 +25,7 @@ from rig.kernel.words import some_of
 from rig.node.variables.resolve import differences, stacks_of, supply_again
 
 
-def check(scope: str, command: ChangeVariables | ChangeNetworkVariables, state: ConfigState) -> None:
+def check(scope: str, command: VariableChanges, state: ConfigState) -> None:
     """Refuse what cannot be an environment. Raises `RigError` ``usage``, ``invalid_data``, ``conflict``, …"""
     given = {**command.set_vars, **command.set_secrets}
     if not given and not command.unset_vars and not command.unset_secrets:
@@ -59,7 +58,7 @@ def check_values(values: Mapping[str, str]) -> None:
             raise RigError("too_large", f"The value of `{name}` has more than {MAX_VALUE} bytes.")
 
 
-def _check_kinds(scope: str, command: ChangeVariables | ChangeNetworkVariables, state: ConfigState) -> None:
+def _check_kinds(scope: str, command: VariableChanges, state: ConfigState) -> None:
     """A name is a variable's or a secret's; a change of kind is said out loud, by removing the one first."""
     option = scope if "/" in scope else f"--network {scope}"
     kinds = (
@@ -89,7 +88,7 @@ def _check_kinds(scope: str, command: ChangeVariables | ChangeNetworkVariables, 
 def decide(
     scope: str,
     state: ConfigState,
-    command: ChangeVariables | ChangeNetworkVariables,
+    command: VariableChanges,
     secrets: Mapping[str, SecretRef],
 ) -> list[Fact]:
     """The facts of a change that passed :func:`check`; none where all is so already.
@@ -194,7 +193,8 @@ def told_limits(memory: Mapping[str, int]) -> str:
 
 
 def change_view(
-    command: ChangeVariables | ChangeNetworkVariables,
+    scope: str,
+    command: VariableChanges,
     facts: Sequence[Fact],
     config: ConfigState,
     releases: list[MadeRelease],
@@ -205,7 +205,7 @@ def change_view(
     variables, secrets = diffs(facts)
     asked = {*command.set_vars, *command.set_secrets}
     return VariablesChange(
-        target=command.app if isinstance(command, ChangeVariables) else command.name,
+        target=scope,
         vars=variables,
         secrets=secrets,
         unchanged=sorted(asked - {*variables, *secrets}),
