@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,54 +14,19 @@ from hypothesis import strategies as st
 
 from rig.clients.source import reading
 from rig.clients.source.git import git_info
-from rig.clients.source.listing import Listing, list_source
+from rig.clients.source.listing import list_source
 from rig.clients.source.repository import parse_index
-from rig.clients.source.statcache import Stat
 from rig.contract.bundles import EXECUTABLE, FILE, SYMLINK, Limits
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
-
-Look = Callable[[bytes, bytes], bool]
-
-
-def write(root: Path, **files: str) -> None:
-    """Write files; ``__`` in a name is a slash, ``_dot_`` a dot."""
-    for name, text in files.items():
-        put(root, name.replace("__", "/").replace("_dot_", "."), text)
-
-
-def put(root: Path, name: str, text: str = "") -> Path:
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def git(root: Path, *arguments: str) -> bytes:
-    options = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "protocol.file.allow=always"]
-    return subprocess.run(["git", "-C", str(root), *options, *arguments], capture_output=True, check=True).stdout
-
-
-def listed(root: Path, **options: object) -> set[bytes]:
-    return {path for path, _ in list_source(str(root), **options).tree.files()}  # type: ignore[arg-type]
-
-
-def git_lists(root: Path) -> set[bytes]:
-    out = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-per-directory=.gitignore")
-    names = {name for name in out.split(b"\0") if name}
-    return {name for name in names if os.path.lexists(os.path.join(os.fsencode(root), name))}
-
-
-def refused(root: Path, **options: object) -> RigError:
-    with pytest.raises(RigError) as caught:
-        list_source(str(root), **options)  # type: ignore[arg-type]
-    return caught.value
-
+from tests.clients.sources import git, git_lists, listed, put, refused, write
 
 LINES = st.sampled_from(
     ["a", "a/", "/a", "!a", "b", "!b", "*.x", "!a.x", "a/*", "!a/b", "**/b", "d/**", "!d/", "/*/a", "a/**/b", "[ab].x"]
 )
+
 IGNORES = st.dictionaries(st.sampled_from([".", "a", "d", "a/d"]), st.lists(LINES, max_size=4), max_size=4)
+
 FILES = st.sets(st.sampled_from([f"{d}{f}" for d in ("", "a/", "d/", "a/d/", "d/a/b/") for f in ("a.x", "b", "c")]))
 
 
@@ -216,87 +179,6 @@ def test_a_symlink_that_leaves_is_refused_by_name(tmp_path: Path, target: str) -
     assert "`other`" in error.message
 
 
-def test_secrets_are_refused_all_at_once_unless_allowed(tmp_path: Path) -> None:
-    names = [".env", "config/.env.production", "keys/id_rsa", "server.pem", ".npmrc"]
-    for name in names:
-        put(tmp_path, name, "//registry.example.com/:_authToken=abc\n")
-    for name in (".env.example", "id_rsa.pub", "web/.npmrc", "environment.py"):
-        put(tmp_path, name, "registry=https://registry.example.com\n//registry.example.com/:_authToken=${TOKEN}\n")
-    error = refused(tmp_path)
-    assert error.code == "secret_in_source"
-    assert error.details["paths"] == sorted(names)
-    assert refused(tmp_path, allow_secrets=["*.pem", "/.env", "keys/"]).details["paths"] == [
-        ".npmrc",
-        "config/.env.production",
-        "keys/id_rsa",
-    ]
-    assert len(listed(tmp_path, allow_secrets=names)) == 9
-
-
-def test_a_secret_that_was_allowed_once_is_refused_the_next_time(tmp_path: Path) -> None:
-    cache = str(tmp_path / "cache")
-    put(tmp_path, "source/.env")
-    listed(tmp_path / "source", cache_dir=cache, allow_secrets=[".env"])
-    assert refused(tmp_path / "source", cache_dir=cache).code == "secret_in_source"
-
-
-KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n"
-# Put together here, so that no scanner takes this file for what it tests.
-SECRET_CONTENTS = {
-    "notes.txt": KEY,
-    "docs/deploy.md": f"Use this:\n\n{KEY}",
-    "settings.py": "AWS_KEY = 'AKIA" + "QWERTYUIOPASDFGH'",
-    "config.json": '{"token": "gh' + "p_" + "a" * 36 + '"}',
-    "deploy.sh": "curl -H 'Authorization: Bearer gl" + "pat-" + "x1" * 12 + "'",
-    "Makefile": "SLACK=xo" + "xb-123456789012-abcdefghijklmnopqrst",
-    "pay.rb": "Stripe.api_key = 'sk" + "_live_" + "k" * 24 + "'",
-    "ci.yml": "NODE_AUTH_TOKEN: np" + "m_" + "Z" * 36,
-    ".pypi.toml": "password = 'py" + "pi-AgE" + "I" * 60 + "'",
-    "run.sh": "export RIG_TOKEN=ri" + "g_st." + "Q" * 43,
-}
-HARMLESS_CONTENTS = {
-    "README.md": "Set AWS_ACCESS_KEY_ID to something like AKIA" + "IOSFODNN7EXAMPLE.",
-    "check.py": 'if "PRIVATE KEY-----" in text: raise Leak(text)',
-    "aws.py": "KEY = os.environ['AWS_ACCESS_KEY_ID']  # AKIA" + "IOSFODNN7EXAMPLE",
-    "short.json": '{"token": "gh' + 'p_short"}',
-    "test.js": "stripe('sk_test_" + "k" * 24 + "')",
-    "cert.crt": "-----BEGIN CERTIFICATE-----\nMIIB\n",
-    "id_rsa.pub": "ssh-rsa AAAAB3NzaC1yc2E ana",
-}
-
-
-@pytest.mark.parametrize("name", SECRET_CONTENTS)
-def test_a_credential_in_a_file_of_any_name_is_refused(name: str, tmp_path: Path) -> None:
-    put(tmp_path, name, SECRET_CONTENTS[name])
-    put(tmp_path, "main.py", "print('hello')")
-    error = refused(tmp_path)
-    assert (error.code, error.details["paths"]) == ("secret_in_source", [name])
-    assert list_source(str(tmp_path), allow_secrets=[name]).files == 2
-
-
-def test_what_only_looks_a_little_like_one_travels(tmp_path: Path) -> None:
-    for name, text in HARMLESS_CONTENTS.items():
-        put(tmp_path, name, text)
-    assert list_source(str(tmp_path)).files == len(HARMLESS_CONTENTS)
-
-
-def test_a_credential_is_remembered_with_the_file_that_holds_it(tmp_path: Path, counted: Counted, later: None) -> None:
-    """A second look reads nothing, and refuses all the same; so does one after a neighbour has changed."""
-    source, cache = tmp_path / "source", str(tmp_path / "cache")
-    put(source, "config.json", SECRET_CONTENTS["config.json"])
-    put(source, "main.py", "1")
-    list_source(str(source), cache_dir=cache, allow_secrets=["config.json"])
-    assert counted.taken() == ["config.json", "main.py"]
-    for changed in ([], ["main.py"]):
-        for name in changed:
-            put(source, name, "22")
-        with pytest.raises(RigError, match=r"config\.json"):
-            list_source(str(source), cache_dir=cache)
-        assert counted.taken() == changed
-    put(source, "config.json", '{"token": "${TOKEN}"}')
-    assert list_source(str(source), cache_dir=cache).files == 2
-
-
 def test_limits_name_the_largest_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "small", "x")
     put(tmp_path, "video/large.mp4", "x" * 1000)
@@ -324,136 +206,6 @@ def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     error = refused(tmp_path)
     assert error.code == "failed"
     assert "locked" in error.message
-
-
-class Counted:
-    """Which files are opened and hashed."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.names: list[str] = []
-        real = reading.hash_file
-
-        def hash_file(full: bytes, stat: Stat, look: Look) -> tuple[Stat, bytes, bool]:
-            self.names.append(os.fsdecode(os.path.basename(full)))
-            return real(full, stat, look)
-
-        monkeypatch.setattr("rig.clients.source.listing.hash_file", hash_file)
-
-    def taken(self) -> list[str]:
-        names, self.names = sorted(self.names), []
-        return names
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    return Counted(monkeypatch)
-
-
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock is an hour ahead of the files, so that they count as being at rest."""
-    import time
-
-    real = time.time_ns
-    monkeypatch.setattr("rig.clients.source.listing.time.time_ns", lambda: real() + 3600 * 10**9)
-
-
-@pytest.mark.usefixtures("later")
-def test_only_what_changed_is_read_again(tmp_path: Path, counted: Counted) -> None:
-    root, cache = tmp_path / "source", str(tmp_path / "cache")
-    write(root, a="1", b__c="2", b__d="3", e__f="4")
-    first = list_source(str(root), cache_dir=cache)
-    assert counted.taken() == ["a", "c", "d", "f"]
-    assert list_source(str(root), cache_dir=cache).tree == first.tree
-    assert counted.taken() == []
-    put(root, "b/c", "changed")
-    changed = list_source(str(root), cache_dir=cache)
-    assert counted.taken() == ["c"]
-    assert changed.tree == list_source(str(root)).tree != first.tree
-    (root / "e/f").unlink()
-    assert list_source(str(root), cache_dir=cache).tree == list_source(str(root)).tree
-
-
-def test_a_file_that_was_not_at_rest_is_read_again(tmp_path: Path, counted: Counted) -> None:
-    root, cache = tmp_path / "source", str(tmp_path / "cache")
-    path = put(root, "a", "1")
-    list_source(str(root), cache_dir=cache)
-    counted.taken()
-    # A change within the tick of the clock: same size, same times as far as anybody can see.
-    path.write_text("2")
-    assert {entry.digest for _, entry in list_source(str(root), cache_dir=cache).tree.files()} == {
-        sha256(b"2").digest()
-    }
-    assert counted.taken() == ["a"]
-
-
-@pytest.mark.usefixtures("later")
-@pytest.mark.parametrize("damage", [b"", b"garbage", b"flip"])
-def test_a_damaged_cache_counts_for_nothing(tmp_path: Path, counted: Counted, damage: bytes) -> None:
-    root, cache = tmp_path / "source", tmp_path / "cache"
-    write(root, a="1")
-    list_source(str(root), cache_dir=str(cache))
-    (file,) = cache.iterdir()
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(bytes(content) if damage == b"flip" else damage)
-    counted.taken()
-    list_source(str(root), cache_dir=str(cache))
-    assert counted.taken() == ["a"]
-
-
-@pytest.mark.usefixtures("later")
-def test_caches_of_folders_that_are_gone_are_removed(tmp_path: Path, counted: Counted) -> None:
-    cache = tmp_path / "cache"
-    for name in ("gone", "stays", "new"):
-        write(tmp_path / name, a="1")
-    list_source(str(tmp_path / "gone"), cache_dir=str(cache))
-    list_source(str(tmp_path / "stays"), cache_dir=str(cache))
-    (cache / "0123.stat").write_bytes(b"rig stat cache 1\n, of an older version")
-    (cache / "notes").write_text("none of ours")
-    shutil.rmtree(tmp_path / "gone")
-    list_source(str(tmp_path / "new"), cache_dir=str(cache))
-    assert len(list(cache.glob("*.stat"))) == 2
-    assert (cache / "notes").exists()
-    counted.taken()
-    list_source(str(tmp_path / "stays"), cache_dir=str(cache))
-    list_source(str(tmp_path / "new"), cache_dir=str(cache))
-    assert counted.taken() == []
-
-
-def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = put(tmp_path, "growing", "0")
-    times = [2]
-
-    def hashed(content: bytes) -> object:
-        if times[0]:
-            times[0] -= 1
-            with path.open("a") as file:
-                file.write("more")
-        return sha256(content)
-
-    monkeypatch.setattr(reading, "sha256", hashed)
-    listing = list_source(str(tmp_path))
-    assert (listing.files, listing.bytes) == (1, 9)
-    times[0] = 100
-    error = refused(tmp_path)
-    assert error.code == "conflict"
-    assert "growing" in error.message
-
-
-def test_a_file_that_goes_while_it_is_listed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, going__a="1", staying="2")
-    real = reading.hash_file
-
-    def hash_file(full: bytes, stat: Stat, look: Look) -> tuple[Stat, bytes, bool]:
-        if full.endswith(b"a"):
-            os.unlink(full)
-        return real(full, stat, look)
-
-    monkeypatch.setattr("rig.clients.source.listing.hash_file", hash_file)
-    listing: Listing = list_source(str(tmp_path))
-    assert [path for path, _ in listing.tree.files()] == [b"staying"]
-    assert (listing.files, listing.bytes) == (1, 1)
 
 
 def test_a_large_file_is_hashed_in_pieces(tmp_path: Path) -> None:

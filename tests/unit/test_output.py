@@ -7,58 +7,22 @@ import io
 import json
 from typing import Any
 
-import msgspec
 import pytest
 import yaml
 
-from rig.cli.ask import Terminal
 from rig.cli.globals import OutputFormat
 from rig.cli.output import Output
-from rig.cli.progress import PlainProgress, StreamProgress, TerminalProgress, progress_for
+from rig.cli.progress import StreamProgress, progress_for
 from rig.cli.query import check_query
 from rig.cli.text import printable
 from rig.kernel.errors import RigError
+from tests.unit.printed import Row, err, out, output, plain_environment  # noqa: F401 - the last is for every test
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil"
 
 
-class Screen(io.StringIO):
-    """A stream that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-class Row(msgspec.Struct):
-    name: str
-    note: str = ""
-    count: int = 0
-    tags: list[str] = []
-
-
-def output(output_format: OutputFormat = "table", *, terminal: bool = False, **options: Any) -> Output:
-    stream = Screen if terminal else io.StringIO
-    return Output(output_format, stdout=stream(), stderr=stream(), **options)
-
-
-def out(printed: Output) -> str:
-    assert isinstance(printed.stdout, io.StringIO)
-    return printed.stdout.getvalue()
-
-
-def err(printed: Output) -> str:
-    assert isinstance(printed.stderr, io.StringIO)
-    return printed.stderr.getvalue()
-
-
 def lines(printed: Output) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out(printed).splitlines()]
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_COLOR", "TERM", "CI", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
 
 
 # -- machines --------------------------------------------------------------------------------------------------------
@@ -241,95 +205,6 @@ def test_printable(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_a_table_fits_the_width_and_cuts_what_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    printed = output(terminal=True, color=False)
-    printed.table(("NAME", "NOTE", "URL"), [("demo/hello", "x" * 100, "https://" + "y" * 60)])
-    widest = max(len(line) for line in out(printed).splitlines())
-    assert widest <= 80
-    assert "…" in out(printed)
-    assert "demo/hello" in out(printed)
-
-
-def test_a_name_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    printed = output(terminal=True, color=False)
-    name = "network-" + "n" * 50
-    printed.table(("NAME", "NOTE"), [(name, "a long note")])
-    assert out(printed).splitlines() == [f"NAME  {name}", "NOTE  a long note"]
-
-
-def test_the_last_column_goes_on_below_before_others_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    printed = output(terminal=True, color=False)
-    printed.table(("NAME", "WHEN", "NOTE"), [("shop", "2026-11-01", "a note of more than twenty columns")])
-    assert out(printed).splitlines()[1:] == [
-        "shop  2026-11-01  a note of more than",
-        "                  twenty columns",
-    ]
-    monkeypatch.setenv("COLUMNS", "72")
-    printed = output(terminal=True, color=False)
-    printed.table(("NAME", "WHEN", "NOTE"), [("shop", "w" * 72, "a note of more than twenty columns")])
-    assert out(printed).splitlines()[1] == "shop  " + "w" * 49 + "…  a note of more"
-
-
-def test_a_time_is_not_cut_while_a_name_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "72")
-    printed = output(terminal=True, color=False)
-    moments = ("2026-11-01 12:00:00Z", "2026-11-01 12:00:01Z")
-    rows = [(n, at, "w" * (19 - n), "x" * 14) for n, at in enumerate(moments)]
-    printed.table(("#", "WHEN", "WHAT", "FROM"), rows)
-    assert all(at in out(printed) for at in moments)
-    printed = output(terminal=True, color=False)
-    printed.table(("#", "WHEN", "WHAT", "FROM"), [(n, at, "w" * (41 - n), "x" * 14) for n, at in enumerate(moments)])
-    assert all(at in out(printed) for at in moments)
-    assert "www…" in out(printed)
-
-
-def test_on_a_slim_terminal_a_row_that_does_not_fit_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    url = "http://hello.demo.localhost:27480/a-long-way"
-    printed = output(terminal=True, color=False)
-    printed.table(("APP", "NOTE", "URL"), [("demo/hello", "more words than one line can take", url), ("x", "", "y")])
-    assert out(printed).splitlines() == [
-        "APP   demo/hello",
-        "NOTE  more words than one line can take",
-        f"URL   {url}",
-        "",
-        "APP   x",
-        "URL   y",
-    ]
-    printed = output(terminal=True, color=False)
-    printed.table(("APP", "URL"), [("demo/hello", "short")])
-    assert out(printed).splitlines() == ["APP         URL", "demo/hello  short"]
-
-
-def test_so_is_one_whose_columns_do_not_fit_however_much_they_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    printed = output(terminal=True, color=False)
-    printed.table(tuple("ABCDEFGHIJKL"), [tuple("x" * 10 for _ in range(12))])
-    assert out(printed).splitlines() == [f"{name}  {'x' * 10}" for name in "ABCDEFGHIJKL"]
-
-
-def test_columns_stand_below_each_other_whatever_their_letters() -> None:
-    printed = output()
-    printed.table(("NAME", "NOTE"), [("東京", "a"), ("e\u0301te", "b"), ("plain", "c")])
-    assert out(printed) == "NAME   NOTE\n東京   a\ne\u0301te    b\nplain  c\n"
-
-
-def test_a_pipe_gets_every_value_whole() -> None:
-    printed = output()
-    printed.table(("NAME", "NOTE"), [("demo", "x" * 500)])
-    assert "x" * 500 in out(printed)
-    assert out(printed).splitlines()[0] == "NAME  NOTE"
-
-
-def test_an_empty_table_says_so_on_stderr() -> None:
-    printed = output()
-    printed.table(("NAME",), [], empty="None yet.")
-    assert (out(printed), err(printed)) == ("", "None yet.\n")
-
-
 @pytest.mark.parametrize(
     ("terminal", "environment", "told", "colored"),
     [
@@ -375,110 +250,3 @@ def test_quiet_says_results_and_errors_only() -> None:
     printed.line("the result")
     printed.failure("", RigError("failed", "It went wrong."))
     assert (out(printed), err(printed)) == ("the result\n", "error: It went wrong.\n")
-
-
-# -- progress and questions ------------------------------------------------------------------------------------------
-
-
-def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere() -> None:
-    assert isinstance(progress_for(output(terminal=True)), TerminalProgress)
-    assert type(progress_for(output(terminal=True, quiet=True))) is PlainProgress
-    printed = output()
-    progress = progress_for(printed)
-    assert type(progress) is PlainProgress
-    progress.step("Sending 3 files")
-    progress.advance(1, 3)
-    progress.line("compiling")
-    assert err(printed) == "Sending 3 files\n  compiling\n"
-
-
-def test_output_that_was_shown_is_not_shown_again_by_the_failure() -> None:
-    seen, unseen, quiet = output(), output(), output(quiet=True)
-    failed = RigError("build_failed", "It failed.", output=["-----> Installing", "no such thing" + "!" * 200])
-    for printed in (seen, quiet):
-        progress_for(printed).line("-----> Installing")
-        progress_for(printed).line("no such thing" + "!" * 300)
-    progress_for(unseen).line("-----> Installing")
-    for printed in (seen, unseen, quiet):
-        printed.failure("deployment", failed)
-    assert "  | " not in err(seen)
-    assert err(unseen).count("-----> Installing") == 2
-    assert "  | -----> Installing\n  | no such thing!" in err(quiet)
-
-
-def test_a_bar_is_wiped_when_its_step_ends() -> None:
-    printed = output(terminal=True)
-    progress = TerminalProgress(printed)
-    progress.step("Sending 3 files")
-    progress.advance(1, 3)
-    assert "\x1b[?25l" in err(printed)  # the cursor is hidden …
-    progress.close()
-    assert err(printed).rindex("\x1b[?25h") > err(printed).rindex("\x1b[?25l")  # … and comes back
-    assert out(printed) == ""
-
-
-@pytest.fixture
-def keyboard(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    typed = Screen()
-    monkeypatch.setattr("sys.stdin", typed)
-    return typed
-
-
-@pytest.mark.parametrize(
-    ("answer", "default", "agreed"),
-    [
-        ("y\n", False, True),
-        ("YES\n", False, True),
-        ("n\n", True, False),
-        ("\n", True, True),
-        ("\n", False, False),
-        ("", False, False),
-    ],
-)
-def test_a_question_on_a_terminal(keyboard: Screen, answer: str, default: bool, agreed: bool) -> None:
-    keyboard.write(answer)
-    keyboard.seek(0)
-    printed = output(terminal=True, color=False)
-    assert Terminal(printed, may_ask=True).agree("Go on?", default=default) is agreed
-    after = "" if answer else "\n"  # whoever ends the input leaves the cursor behind the question
-    assert err(printed) == ("Go on? [Y/n] " if default else "Go on? [y/N] ") + after
-
-
-def test_a_no_is_a_cancellation(keyboard: Screen) -> None:
-    with pytest.raises(RigError) as caught:
-        Terminal(output(terminal=True), may_ask=True).confirm("Delete it?", flag="--yes")
-    assert (caught.value.code, caught.value.exit) == ("cancelled", 130)
-
-
-@pytest.mark.parametrize("typed", ["y\n", "\n", "shop2\n", ""])
-def test_where_a_word_is_asked_for_a_yes_is_not_enough(keyboard: Screen, typed: str) -> None:
-    keyboard.write(typed)
-    keyboard.seek(0)
-    with pytest.raises(RigError) as caught:
-        Terminal(output(terminal=True), may_ask=True).confirm("Delete it?", flag="--yes", word="shop")
-    assert caught.value.code == "cancelled"
-
-
-def test_a_word_that_was_asked_for_is_a_yes(keyboard: Screen) -> None:
-    keyboard.write("shop\n")
-    keyboard.seek(0)
-    printed = output(terminal=True, color=False)
-    Terminal(printed, may_ask=True).confirm("Delete it?", flag="--yes", word="shop")
-    assert err(printed) == "Delete it? Type `shop` to go on: "
-
-
-@pytest.mark.parametrize("why", ["--no-input", "CI", "pipe"])
-def test_nothing_is_asked_where_nobody_can_answer_and_the_error_names_the_option(
-    keyboard: Screen, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if why == "CI":
-        monkeypatch.setenv("CI", "true")
-    printed = output(terminal=why != "pipe")
-    terminal = Terminal(printed, may_ask=why != "--no-input")
-    assert not terminal.interactive
-    assert not terminal.agree("Go on?", default=True)
-    with pytest.raises(RigError) as caught:
-        terminal.confirm("Delete it?", flag="--yes")
-    assert (caught.value.code, caught.value.exit) == ("input_required", 64)
-    assert "--yes" in caught.value.hint
-    assert (out(printed), err(printed)) == ("", "")
