@@ -6,8 +6,10 @@ import asyncio
 import getpass
 import logging
 import os
-from collections.abc import Callable
+import pkgutil
 from contextlib import AsyncExitStack
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -21,12 +23,14 @@ from rig.contract.node import RELEASES_AT_ONCE
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import SystemClock
+from rig.node import handlers
 from rig.node.accounts import http as accounts_http
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.bootstrap import bootstrap_secret
 from rig.node.accounts.deleted import forget_gone_networks, forgetting_networks
 from rig.node.accounts.people import account_name
 from rig.node.accounts.principal import Principal
+from rig.node.background import Background
 from rig.node.builder.settings import held_back
 from rig.node.bundles import http as bundles_http
 from rig.node.bundles.stores import Stores
@@ -51,7 +55,7 @@ from rig.node.lifecycle import Lifecycle, stop_requested
 from rig.node.node import Node, Recorder, Writer
 from rig.node.paths import NodePaths
 from rig.node.policy import Policy
-from rig.node.pulse import Pulse
+from rig.node.pulse import pulse
 from rig.node.runtime.driver import IsolationName
 from rig.node.runtime.isolation import choose, probe
 from rig.node.runtime.process import ProcessDriver
@@ -81,42 +85,35 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     releases: int = 0
 
 
-class Ports:
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """`rig.node.ports.NodePorts` for one request."""
 
-    def __init__(
-        self,
-        principal: Principal,
-        world: World,
-        accounts: Accounts,
-        bundles: Stores,
-        runtime: Deployer,
-        build_logs: KeptBuildLogs,
-        builds: KeptBuilds,
-        garbage: Collector,
-        secrets: Vault,
-        routing: Routing,
-        witness: Witness,
-        evidence: Evidence,
-        isolation: IsolationName,
-        memory_problem: Callable[[], str],
-    ) -> None:
-        self.principal = principal
-        self.world = world
-        self.accounts = accounts
-        self.bundles = bundles
-        self.runtime = runtime
-        self.build_logs = build_logs
-        self.builds = builds
-        self.garbage = garbage
-        self.witness = witness
-        self.evidence = evidence
-        self.secrets = secrets
-        self.isolation = isolation
-        self.memory_problem = memory_problem
-        self.network_domain = routing.network_domain
-        self.hostname = routing.hostname
-        self.url = routing.url
+    principal: Principal
+    world: World
+    accounts: Accounts
+    bundles: Stores
+    runtime: Deployer
+    build_logs: KeptBuildLogs
+    builds: KeptBuilds
+    garbage: Collector
+    secrets: Vault
+    witness: Witness
+    evidence: Evidence
+    isolation: IsolationName
+    driver: ProcessDriver
+    routing: Routing
+
+    def memory_problem(self) -> str:
+        return self.driver.memory_problem()
+
+    def network_domain(self, network: str) -> str:
+        return self.routing.network_domain(network)
+
+    def hostname(self, app: str) -> str:
+        return self.routing.hostname(app)
+
+    def url(self, app: str) -> str:
+        return self.routing.url(app)
 
 
 async def serve(options: NodeOptions) -> None:
@@ -133,17 +130,23 @@ async def serve(options: NodeOptions) -> None:
             log.warning("apps are not kept apart: isolation is off (%s)", probe() or "as asked")
         for warning in held_back():
             log.warning("%s", warning)
+        load_handlers()
         async with AsyncExitStack() as stack:
             listening = life.listen_api(options.api_port)
             stack.callback(listening.close)
             api_url = f"http://127.0.0.1:{listening.port}"
-            edge = Edge(paths.edge, EdgeOptions(domain=domain, tls="acme" if public else "off", port=options.edge_port))
             # Other machines reach the API through the edge, with its certificate.
             api_host = f"api.{domain}" if public else ""
-            parts = await _build(paths, edge, isolation, api_url, api_host, listening.port, releases, stack)
-            await answer_on(parts.web, listening.sockets, stack)
-            fact = NodeStarted(version=__version__, isolation=isolation, domain=domain)
-            await parts.record(fact)
+            kept = await _open(paths, f"https://{api_host}" if public else api_url, stack)
+            lost = kept.lost_secrets()
+            for problem in lost:
+                log.error("%s", problem)
+            edge = Edge(paths.edge, EdgeOptions(domain=domain, tls="acme" if public else "off", port=options.edge_port))
+            proof = edge_proof(bootstrap_secret(paths.bootstrap_secret))
+            route = Route(hostname=api_host, app="", ports=(listening.port,), proof=proof) if public else None
+            running = await _begin(kept, edge, route, isolation, releases)
+            await answer_on(_application(kept, running.node, Origin(proof)), listening.sockets, stack)
+            await kept.recorder.of_node(NodeStarted(version=__version__, isolation=isolation, domain=domain))
             edge_url = edge.url(domain)
             failpoint("node.ready")
             life.ready(
@@ -154,112 +157,115 @@ async def serve(options: NodeOptions) -> None:
                 domain=domain,
                 isolation=isolation,
                 releases=releases,
-                problems=parts.problems,
+                problems=lost,
             )
             log.info("ready: API %s, apps %s, isolation %s", api_url, edge_url, isolation)
             everything = await asked == "everything"
             try:
-                await parts.record(NodeStopped(apps=everything))
+                await kept.recorder.of_node(NodeStopped(apps=everything))
             except RigError as error:
                 # Who stops a node on a full disk wants it stopped all the same.
                 log.error("the end of the node is not on the record: %s", error.message)
-            await parts.pulse.close()
-            await parts.rounds.close()
-            await parts.collector.close()
-            await parts.deployer.close()
-            if everything:
-                await parts.supervisor.stop_all()
-                await edge.stop()
-            await parts.supervisor.close()
-            await edge.close()
+            await running.end(everything=everything)
         life.ended(everything=everything)
 
 
-class Parts(msgspec.Struct):
-    """What :func:`serve` needs of a node that was built."""
+def load_handlers() -> None:
+    """Import every handler. The bus does so when it needs one, and by then rig may have been updated under the node:
+    half of it would be of another version."""
+    for module in pkgutil.iter_modules(handlers.__path__, f"{handlers.__name__}."):
+        import_module(module.name)
 
-    web: web.Application
-    deployer: Deployer
-    collector: Collector
-    rounds: Rounds
-    pulse: Pulse
-    supervisor: Supervisor
-    recorder: Recorder
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What the node keeps on its disk, open."""
+
+    paths: NodePaths
+    stored: Journal
+    journal: FoldingJournal
+    """The same, folded into the world."""
+    world: World
     writer: Writer
-    problems: list[str]
-    """What has to be mended by hand."""
+    recorder: Recorder
+    accounts: Accounts
+    bundles: Stores
+    vault: Vault
 
-    async def record(self, fact: Fact) -> None:
-        """Put a fact about the node itself on its record."""
-        await self.writer.run(lambda: self.recorder.now("node", fact, target="node", outcome="success"))
+    def lost_secrets(self) -> list[str]:
+        """What has to be mended by hand of secrets that cannot be read, network by network."""
+        lost = self.vault.lost()
+        return [f"The secrets of network `{name}` cannot be read: their key is lost. {LOST}" for name in lost]
 
 
-async def _build(
-    paths: NodePaths,
-    edge: Edge,
-    isolation: IsolationName,
-    api_url: str,
-    api_host: str,
-    api_port: int,
-    releases: int,
-    stack: AsyncExitStack,
-) -> Parts:
-    clock = SystemClock()
-    world = World()
+async def _open(paths: NodePaths, public_url: str, stack: AsyncExitStack) -> Kept:
+    """Open what the node keeps, until ``stack`` is left, and forget what a node that was killed had still to forget."""
     stored = Journal.open(paths.journal, origin="node", projections=(AuditProjection(), ReleasesProjection()))
     stack.callback(stored.close)
+    world = World()
     await asyncio.to_thread(world.replay, stored, archived(stored))
     journal = FoldingJournal(stored, world)
     writer = Writer()
     stack.callback(writer.close)
-    recorder = Recorder(journal, writer, clock)
+    recorder = Recorder(journal, writer, SystemClock())
 
     def record_account(*, stream: str, fact: Fact, target: str, outcome: str, actor: str, src: str) -> None:
         writer.wait(lambda: recorder.now(stream, fact, target=target, outcome=outcome, actor=actor, src=src))
 
-    public_url = f"https://{api_host}" if api_host else api_url
-    proof = edge_proof(bootstrap_secret(paths.bootstrap_secret))
     accounts = Accounts.open(paths, owner=account_name(user_name()), url=lambda: public_url, record=record_account)
     stack.callback(accounts.close)
-    stores = Stores(paths)
-    stack.callback(stores.close)
+    bundles = Stores(paths)
+    stack.callback(bundles.close)
     vault = Vault(paths.secrets, NodeKeys(paths.secrets_key))
     stack.callback(vault.close)
     forget_leftovers(vault, world)
-    wrong = [f"The secrets of network `{name}` cannot be read: their key is lost. {LOST}" for name in vault.lost()]
-    for problem in wrong:
-        log.error("%s", problem)
-    world.listeners.append(forgetting(vault))
     forget_gone_networks(accounts, world)
-    world.listeners.append(forgetting_networks(accounts, stores))
+    world.listeners += [forgetting(vault), forgetting_networks(accounts, bundles)]
+    return Kept(
+        paths=paths,
+        stored=stored,
+        journal=journal,
+        world=world,
+        writer=writer,
+        recorder=recorder,
+        accounts=accounts,
+        bundles=bundles,
+        vault=vault,
+    )
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of the node that do something, and have to be told when it ends."""
+
+    node: Node
+    background: Background
+    collector: Collector
+    deployer: Deployer
+    supervisor: Supervisor
+    edge: Edge
+
+    async def end(self, *, everything: bool) -> None:
+        """Stop working. What runs goes on, unless ``everything`` is to end."""
+        await self.background.close()
+        await self.collector.close()
+        await self.deployer.close()
+        if everything:
+            await self.supervisor.stop_all()
+            await self.edge.stop()
+        await self.supervisor.close()
+        await self.edge.close()
+
+
+async def _begin(kept: Kept, edge: Edge, api: Route | None, isolation: IsolationName, releases: int) -> Running:
+    """Start the edge and what should run behind it, and go on with what the node before had begun."""
+    world, paths = kept.world, kept.paths
     await edge.start()
-    api_route = Route(hostname=api_host, app="", ports=(api_port,), proof=proof) if api_host else None
-    routing = Routing(edge, world, api_route)
+    routing = Routing(edge, world, api)
     driver = ProcessDriver(isolation)
-    build_logs = KeptBuildLogs(paths, world)
-    builds = KeptBuilds(paths)
-    witness = Witness(str(paths.witnessed), stored.key_path)
-    evidence = Evidence(lambda: stored)
 
     def ports_for(principal: Principal) -> Ports:
-        return Ports(
-            principal,
-            world,
-            accounts,
-            stores,
-            deployer,
-            build_logs,
-            builds,
-            collector,
-            vault,
-            routing,
-            witness,
-            evidence,
-            isolation,
-            driver.memory_problem,
-        )
+        return ports(principal=principal)  # made below: what is in them needs the node
 
-    node = Node(journal, world, writer, recorder, ports_for, clock, isolation)
+    node = Node(kept.journal, world, kept.writer, kept.recorder, ports_for, SystemClock(), isolation)
     supervisor = Supervisor(driver, paths, on_change=node.on_instance_change)
     workshop = Workshop(
         world=world,
@@ -267,30 +273,58 @@ async def _build(
         driver=driver,
         supervisor=supervisor,
         routing=routing,
-        stores=stores,
-        record=recorder,
-        secrets=vault,
+        stores=kept.bundles,
+        record=kept.recorder,
+        secrets=kept.vault,
     )
     deployer = Deployer(workshop, releases)
-    collector = Collector(world, paths, stores, deployer, writer, isolation)
-
+    collector = Collector(world, paths, kept.bundles, deployer, kept.writer, isolation)
+    ports = partial(
+        Ports,
+        world=world,
+        accounts=kept.accounts,
+        bundles=kept.bundles,
+        runtime=deployer,
+        build_logs=KeptBuildLogs(paths, world),
+        builds=KeptBuilds(paths),
+        garbage=collector,
+        secrets=kept.vault,
+        witness=Witness(str(paths.witnessed), kept.stored.key_path),
+        evidence=Evidence(lambda: kept.stored),
+        isolation=isolation,
+        driver=driver,
+        routing=routing,
+    )
     keeping = Keeping()
 
     async def collect_round() -> None:
         collection = await collector.collect(keeping)
         if collection.garbage:
-            fact = fact_of(collection, keeping)
-            await writer.run(lambda: recorder.now("node", fact, target="node", outcome="success"))
+            await kept.recorder.of_node(fact_of(collection, keeping))
 
     rounds = Rounds(collect_round)
     await deployer.start()
     node.attach(deployer, rounds)
-    rounds.start()
-    pulse = Pulse(lambda: writer.run(stored.beat))
-    pulse.start()
+    background = Background()
+    background.spawn(rounds.run())
+    background.spawn(pulse(lambda: kept.writer.run(kept.stored.beat)))
+    return Running(
+        node=node,
+        background=background,
+        collector=collector,
+        deployer=deployer,
+        supervisor=supervisor,
+        edge=edge,
+    )
+
+
+def _application(kept: Kept, node: Node, origin: Origin) -> web.Application:
+    """The API, with the pages of accounts and the routes of bundles."""
 
     async def authenticate(request: web.Request) -> Principal:
-        return await accounts_http.authenticate(request, accounts)
+        return await accounts_http.authenticate(request, kept.accounts)
+
+    api = Api(node, authenticate, SystemClock(), origin)
 
     async def authorize(request: web.Request, network: str) -> None:
         """Bundles may be sent by whoever may deploy to the network, or make it. Whether it is there is not asked: the
@@ -300,22 +334,20 @@ async def _build(
             Policy(principal).require("deploy", network, network)
         except RigError as error:
             if error.code == "forbidden":
-                await recorder.denied("bundle.send", network, error, api.stamp(request, principal))
+                await kept.recorder.denied("bundle.send", network, error, api.stamp(request, principal))
             raise
 
-    application = web.Application(middlewares=[problems], client_max_size=2 << 20)
-    origin = Origin(proof)
-    api = Api(node, authenticate, clock, origin)
+    application = web.Application(middlewares=[problems])
     api.add_routes(application)
-    accounts_http.add_routes(application, accounts, origin)
-    bundles_http.add_routes(application, stores, authorize)
+    accounts_http.add_routes(application, kept.accounts, origin)
+    bundles_http.add_routes(application, kept.bundles, authorize)
     document = openapi.document(__version__)
-    application.router.add_get("/v1/openapi.json", lambda request: _json(document))
-    return Parts(application, deployer, collector, rounds, pulse, supervisor, recorder, writer, wrong)
 
+    async def openapi_document(request: web.Request) -> web.Response:
+        return web.json_response(document)
 
-async def _json(document: object) -> web.Response:
-    return web.json_response(document)
+    application.router.add_get("/v1/openapi.json", openapi_document)
+    return application
 
 
 def user_name() -> str:

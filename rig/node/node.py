@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -25,8 +25,9 @@ from rig.kernel.errors import RigError
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Clock, Draft, Recorded, Stamp
 from rig.node.accounts.principal import Principal
+from rig.node.background import Background
 from rig.node.deploy import watch
-from rig.node.deploy.deployer import Deployer, guarded
+from rig.node.deploy.deployer import Deployer
 from rig.node.policy import Policy
 from rig.node.ports import NodePorts
 from rig.node.runtime.driver import IsolationName
@@ -99,6 +100,10 @@ class Recorder:
         drafts = [Draft(stream=stream, fact=fact, target=target, outcome=outcome) for fact in facts]
         self._journal.append(drafts, stamp)
 
+    async def of_node(self, fact: Fact) -> None:
+        """Append a fact about the node itself."""
+        await self._writer.run(lambda: self.now("node", fact, target="node", outcome="success"))
+
     async def denied(self, what: str, target: str, error: RigError, stamp: Stamp) -> None:
         """Put on the record that somebody was denied what travels beside the bus, as the bus does it for a command."""
         fact = CommandCompleted(
@@ -170,7 +175,7 @@ class Node:
         self._ports_for = ports_for
         self._world = world
         self._deployer: Deployer | None = None
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     def attach(self, deployer: Deployer, *others: Listener) -> None:
         """From now on the deployer, and whoever else wants to, hears of every fact."""
@@ -206,9 +211,9 @@ class Node:
         """Put an instance that is given up on the record, and take back a release that dies young."""
         if info.state == "crashed":
             fact = AppCrashed(name=app, instance=info.name, version=info.version, reason=info.reason)
-            self._spawn(self._recorder(app, [fact], outcome="failure", cause=None))
+            self._background.spawn(self._recorder(app, [fact], outcome="failure", cause=None))
         if info.state in watch.DEAD:
-            self._spawn(self._writer.run(lambda: self._take_back(app, info)))
+            self._background.spawn(self._writer.run(lambda: self._take_back(app, info)))
 
     def _take_back(self, app: str, info: InstanceInfo) -> None:
         """In the writer thread, where what is decided on still holds when it is recorded."""
@@ -216,8 +221,3 @@ class Node:
         facts = watch.decide(state, info, self._clock.now(), self._isolation)
         if facts:
             self._recorder.now(f"app:{app}", *facts, target=app, outcome="success")
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(guarded(work))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)

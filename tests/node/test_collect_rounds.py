@@ -48,7 +48,7 @@ def test_a_deployment_brings_the_next_round_forward_and_a_failure_ends_none() ->
                 raise OSError("the disk is gone")
 
         made = Rounds(collect, clock=lambda: now)
-        made.start()
+        running = asyncio.create_task(made.run())
         for number in range(3):
             now += DAILY
             made.hear(record(DeploySucceeded(app="demo/hello", version=number)))
@@ -57,7 +57,7 @@ def test_a_deployment_brings_the_next_round_forward_and_a_failure_ends_none() ->
                 return len(rounds) == number + 1
 
             await until(collected, f"round {number}")
-        await made.close()
+        running.cancel()
         assert rounds == [DAILY, 2 * DAILY, 3 * DAILY]
 
     asyncio.run(scenario())

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from functools import partial
-from typing import Any
 from weakref import WeakValueDictionary
 
 from events.app import (
@@ -34,6 +32,7 @@ from rig.contract.releases import Phase
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Recorded
+from rig.node.background import Background
 from rig.node.collect.gone import Freeing, put_away_gone
 from rig.node.deploy.ending import Ending
 from rig.node.deploy.making import Maker
@@ -54,14 +53,14 @@ class Deployer:
         self._workshop = workshop
         self._world, self._supervisor, self._routing = workshop.world, workshop.supervisor, workshop.routing
         self._phases: dict[str, Phase] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Those that somebody has, or waits for."""
+        self._background = Background()
         self._news: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self._turns = Turns(releases)
         self._works = Works(self._tell)
         self._free = Freeing(workshop.paths)
-        self._ending = Ending(workshop.supervisor, workshop.routing, self._spawn)
+        self._ending = Ending(workshop.supervisor, workshop.routing, self._background.spawn)
         self._maker = Maker(workshop, self._ending, self._works, self._enter)
         self._operations = Operations(workshop, self._ending, self._works, self._free, self.lock)
 
@@ -119,37 +118,35 @@ class Deployer:
         draining = [one for one in unwanted if one.committed and self._world.exists(one.app)]
         kept = {one.id for one in draining}
         await self._ending.end([one for one in unwanted if one.id not in kept])
-        self._spawn(self._ending.drain(draining, DeployConfig().drain))
+        self._background.spawn(self._ending.drain(draining, DeployConfig().drain))
         failpoint("node.ended")
         await asyncio.to_thread(put_away_gone, self._workshop.paths, self._world, self._workshop.stores)
-        self._spawn(self._free())
+        self._background.spawn(self._free())
         states = [self._world.app(app) for app in self._world.existing_apps()]
         pending = [(self._world.begun[state.name], state) for state in states if state.pending]
         for begun, state in sorted(pending, key=lambda each: each[0].pos):  # each in its turn, as before
-            self._spawn(self._make(state.name, state.pending, begun, resumed=True))
+            self._background.spawn(self._make(state.name, state.pending, begun, resumed=True))
         for state in states:
             if state.restarting:
                 self._work(state.name, "restarting", partial(self._operations.restart, state.name, None))
 
     async def close(self) -> None:
         """Stop working. Releases that are being made are taken up again by the next node."""
-        self._closed = True
         self._free.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
 
     def hear(self, record: Recorded) -> None:
-        """Take up what a new fact asks for. Called on the event loop."""
+        """Take up what a new fact asks for. Called on the event loop. After :meth:`close` it is left to the next node,
+        which finds in the world what there is to do."""
         kind, _, name = record.stream.partition(":")
         if kind == "app":
             self._tell(name)
         match record.fact:
             case DeployStarted(version=version):
                 self._phases[name] = "queued"
-                self._spawn(self._make(name, version, record))
+                self._background.spawn(self._make(name, version, record))
             case AppCreated() | AppCrashed():
-                self._spawn(self._routing.refresh())
+                self._background.spawn(self._routing.refresh())
             case AppRestartRequested():
                 self._work(name, "restarting", partial(self._operations.restart, name, record))
             case AppScaled() | AppScaleReset():
@@ -159,22 +156,12 @@ class Deployer:
             case AppStopped():
                 self._work(name, "stopping", partial(self._operations.scale, name))
             case AppDeleted():
-                self._spawn(self._operations.take_down(name))
+                self._background.spawn(self._operations.take_down(name))
             case NetworkDeleted():
-                self._spawn(self._free())
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        if self._closed:
-            work.close()  # the next node finds in the world what there is to do
-            return None
-        task = asyncio.create_task(guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began
-        return task
+                self._background.spawn(self._free())
 
     def _work(self, app: str, what: What, work: Work) -> None:
-        self._spawn(self._works.begin(app, what, work))
+        self._background.spawn(self._works.begin(app, what, work))
 
     def lock(self, app: str) -> asyncio.Lock:
         """Held while something is made of an app, or done to it."""
@@ -199,15 +186,3 @@ class Deployer:
                 await self._maker.make(app, version, cause)
             finally:
                 self._phases.pop(app, None)
-
-
-async def guarded(work: Coroutine[Any, Any, None]) -> None:
-    """Do ``work`` in the background; what it raises is logged, since nobody waits for it."""
-    try:
-        await work
-    except asyncio.CancelledError:
-        raise
-    except RigError as error:
-        log.error("%s", error.message)
-    except Exception:
-        log.exception("work in the background failed")
