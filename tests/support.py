@@ -1,14 +1,19 @@
-"""Waiting for conditions, for tests of things that take an unknown, short time."""
+"""What tests of many folders need: waiting for conditions, and ports."""
 
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 TIMEOUT = 20.0
 """Seconds; reached only by a test that fails."""
 POLL = 0.01
+PORTS = range(15_000, 32_000)
+"""Below those that a system gives to whoever asks for any port, as every outgoing connection does."""
 
 
 def wait_until(condition: Callable[[], object], what: str, timeout: float = TIMEOUT) -> None:
@@ -25,3 +30,12 @@ async def until(condition: Callable[[], Awaitable[object]], what: str, timeout: 
     while not await condition():
         assert time.monotonic() < end, f"waited {timeout:g} s in vain: {what}"
         await asyncio.sleep(POLL)
+
+
+def free_port() -> int:
+    """A port on which nobody listens, and which nobody gets by chance before it is bound."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("", port))
+            return port
