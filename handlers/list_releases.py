@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from handlers.observe import observed
 from handlers.past import Past
 from rig.contract.releases import ListReleases, ReleasePage
-from rig.kernel.apps import release_of, url_of
+from rig.kernel.apps import release_of, releases_of, url_of
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 
@@ -17,11 +19,12 @@ def handle(command: ListReleases, ctx: ClientContext) -> ReleasePage:
     replica = ctx.ports.replica
     # Nobody waits long for what can be told without it.
     known = replica is not None and any(replica.rows(KNOWN, (f"app:{command.app}",)))
-    platform = ctx.ports.platform_on_the_way if known else ctx.ports.platform
     try:
+        # Here, since there may be no platform to speak of: the node of this machine may not run.
+        platform = ctx.ports.platform_on_the_way if known else ctx.ports.platform
         page = platform.call(command, ReleasePage, corr=ctx.stamp.corr)
     except RigError as error:
-        if error.code not in OFFLINE:
+        if error.code not in {*OFFLINE, "not_found"}:
             raise
         page = from_replica(command, ctx, error)
     else:
@@ -30,20 +33,21 @@ def handle(command: ListReleases, ctx: ClientContext) -> ReleasePage:
 
 
 def from_replica(command: ListReleases, ctx: ClientContext, away: RigError) -> ReleasePage:
-    """The releases as the replica has them. Raises ``away`` where there is nothing in it of the app."""
-    replica = observed(ctx, fetch=False)
+    """The releases as the replica has them, those that an app had which was deleted among them.
+
+    Raises ``away`` where there is nothing in it of the app.
+    """
+    replica = observed(ctx, fetch=away.code == "not_found")
     records = replica.stream(f"app:{command.app}") if replica else []
-    if replica is None or not records:
+    past = Past(command.app, records, "observed")
+    if replica is None or not records or (away.code == "not_found" and not past.deletion):
         raise away
-    state = Past(command.app, records, "observed").state()
-    below = int(command.after) if command.after.isdecimal() else state.last + 1
-    versions = [version for version in sorted(state.releases, reverse=True) if version < below]
+    state, url = past.last(), url_of(records)
+    page = releases_of(state, command, lambda version: release_of(state, version, url=url))
     known = replica.state()
     as_of = known.synced_at if known else ""
-    ctx.warn(f"{away.message} This is what was on its record at {as_of}.")
-    page = versions[: command.limit]
-    return ReleasePage(
-        releases=[release_of(state, version, url=url_of(records)) for version in page],
-        next=str(page[-1]) if len(versions) > len(page) else "",
-        as_of=as_of,
-    )
+    if away.code in OFFLINE:
+        ctx.warn(f"{away.message} This is what was on its record at {as_of}.")
+    if past.deletion:
+        ctx.warn(f"`{command.app}` was deleted {past.told_deletion()}. These are the releases that it had.")
+    return msgspec.structs.replace(page, as_of=as_of)

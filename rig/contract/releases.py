@@ -10,7 +10,7 @@ from msgspec import Meta
 from events.config import Supplied
 from events.release import Promoted
 from rig.contract.apps import AppName
-from rig.contract.base import After, Command, Effect, Limit, Page, Reply, arg, opt, wire
+from rig.contract.base import After, Command, Effect, Filters, Limit, Page, Reply, arg, opt, wire
 from rig.contract.names import LABEL_PATTERN, VERSION_PATTERN, Digest, optional
 from rig.contract.project import AppConfig
 from rig.contract.variables import EnvVars
@@ -129,6 +129,7 @@ class ListReleases(Command, frozen=True, kw_only=True, tag="release.list"):
     reply: ClassVar[type[Reply]] = ReleasePage
 
     app: AppName
+    filter: Filters = []
     limit: Limit = 20
     after: After = ""
 

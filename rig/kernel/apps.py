@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -10,7 +10,9 @@ from events.app import AppState, DeployStarted, DeploySucceeded, evolve
 from events.base import Happened
 from rig.contract.apps import App
 from rig.contract.project import AppConfig
-from rig.contract.releases import Outcome, Phase, Release, SourceInfo
+from rig.contract.releases import ListReleases, Outcome, Phase, Release, ReleasePage, SourceInfo
+from rig.kernel.errors import RigError
+from rig.kernel.filtering import rows_behind
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 
@@ -130,6 +132,19 @@ def release_of(
         hint=failure.hint if failure else "",
         output=failure.output if failure else [],
     )
+
+
+def releases_of(state: AppState, asked: ListReleases, shown: Callable[[int], Release]) -> ReleasePage:
+    """A page of the releases of an app, newest first; ``shown`` makes the one of a number.
+
+    Raises `RigError` ``invalid_data`` or ``usage``.
+    """
+    if asked.after and not asked.after.isdecimal():
+        raise RigError("invalid_data", f"`{asked.after}` is not where a page ended.")
+    below = int(asked.after) if asked.after else state.last + 1
+    keys = [str(version) for version in sorted(state.releases, reverse=True) if version < below]
+    releases, following = rows_behind(keys, lambda key: [shown(int(key))], Release, asked)
+    return ReleasePage(releases=releases, next=following)
 
 
 def _built_by(state: AppState, build: str) -> int:

@@ -175,6 +175,8 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "deploy a folder that is not there": ("", "deploy nowhere --app demo/site", ""),
     "deploy without an app": ("", "deploy site", ""),
     "history": ("", "history demo/site", ""),
+    "history by filters": ("", "history demo/site --filter version=v1 --filter outcome!=failed", ""),
+    "history by a field that is none": ("", "history demo/site --filter colour=red", ""),
     "history of an app that was never deployed": ("", "history demo/empty", ""),
     "history of an app that is not there": ("", "history demo/nothing", ""),
     "create var": (f"{MAKE}\ncreate app other/web", "create var other/web A=1 B=2", DROP),

@@ -201,6 +201,28 @@ def test_history_without_the_platform(life: Life, asked: Any) -> None:
     assert "cannot be reached" in ctx.warnings[0]
     page = list_releases.handle(ListReleases(app=APP, limit=2, after="2"), asked())
     assert [release.version for release in page.releases] == [1]
+    page = list_releases.handle(ListReleases(app=APP, limit=1, filter=["outcome=succeeded"]), asked())
+    assert ([release.version for release in page.releases], page.next) == ([3], "3")
+    page = list_releases.handle(ListReleases(app=APP, limit=1, filter=["outcome=succeeded"], after="3"), asked())
+    assert ([release.version for release in page.releases], page.next) == ([1], "")
+
+
+def test_history_where_not_even_the_way_to_the_platform_is_there(life: Life, asked: Any) -> None:
+    class Stopped(Ports):
+        @property
+        def platform_on_the_way(self) -> Any:
+            raise RigError("unreachable", "The node of this machine does not run.")
+
+        @platform_on_the_way.setter
+        def platform_on_the_way(self, platform: Any) -> None:
+            """Whatever is set: the node does not run."""
+
+    life.deploy("user:ana")
+    ctx = asked()
+    ctx.ports.__class__ = Stopped
+    page = list_releases.handle(ListReleases(app=APP), ctx)
+    assert [release.version for release in page.releases] == [1]
+    assert "The node of this machine does not run. This is what was on its record" in ctx.warnings[0]
 
 
 def test_without_a_replica_it_is_told_from_what_was_done_here(own: Journal, tmp_path: Path) -> None:

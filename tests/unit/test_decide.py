@@ -27,7 +27,6 @@ from rig.node.handlers import (
     start_release,
     update_app,
 )
-from rig.node.paging import page_of
 from rig.node.releases import find_release
 from tests.unit.given import APP, BUNDLE, CREATED, app, network, served, started
 
@@ -243,17 +242,3 @@ def test_how_many_of_each_process_are_wanted() -> None:
     assert counts({}, processes=three) == {"web": ProcessConfig(count=3).count}
     assert counts({"web": 2}, processes=three) == {"web": 2}
     assert counts_of(AppState(), 1) == {}
-
-
-@pytest.mark.parametrize(
-    ("after", "limit", "page", "following"),
-    [
-        ("", 2, ["a", "b"], "b"),
-        ("b", 2, ["c"], ""),
-        ("", 3, ["a", "b", "c"], ""),
-        ("bb", 1, ["c"], ""),
-        ("z", 1, [], ""),
-    ],
-)
-def test_pages(after: str, limit: int, page: list[str], following: str) -> None:
-    assert page_of(["a", "b", "c"], after, limit) == (page, following)

@@ -13,7 +13,8 @@ from rig.contract.apps import App, ListApps
 from rig.contract.secrets import Secret
 from rig.contract.variables import Var
 from rig.kernel.errors import RigError
-from rig.node.paging import condition, filterable, rows_of
+from rig.kernel.filtering import condition, filterable
+from rig.node.paging import rows_of
 
 SHOP = App(name="demo/shop", url="", hostname="", status="live", version=3, created_by="user:ana")
 
@@ -60,6 +61,22 @@ def test_truths_and_values_of_variables() -> None:
 class _Row(msgspec.Struct, frozen=True):
     key: str
     odd: bool
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "page", "following"),
+    [
+        ("", 2, ["a", "b"], "b"),
+        ("b", 2, ["c"], ""),
+        ("", 3, ["a", "b", "c"], ""),
+        ("bb", 1, ["c"], ""),
+        ("z", 1, [], ""),
+    ],
+)
+def test_pages(after: str, limit: int, page: list[str], following: str) -> None:
+    asked = ListApps(after=after, limit=limit)
+    found, then = rows_of(["a", "b", "c"], lambda name: [_Row(name, False)], _Row, asked)
+    assert ([row.key for row in found], then) == (page, following)
 
 
 keys = st.lists(st.text("abcdef", min_size=1, max_size=4), unique=True, max_size=30).map(sorted)
