@@ -22,7 +22,7 @@ from rig.node.builder.settings import build_settings
 from rig.node.runtime.driver import ProcessSpec
 from rig.node.runtime.isolation import choose
 from rig.node.runtime.process import ProcessDriver
-from tests.support import wait_until
+from tests.support import free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -32,9 +32,7 @@ def serving(paths: BuildPaths, config: AppConfig) -> Iterator[tuple[Build, str]]
     """Build, start the ``web`` process, wait for its port; the build and the address."""
     driver = ProcessDriver(choose("auto", public=False))
     request = BuildRequest(owner="demo/app", paths=paths, config=config, env=config.env, settings=build_settings())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
 
     def reachable() -> bool:
         with socket.socket() as client:

@@ -15,9 +15,8 @@ import pytest
 from rig.node.edge.caddy import Edge
 from rig.node.edge.config import EdgeOptions
 from rig.node.edge.slots import FEW, Route
-from rig.node.sockets import listen
 from tests.node.edge_app import App, serve_app
-from tests.support import until
+from tests.support import free_port, until
 
 LOADINGS = 3
 Change = Callable[[Edge, App, int], Sequence[Route]]
@@ -39,12 +38,6 @@ def one_public_hostname(edge: Edge, app: App, changes: int) -> list[Route]:
 
 def _route(app: App, name: str, edge: Edge, instances: int = 1) -> Route:
     return Route(hostname=f"{name}.demo.{edge.options.domain}", app=f"demo/{name}", ports=(app.port,) * instances)
-
-
-def free_port() -> int:
-    found = listen(0)
-    found.close()
-    return found.port
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from rig.node.health import wait_alive, wait_ready
 from rig.node.runtime.driver import ExitStatus
 from rig.node.sockets import listen
 from tests.node.edge_app import serve_app
+from tests.support import free_port
 
 HOSTNAME = "hello.demo.localhost"
 QUICK = HealthConfig(timeout=2)
@@ -38,12 +39,6 @@ def own_pids() -> list[int]:
 
 def running() -> None:
     return None
-
-
-def free_port() -> int:
-    found = listen(0)
-    found.close()
-    return found.port
 
 
 def ready(port: int, config: HealthConfig = QUICK, pids: list[int] | None = None) -> None:
