@@ -20,6 +20,8 @@ from rig.contract.apps import ShowAppStatus
 from rig.contract.base import Command, Reply
 from rig.contract.collect import CollectGarbage
 from rig.contract.evidence import ArchiveNode
+from rig.contract.releases import ShowBuildLog
+from rig.contract.replica import ListRecords
 from rig.kernel.bus import Bus, outcome_of
 from rig.kernel.errors import RigError
 from rig.kernel.ids import uuid7
@@ -38,9 +40,10 @@ T = TypeVar("T")
 
 log = logging.getLogger("rig.node")
 
-BESIDE = (ArchiveNode, CollectGarbage, ShowAppStatus)
+BESIDE = (ArchiveNode, CollectGarbage, ListRecords, ShowAppStatus, ShowBuildLog)
 """Commands that take long, since they look at the disk or at all processes. They are not carried out in the writer
-thread, where everybody else would wait for them, so their handlers must not decide by the world."""
+thread, where everybody else would wait for them. So their handlers must not decide by the world, and what they read in
+several steps may change in between."""
 
 ACTOR = "system:node"
 """The node itself, as its journal names it."""

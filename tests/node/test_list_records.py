@@ -71,6 +71,24 @@ def test_a_replica_begins_behind_what_was_archived(tmp_path: Path) -> None:
         replica.close()
 
 
+def test_a_page_is_whole_whatever_is_appended_while_it_is_read(tmp_path: Path) -> None:
+    with open_record(tmp_path, "node") as journal:
+
+        class Busy:
+            """Somebody appends a record, which replaces the newest checkpoint, at every step."""
+
+            def __getattr__(self, name: str) -> Any:
+                journal.append([received(f"command:{journal.info().size}", "app.create", "demo/shop")], stamp())
+                return getattr(journal, name)
+
+        busy: Any = Busy()
+        page = handle(ListRecords(), context(busy, SimpleNamespace(principal=PEOPLE["owner"])))
+    assert (page.first, len(page.records)) == (0, page.size)
+    with closing(Replica(str(tmp_path / "replica.sqlite"), PROJECTIONS)) as replica:
+        assert not replica.extend(page, asked=0, at=1)
+        assert replica.verify() == []
+
+
 def test_who_keeps_the_newest_page_keeps_when_nothing_had_happened(tmp_path: Path) -> None:
     """The time of a heartbeat is in the note, so the platform cannot take it back."""
     clock = FakeClock()
