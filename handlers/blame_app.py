@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from handlers.observe import history
+from handlers.past import Past
 from rig.contract.history import Blame, BlameApp, Blamed
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
@@ -19,7 +20,10 @@ def handle(command: BlameApp, ctx: ClientContext) -> Blame:
     record, source = history(ctx)
     if not command.key:
         found = [row for row in record.rows(NOW, (command.app,)) if row["value"] is not None]
-        if not found and not record.stream(f"app:{command.app}"):
+        known = Past(command.app, [] if found else record.stream(f"app:{command.app}"), source)
+        if known.deletion:
+            raise known.gone()
+        if not found and not known.records:
             raise RigError(
                 "not_found",
                 f"There is nothing on the record of an app `{command.app}`.",

@@ -20,7 +20,6 @@ def handle(command: DiffReleases, ctx: ClientContext) -> AppDiff:
             "usage", "Compare two releases or two moments, not one with the other.", "`--at v3` is a moment."
         )
     known = past(command.app, ctx)
-    now = known.state()
     if command.at or command.to:
         before = known.moment(command.at or "now", ctx.stamp.at, "--at")
         after = known.moment(command.to or "now", ctx.stamp.at, "--to")
@@ -28,6 +27,7 @@ def handle(command: DiffReleases, ctx: ClientContext) -> AppDiff:
         sides = [side(known, state, state.current, at) for state, at in ((older, before), (newer, after))]
         changes = compare(running(older), running(newer))
     else:
+        now = known.last()
         last = version_number(command.newer) or now.current
         first = version_number(command.older) or previous(now, last)
         sides = [side(known, now, version) for version in (first, last)]

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from events.app import AppState
+from events.app import AppCreated, AppDeleted, AppState
 from handlers.observe import history
 from rig.kernel.apps import served_from, state_at
 from rig.kernel.client import ClientContext
@@ -38,6 +38,36 @@ class Past(msgspec.Struct, frozen=True):
             )
         return at
 
+    @property
+    def deletion(self) -> Recorded | None:
+        """The record that the app was deleted; None for one that is there, or that was made anew since."""
+        ends = [record for record in self.records if isinstance(record.fact, AppCreated | AppDeleted)]
+        return ends[-1] if ends and isinstance(ends[-1].fact, AppDeleted) else None
+
+    def last(self) -> AppState:
+        """The app as it is, or as it was when it was deleted; nothing serves then.
+
+        Raises `RigError` ``not_found`` where nothing is known of it.
+        """
+        deletion = self.deletion
+        if deletion is None:
+            return self.state()
+        state = state_at(self.records[: self.records.index(deletion)])
+        return msgspec.structs.replace(state, name=self.app, current=0)
+
+    def told_deletion(self) -> str:
+        """``2026-11-12 12:00Z by ana``; empty where it was not deleted."""
+        deletion = self.deletion
+        return f"{_minute(deletion.at)} by {deletion.actor.removeprefix('user:')}" if deletion else ""
+
+    def gone(self) -> RigError:
+        """That the app was deleted."""
+        return RigError(
+            "not_found",
+            f"`{self.app}` was deleted {self.told_deletion()}.",
+            f"`rig history {self.app}` lists the releases that it had.",
+        )
+
     def state(self, at: int | None = None) -> AppState:
         """The app at a time; now, without one. Raises `RigError` ``not_found`` where it was not there then."""
         state = state_at(self.records, at)
@@ -50,6 +80,8 @@ class Past(msgspec.Struct, frozen=True):
                     f"There was no app `{self.app}` at {_minute(at)}: {known}.",
                     "Times are UTC unless they say otherwise: 2026-11-12T12:00+01:00.",
                 )
+            if self.deletion:
+                raise self.gone()
             raise RigError(
                 "not_found",
                 f"There was no app `{self.app}`, as far as the record tells that you may see.",

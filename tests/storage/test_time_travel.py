@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from events.app import AppCreated, AppDeleted, AppScaled, DeployBuilt, DeployFai
 from events.base import Fact
 from events.command import CommandCompleted, CommandReceived, CommandUndone
 from handlers import blame_app, diff_releases, list_releases, show_app, undo
+from handlers.past import past
 from rig.contract.apps import DeleteApp, ShowApp, StartApp, StopApp, UpdateApp
 from rig.contract.history import BlameApp, Change, DiffReleases
 from rig.contract.networks import DeleteNetwork
@@ -86,11 +88,11 @@ def asked(life: Life, own: Journal, tmp_path: Path) -> Iterator[Any]:
     """Gives the context of a handler, with a replica of all that has happened by then; the platform is away."""
     replicas = []
 
-    def ask(asker: Stamp | None = None) -> Any:
+    def ask(asker: Stamp | None = None, platform: Platform | None = None) -> Any:
         folder = tmp_path / f"replica-{len(replicas)}"
         folder.mkdir()
         replicas.append(replica_of(folder, life.journal))
-        return context(own, Ports(folder, replicas[-1]), asker)
+        return context(own, Ports(folder, replicas[-1], platform), asker)
 
     yield ask
     for replica in replicas:
@@ -223,6 +225,38 @@ def test_history_where_not_even_the_way_to_the_platform_is_there(life: Life, ask
     page = list_releases.handle(ListReleases(app=APP), ctx)
     assert [release.version for release in page.releases] == [1]
     assert "The node of this machine does not run. This is what was on its record" in ctx.warnings[0]
+
+
+class Hidden(Platform):
+    """A platform that shows its record, and knows no app, or lets whoever asks see none."""
+
+    def call(self, command: Any, reply: type[Any], *, key: str = "", corr: str = "") -> Any:
+        if isinstance(command, ListReleases):
+            raise RigError("not_found", f"There is no app `{command.app}`.")
+        return super().call(command, reply, key=key, corr=corr)
+
+
+def test_what_is_left_of_an_app_that_was_deleted(life: Life, asked: Any) -> None:
+    life.deploy("user:ana", COLOR="blue")
+    between = life.deploy("user:bea", COLOR="red")
+    life.happens(AppDeleted(name=APP))
+    ctx = asked(platform=Hidden(life.journal))
+    page = list_releases.handle(ListReleases(app=APP), ctx)
+    assert [(release.version, release.current) for release in page.releases] == [(2, False), (1, False)]
+    assert re.search(rf"`{APP}` was deleted 20.*Z by ana\. These are the releases that it had\.", ctx.warnings[-1])
+    diff = diff_releases.handle(DiffReleases(app=APP, older="v1", newer="v2"), asked())
+    assert Change(key="env.COLOR", before="blue", after="red") in diff.changes
+    diff = diff_releases.handle(DiffReleases(app=APP, at="v1", to=rfc3339(between)), asked())
+    assert Change(key="env.COLOR", before="blue", after="red") in diff.changes
+    with pytest.raises(RigError, match="has no two releases to compare"):
+        diff_releases.handle(DiffReleases(app=APP), asked())
+    for asking in (lambda: blame_app.handle(BlameApp(app=APP), asked()), lambda: past(APP, asked()).state()):
+        with pytest.raises(RigError, match=rf"`{APP}` was deleted 20.*Z by ana") as gone:
+            asking()
+        assert (gone.value.code, "rig history" in gone.value.hint) == ("not_found", True)
+    life.happens(AppCreated(name=APP))
+    with pytest.raises(RigError, match="There is no app"):
+        list_releases.handle(ListReleases(app=APP), asked(platform=Hidden(life.journal)))
 
 
 def test_without_a_replica_it_is_told_from_what_was_done_here(own: Journal, tmp_path: Path) -> None:
