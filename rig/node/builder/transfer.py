@@ -37,7 +37,8 @@ Swaps = Sequence[tuple[str, str]]
 def copy_build(build: Build, source: BuildPaths, target: BuildPaths, driver: Driver, owner: str) -> Build:
     """Copy a complete build with the layers it runs on; gives it as it is there. Its record is left to be written.
 
-    ``owner`` is the app that gets it. What an earlier try left is removed. Raises `OSError`.
+    ``owner`` is the app that gets it. What an earlier try left is removed. The log stays where it is: who may read the
+    one app may not know the other. Raises `OSError`.
     """
     swaps = () if driver.place(target.source, APP) == build.place else _swaps(source, target)
     remove_tree(target.root)
@@ -46,8 +47,6 @@ def copy_build(build: Build, source: BuildPaths, target: BuildPaths, driver: Dri
     for made in (source.source, source.site, source.caddyfile):
         if made.exists():
             _copy(made, target.root / made.name, swaps, driver, owner)
-    if source.log.exists():
-        shutil.copyfile(source.log, target.log)
     layers = [mount for mount in build.mounts if _is_layer(mount, source)]
     for mount in layers:
         layer = target.app_dir / mount.source
