@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench import audit, bundle, journal, resources, startup
 from tests.bench.harness import HEADER
-from tests.e2e.rig import User
+from tests.e2e.rig import running
 
 
 def main() -> None:
@@ -20,12 +20,9 @@ def main() -> None:
             sys.exit(f"The benchmarks need `{program}`.")
     with tempfile.TemporaryDirectory(prefix="rig-bench-") as name:
         folder = Path(name)
-        user = User(folder / "home")
-        user.home.mkdir()
         print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.system()}\n")
         print(HEADER, flush=True)
-        try:
-            user.start_node()
+        with running(folder / "home") as user:
             user.ok("create", "network", "demo")
             for figures in (
                 startup.figures(user),
@@ -37,8 +34,6 @@ def main() -> None:
             ):
                 for figure in figures:
                     print(figure.row(), flush=True)
-        finally:
-            user.stop_everything()
         print()
         resources.report(folder / "resources")
 

@@ -23,8 +23,7 @@ from rig.kernel.node_state import read_state, runs
 from rig.kernel.processes import alive, start_time
 from rig.node.lifecycle import Lifecycle
 from rig.node.paths import NodePaths
-from tests.e2e.rig import free_port
-from tests.support import wait_until
+from tests.support import free_port, wait_until
 
 MODULE = "tests.clients.tiny_node"
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "RIG_TOKEN": "canary", "AWS_SECRET_ACCESS_KEY": "canary"}

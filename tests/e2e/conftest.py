@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.rig import User
+from tests.e2e.rig import User, running
 
 
 @pytest.fixture
@@ -22,11 +22,6 @@ def fresh(tmp_path: Path) -> Iterator[User]:
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     """A user with a node that runs and a network `demo`; the tests of a module share it, each with apps of its own."""
-    user = User(tmp_path_factory.mktemp("machine") / "home")
-    user.home.mkdir()
-    try:
-        user.start_node()
+    with running(tmp_path_factory.mktemp("machine") / "home") as user:
         user.ok("create", "network", "demo")
         yield user
-    finally:
-        user.stop_everything()

@@ -1,7 +1,7 @@
-"""A load on two apps, as a process of its own: `python -m tests.e2e.load PORT HOST OTHER_HOST SECONDS`.
+"""A load on two apps, as a process of its own: `python -m tests.e2e.load PORT HOST OTHER_HOST`.
 
-It keeps requests of every kind under way until its standard input is closed, or the time is over; then it finishes what
-it has begun and prints a :class:`Report`. Nothing is tried a second time: what was sent was answered, or has failed.
+It keeps requests of every kind under way until its standard input is closed; then it finishes what it has begun and
+prints a :class:`Report`. Nothing is tried a second time: what was sent was answered, or has failed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from tests.e2e.switch_app import PIECE, PIECES
 PATIENCE = 20.0
 """Seconds that an answer may take; reached only by one that never comes."""
 REST = 0.01
-"""Between two short requests of one client."""
+"""Seconds between two short requests of one client."""
+SLOW = 0.1
+"""Seconds between two pieces of an upload."""
 
 LASTING = 15
 """How many clients stay connected, be it by requests that last or by keep-alive."""
@@ -94,7 +96,13 @@ class Load:
                     kind.failures.append(f"{time.time():.2f} {type(error).__name__}: {error}")
                 else:
                     kind.whole += 1
-                await asyncio.sleep(REST)
+                await self.pause(REST)
+
+    async def pause(self, seconds: float) -> None:
+        """Until the load is over, for so long at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.over.wait()
 
     async def get(self, session: aiohttp.ClientSession, kind: Kind) -> None:
         async with session.get("/", headers={"Host": self.host}) as response:
@@ -111,7 +119,7 @@ class Load:
         async def slowly() -> AsyncIterator[bytes]:
             for piece in pieces:
                 yield piece
-                await asyncio.sleep(0.1)
+                await self.pause(SLOW)
 
         await self.hashed(session, slowly(), pieces)
 
@@ -159,7 +167,7 @@ class Load:
                     moved(kind, began)
                     return
                 expect(message.data == str(number), "an echo of something else")
-                await asyncio.sleep(REST)
+                await self.pause(REST)
             await socket.close()
             expect(socket.close_code == 1000, f"closed with {socket.close_code}")
 
@@ -174,23 +182,19 @@ def moved(kind: Kind, began: float) -> None:
     kind.shortest = min(kind.shortest, time.monotonic() - began)
 
 
-async def told_to_stop(load: Load, seconds: float) -> None:
-    """Until standard input is closed, or the time is over."""
+async def told_to_stop(load: Load) -> None:
+    """Until standard input is closed, as it is too when the test has ended in whatever way."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    try:
-        async with asyncio.timeout(seconds):
-            await reader.read()
-    except TimeoutError:
-        pass
+    await reader.read()
     load.over.set()
 
 
-async def main(port: str, host: str, other: str, seconds: str) -> None:
+async def main(port: str, host: str, other: str) -> None:
     load = Load(f"http://127.0.0.1:{port}", host, other)
     async with asyncio.TaskGroup() as group:
         group.create_task(load.run())
-        group.create_task(told_to_stop(load, float(seconds)))
+        group.create_task(told_to_stop(load))
     sys.stdout.buffer.write(msgspec.json.encode(load.report))
 
 

@@ -7,10 +7,10 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import msgspec
 
 from rig.contract.node import NodeState
 from rig.kernel.node_state import read_state, runs
-from tests.support import wait_until
+from tests.e2e.asker import Asker
+from tests.support import free_port, wait_until
 
 RIG = Path(sys.executable).parent / "rig"
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -121,26 +122,37 @@ class User:
 
     def get(self, app: str, path: str = "/", headers: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Ask an app as a browser would; gives status and body."""
-        network, _, name = app.partition("/")
         connection = http.client.HTTPConnection("127.0.0.1", self.node.edge_port, timeout=20)
         try:
-            host = f"{name}.{network}.{self.node.domain}:{self.node.edge_port}"
-            connection.request("GET", path, headers={"Host": host, **(headers or {})})
+            connection.request("GET", path, headers={"Host": self._host(app), **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:
             connection.close()
+
+    def asker(self, app: str = "demo/app") -> Asker:
+        """Somebody who asks an app all the time while they are entered: a :func:`web_app` of some ``version …``."""
+        return Asker(self.node.edge_port, self._host(app))
+
+    def _host(self, app: str) -> str:
+        network, _, name = app.partition("/")
+        return f"{name}.{network}.{self.node.domain}:{self.node.edge_port}"
 
     def deploy(self, folder: Path, app: str, *more: str) -> Ran:
         """Deploy a folder that has to succeed; gives the envelope."""
         return self.ok("deploy", str(folder), "--app", app, "--create", "-o", "json", *more)
 
 
-def free_port() -> int:
-    """A loopback port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def running(home: Path, *arguments: str) -> Iterator[User]:
+    """A user on a fresh machine whose node runs; whatever they start ends with the block."""
+    user = User(home)
+    user.home.mkdir()
+    try:
+        user.start_node(*arguments)
+        yield user
+    finally:
+        user.stop_everything()
 
 
 def project(folder: Path, files: Mapping[str, str]) -> Path:
@@ -155,6 +167,17 @@ def project(folder: Path, files: Mapping[str, str]) -> Path:
 def example(name: str, folder: Path) -> Path:
     """A copy of one of the examples, to be changed."""
     return Path(shutil.copytree(EXAMPLES / name, folder / name))
+
+
+GATED = '[build]\ncommand = "until [ -e gate ]; do sleep 0.05; done"\n'
+"""For rig.toml: a build that waits until its gate is open, also where it can see nothing but its own folder."""
+
+
+def open_gate(user: User, app: str) -> None:
+    """Let the build of an app go on that waits at its gate."""
+    network, _, name = app.partition("/")
+    for folder in (user.home / "node" / "networks" / network / "apps" / name / "builds").glob("*/app"):
+        (folder / "gate").touch()
 
 
 WEB = """\

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.rig import User, project, web_app
+from tests.support import free_port
 
 
 @pytest.fixture
@@ -75,17 +76,11 @@ def test_crash_at_boot(user: User, app: tuple[str, Path]) -> None:
     fails(user, app, code="app_crashed", reason="exit 1", output="no DATABASE_URL given")
 
 
-def test_wrong_port(user: User, app: tuple[str, Path], free: int) -> None:
+def test_wrong_port(user: User, app: tuple[str, Path]) -> None:
+    free = free_port()
     source = (app[1] / "main.py").read_text().replace('int(os.environ["PORT"])', str(free))
     project(app[1], {"main.py": source})
     fails(user, app, code="wrong_port", reason=str(free), output=f"listening on {free}")
-
-
-@pytest.fixture
-def free() -> int:
-    from tests.e2e.rig import free_port
-
-    return free_port()
 
 
 def test_never_healthy(user: User, app: tuple[str, Path]) -> None:

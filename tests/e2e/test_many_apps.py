@@ -14,7 +14,7 @@ from rig.clients.platform import HttpPlatform
 from rig.contract.apps import App, AppPage, CreateApp, ListApps
 from rig.node.edge.caddy import EdgeRecord
 from rig.node.edge.config import EdgeOptions
-from tests.e2e.rig import User
+from tests.e2e.rig import User, running
 from tests.support import wait_until
 
 APPS = [f"demo/app{number:02}" for number in range(40)]
@@ -25,14 +25,9 @@ pytestmark = pytest.mark.xdist_group("many apps")
 
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[User]:
-    user = User(tmp_path / "home")
-    user.home.mkdir()
-    try:
-        user.start_node("--isolation", "none")
+    with running(tmp_path / "home", "--isolation", "none") as user:
         user.ok("create", "network", "demo")
         yield user
-    finally:
-        user.stop_everything()
 
 
 def settled(user: User) -> set[str] | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import signal
 from pathlib import Path
 
 from rig.kernel.processes import alive, start_time
-from tests.e2e.rig import User, web_app
+from tests.e2e.rig import GATED, User, open_gate, web_app
 from tests.support import wait_until
 
 
@@ -40,31 +41,17 @@ def test_apps_and_edge_go_on_and_are_adopted(fresh: User, tmp_path: Path) -> Non
 
 def test_no_request_is_lost_while_the_node_is_killed_and_started(fresh: User, tmp_path: Path) -> None:
     fresh.start_node()
-    fresh.deploy(web_app(tmp_path / "app"), "demo/app")
-    answers: list[int] = []
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            answers.append(fresh.get("demo/app")[0])
-
-    asker = threading.Thread(target=ask)
-    asker.start()
-    try:
+    fresh.deploy(web_app(tmp_path / "app", "version 1"), "demo/app")
+    with fresh.asker() as asker:
         for _ in range(2):
-            wait_until(lambda: len(answers) > 20, "requests are being answered")
+            before = asker.answered
+            wait_until(lambda: asker.answered > before + 20, "requests are being answered")  # noqa: B023
             fresh.kill_node()
             fresh.ok("node", "start")
-    finally:
-        stop.set()
-        asker.join()
-    assert set(answers) == {200}
+    assert asker.failures == []
 
 
 def test_an_app_that_died_meanwhile_is_started_again(fresh: User, tmp_path: Path) -> None:
-    import os
-    import signal
-
     fresh.start_node()
     fresh.deploy(web_app(tmp_path / "app"), "demo/app")
     [(_, pid, port)] = instances(fresh, "demo/app")
@@ -84,9 +71,7 @@ def test_a_release_that_was_being_made_comes_to_its_end(fresh: User, tmp_path: P
     fresh.start_node()
     folder = web_app(tmp_path / "app")
     fresh.deploy(folder, "demo/app")
-    gate = tmp_path / "app" / "wait.sh"
-    gate.write_text("echo building; sleep 3\n")
-    web_app(folder, "two", rig__toml='[build]\ncommand = "sh wait.sh"\n')
+    web_app(folder, "two", rig__toml=GATED)
     deploying = fresh.spawn("deploy", str(folder), "--app", "demo/app", "-o", "json")
 
     def building() -> bool:
@@ -99,6 +84,7 @@ def test_a_release_that_was_being_made_comes_to_its_end(fresh: User, tmp_path: P
     fresh.ok("node", "start")
 
     def over() -> bool:
+        open_gate(fresh, "demo/app")
         newest = fresh.ok("history", "demo/app", "-o", "json").data["releases"][0]
         return bool(newest["outcome"] != "pending")
 

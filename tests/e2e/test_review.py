@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -14,25 +13,20 @@ import pytest
 from events.network import NetworkCreated
 from rig.kernel.ports import Draft, Stamp
 from storage.journal import Journal
-from tests.e2e.rig import User, web_app
+from tests.e2e.rig import User, running, web_app
 from tests.security.people import Browser, join, owner_token
 
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     """A user whose app `demo/shop` has two releases."""
-    user = User(tmp_path_factory.mktemp("review") / "home")
-    user.home.mkdir()
-    try:
-        user.start_node("--isolation", "none")
+    with running(tmp_path_factory.mktemp("review") / "home", "--isolation", "none") as user:
         folder = web_app(user.home.parent / "site", rig__toml='[env]\nGREETING = "hi"\n')
         user.deploy(folder, "demo/shop", "--message", "First")
         (folder / "rig.toml").write_text('[env]\nGREETING = "hello"\n')
         user.deploy(folder, "demo/shop", "--message", "Second")
         user.ok("history", "demo/shop")
         yield user
-    finally:
-        user.stop_everything()
 
 
 def test_a_change_is_on_both_records_and_told_as_one(user: User) -> None:
@@ -223,11 +217,9 @@ def exchanged(node: Path, yesterday: Path) -> None:
 
 @pytest.mark.parametrize("tampered", [rewound, forked, exchanged])
 def test_a_replica_is_verified_against_the_node(tmp_path: Path, tampered: Callable[[Path, Path], None]) -> None:
-    user = User(tmp_path / "home")
-    user.home.mkdir()
-    node, yesterday = user.home / "node", tmp_path / "yesterday"
-    try:
-        user.start_node("--isolation", "none")
+    yesterday = tmp_path / "yesterday"
+    with running(tmp_path / "home", "--isolation", "none") as user:
+        node = user.home / "node"
         user.ok("create", "network", "demo")
         user.ok("node", "stop")
         shutil.copytree(node, yesterday, symlinks=True)
@@ -244,27 +236,19 @@ def test_a_replica_is_verified_against_the_node(tmp_path: Path, tampered: Callab
         found = user.rig("journal", "verify", "-o", "json")
         report = found.json["error"]["details"]["verification"]
         assert (found.exit, [one["code"] for one in report["findings"]]) == (1, ["FORKED"])
-    finally:
-        user.stop_everything()
 
 
 def test_a_platform_that_goes_back_is_caught_by_every_command(tmp_path: Path) -> None:
-    user = User(tmp_path / "home")
-    user.home.mkdir()
-    try:
-        user.start_node("--isolation", "none")
+    yesterday = tmp_path / "yesterday"
+    with running(tmp_path / "home", "--isolation", "none") as user:
         user.ok("create", "network", "demo")
         user.ok("node", "stop")
-        yesterday = tmp_path / "yesterday"
         shutil.copytree(user.home / "node", yesterday, symlinks=True)
         user.ok("node", "start", "--isolation", "none")
         user.ok("create", "network", "later")
         user.ok("audit", "--sync")
         user.ok("node", "stop")
-        for name in ("journal.sqlite", "pins"):
-            target = user.home / "node" / name
-            shutil.rmtree(target) if target.is_dir() else os.unlink(target)
-        shutil.copy(yesterday / "journal.sqlite", user.home / "node" / "journal.sqlite")
+        rewound(user.home / "node", yesterday)
         user.ok("node", "start", "--isolation", "none")
         forked = user.rig("audit", "--sync", "-o", "json")
         assert (forked.exit, forked.json["error"]["code"]) == (1, "journal_forked")
@@ -275,5 +259,3 @@ def test_a_platform_that_goes_back_is_caught_by_every_command(tmp_path: Path) ->
         assert any("a new replica begins" in text for text in again.json["warnings"])
         assert not any("is not the one" in text for text in user.ok("audit", "-o", "json").json["warnings"])
         assert list((user.home / "replicas").glob("*.until-*.sqlite"))
-    finally:
-        user.stop_everything()

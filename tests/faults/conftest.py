@@ -9,7 +9,7 @@ import pytest
 from rig.clients import http as client_http
 from rig.clients import upload as client_upload
 from rig.clients.http import Patience
-from tests.e2e.rig import User
+from tests.e2e.rig import User, running
 
 HASTE = Patience(connect=1.0, silence=5.0, answer=5.0, retries=0.15)
 
@@ -17,14 +17,9 @@ HASTE = Patience(connect=1.0, silence=5.0, answer=5.0, retries=0.15)
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     """A user with a node that runs, a network `demo`, and no time."""
-    user = User(tmp_path_factory.mktemp("machine") / "home")
-    user.home.mkdir()
-    try:
-        user.start_node()
+    with running(tmp_path_factory.mktemp("machine") / "home") as user:
         user.ok("create", "network", "demo")
         yield user
-    finally:
-        user.stop_everything()
 
 
 @pytest.fixture

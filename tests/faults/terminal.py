@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from tests.e2e.rig import RIG
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 
 class OnTerminal:
@@ -23,6 +23,7 @@ class OnTerminal:
     def __init__(self, *argv: str, env: Mapping[str, str]) -> None:
         self._ours, self._theirs = pty.openpty()
         self.before = termios.tcgetattr(self._theirs)
+        self._after: list[object] | None = None
         self._shown: list[str] = []
         terminal = self._theirs
         self._process = subprocess.Popen(
@@ -45,9 +46,7 @@ class OnTerminal:
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.kill()
-        self._process.wait()
-        os.close(self._theirs)  # the last one: reading ends
-        self._looking.join()
+        self._ended()
         os.close(self._ours)
 
     @property
@@ -61,8 +60,8 @@ class OnTerminal:
 
     @property
     def settings(self) -> list[object]:
-        """How the terminal is set now; see tcgetattr(3)."""
-        return termios.tcgetattr(self._theirs)
+        """How the terminal is set now, or was when the command had ended; see tcgetattr(3)."""
+        return termios.tcgetattr(self._theirs) if self._after is None else self._after
 
     def wait_for(self, text: str) -> None:
         wait_until(lambda: text in self.text, f"{text!r} on the terminal, which shows {self.text!r}")
@@ -77,10 +76,19 @@ class OnTerminal:
         self._process.send_signal(number)
 
     def wait(self) -> tuple[int, float]:
-        """Wait for its end; gives the exit code and the seconds that it took."""
+        """Wait for its end; gives the exit code and the seconds that it took. From then on ``text`` is whole."""
         began = time.monotonic()
-        code = self._process.wait(20)
-        return code, time.monotonic() - began
+        code = self._process.wait(TIMEOUT)
+        seconds = time.monotonic() - began
+        self._ended()
+        return code, seconds
+
+    def _ended(self) -> None:
+        self._process.wait()
+        if self._after is None:
+            self._after = termios.tcgetattr(self._theirs)
+            os.close(self._theirs)  # the last one: what is there is read, and reading ends
+            self._looking.join()
 
     def _look(self) -> None:
         while True:

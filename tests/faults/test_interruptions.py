@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from events.command import CommandCompleted, CommandReceived
-from tests.e2e.rig import User, web_app
+from tests.e2e.rig import GATED, User, open_gate, web_app
 from tests.faults.harness import Record
 from tests.faults.proxy import Fault, Proxy
 from tests.faults.server import Answer, FaultServer
@@ -100,13 +100,14 @@ def test_while_sources_are_sent(
 @pytest.mark.parametrize(("number", "code", "error"), SIGNALS)
 def test_while_a_release_is_watched(number: signal.Signals, code: int, error: str, user: User, tmp_path: Path) -> None:
     record, app = Record(user.home), f"demo/watched-{code}"
-    folder = web_app(tmp_path / "app", rig__toml=f'[build]\ncommand = "sleep 3; echo {app}"\n')
+    folder = web_app(tmp_path / "app", rig__toml=GATED, noise__txt=tmp_path.name)
     with OnTerminal("deploy", str(folder), "--app", app, "--create", env=user.environ) as running:
         running.wait_for("Building v1")
         interrupted(running, number, code)
         assert "is still being made" in running.text
         assert f"rig status app {app}" in running.text
     assert last(record, error) == "unknown"
+    open_gate(user, app)
     wait_until(lambda: history(user, app) == [(1, "succeeded")], "the release goes on without us")
 
 
@@ -148,7 +149,8 @@ def test_a_killed_deployment_is_unknown_and_may_be_repeated(
     step: str, user: User, proxy: Proxy, tmp_path: Path
 ) -> None:
     record, app = Record(user.home), f"demo/killed-at-{step}"
-    folder = web_app(tmp_path / "app", rig__toml=f'[build]\ncommand = "sleep 2; echo {step}"\n')
+    build = GATED if step == "build" else ""
+    folder = web_app(tmp_path / "app", rig__toml=build, noise__txt=tmp_path.name)
     record.news()
     if step == "upload":
         proxy.break_by(Fault(how="stall", request="POST /v1/networks/demo/bundles/packs"))
@@ -169,6 +171,7 @@ def test_a_killed_deployment_is_unknown_and_may_be_repeated(
     if step == "build":
         assert (again.exit, again.json["error"]["code"]) == (75, "locked"), again
         assert history(user, app) == [(1, "pending")], "the release is made once"
+        open_gate(user, app)
         wait_until(lambda: history(user, app) == [(1, "succeeded")], "it comes to its end by itself")
     else:
         assert again.exit == 0, again

@@ -18,7 +18,7 @@ from events.command import CommandCompleted
 from rig.clients import http as client_http
 from rig.clients import upload as client_upload
 from rig.clients.http import Patience
-from tests.e2e.rig import User, web_app
+from tests.e2e.rig import User, running, web_app
 from tests.faults.harness import Record, run_rig
 from tests.faults.proxy import Fault, How, Proxy
 
@@ -49,10 +49,7 @@ class World(msgspec.Struct):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    user = User(tmp_path_factory.mktemp("machine") / "home")
-    user.home.mkdir()
-    try:
-        user.start_node()
+    with running(tmp_path_factory.mktemp("machine") / "home") as user:
         user.ok("create", "network", "demo")
         user.deploy(web_app(user.home.parent / "scaled"), "demo/scaled")
         with Proxy(user.node.api_port) as proxy:
@@ -61,8 +58,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             for file in (contexts, token):
                 file.write_text(file.read_text().replace(direct, proxy.url))
             yield World(user, proxy, Record(user.home))
-    finally:
-        user.stop_everything()
 
 
 @pytest.fixture(autouse=True)

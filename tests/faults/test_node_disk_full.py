@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.rig import User, web_app
+from tests.e2e.rig import GATED, User, open_gate, web_app
 from tests.faults.harness import run_rig
+from tests.kills.leftovers import processes
 from tests.support import wait_until
 
 pytestmark = [
@@ -37,15 +38,9 @@ def full_disk(user: User) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def runs_anywhere(command_line: str) -> bool:
-    """Whether a process of this machine has such a command line, NUL between its words."""
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if process.read_text().startswith(command_line):
-                return True
-        except OSError:  # it has ended meanwhile
-            continue
-    return False
+def builds(home: Path) -> bool:
+    """Whether the build of a machine waits at its gate."""
+    return any("until [ -e gate ]" in command for command in processes(home).values())
 
 
 def releases(user: User, app: str) -> list[tuple[int, str]]:
@@ -91,12 +86,13 @@ def test_changes_are_refused_and_nothing_is_half_done(in_process: User, tmp_path
 def test_a_release_that_was_being_made_comes_to_an_end(in_process: User, tmp_path: Path) -> None:
     """Neither its success nor its failure can be recorded while the disk is full: it may not stay pending for ever."""
     user = in_process
-    folder = web_app(tmp_path / "app", rig__toml='[build]\ncommand = "sleep 2.0625"\n')
+    folder = web_app(tmp_path / "app", rig__toml=GATED, noise__txt=tmp_path.name)
     with user.spawn("deploy", str(folder), "--app", "demo/stuck", "--create", "-o", "json") as deploying:
         try:
-            wait_until(lambda: runs_anywhere("sleep\0002.0625"), "v1 is being built")
+            wait_until(lambda: builds(user.home), "v1 is being built")
             with full_disk(user):
-                wait_until(lambda: not runs_anywhere("sleep\0002.0625"), "the build has ended")
+                open_gate(user, "demo/stuck")
+                wait_until(lambda: not builds(user.home), "the build has ended")
                 assert releases(user, "demo/stuck") == [(1, "pending")]
             wait_until(lambda: releases(user, "demo/stuck") == [(1, "failed")], "its end is on the record")
             stdout, _ = deploying.communicate(timeout=60)

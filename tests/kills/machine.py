@@ -15,11 +15,10 @@ from rig.clients.http import HttpTransport
 from rig.clients.platform import HttpPlatform
 from rig.contract.apps import AppStatus, ShowAppStatus
 from rig.contract.releases import ListReleases, Release, ReleasePage
-from tests.e2e.rig import RIG, SECONDS, Ran, User, free_port, project, web_app
+from tests.e2e.rig import RIG, SECONDS, Ran, User, project, web_app
 from tests.kills.arming import Failpoints
-from tests.kills.asker import Asker
 from tests.kills.leftovers import broken_journals, leftovers, processes, strays
-from tests.support import wait_until
+from tests.support import free_port, wait_until
 
 APP = "demo/app"
 
@@ -164,9 +163,6 @@ class Machine(User):
         status, page = self.get(APP)
         assert status == 200, page
         return page.removesuffix(" /")
-
-    def asker(self) -> Asker:
-        return Asker(self.node.edge_port, f"app.demo.localhost:{self.node.edge_port}")
 
     def calm(self, app: str = APP) -> bool:
         """Whether nothing is under way: no release is being made, and what serves is all that runs."""

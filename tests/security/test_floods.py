@@ -10,21 +10,16 @@ from urllib.parse import urlencode
 import pytest
 
 from rig.node.rules import MAX_APPS
-from tests.e2e.rig import User
+from tests.e2e.rig import User, running
 from tests.security.people import Answer, Browser, join
 
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    user = User(tmp_path_factory.mktemp("floods") / "home")
-    user.home.mkdir()
-    try:
-        user.start_node("--isolation", "none")
+    with running(tmp_path_factory.mktemp("floods") / "home", "--isolation", "none") as user:
         for network in ("demo", "crowd", "other"):
             user.ok("create", "network", network)
         yield user
-    finally:
-        user.stop_everything()
 
 
 def change(token: str, user: User, path: str, **body: Any) -> Answer:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.rig import User, project
+from tests.e2e.rig import User, project, running
 from tests.support import wait_until
 
 SHELL = """\
@@ -42,14 +42,9 @@ pytestmark = pytest.mark.needs("bwrap")
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    user = User(tmp_path_factory.mktemp("hostile") / "home")
-    user.home.mkdir()
-    try:
-        user.start_node("--isolation", "bubblewrap")
+    with running(tmp_path_factory.mktemp("hostile") / "home", "--isolation", "bubblewrap") as user:
         user.ok("create", "network", "demo")
         yield user
-    finally:
-        user.stop_everything()
 
 
 def deploy(user: User, folder: Path, app: str, command: str = "", **files: str) -> str:

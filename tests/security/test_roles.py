@@ -29,7 +29,7 @@ from rig.contract.api import GRANTS, ROUTES, Route
 from rig.contract.base import Command, tag_of
 from rig.contract.bundles import Ask, Commit, bundle_path
 from rig.contract.routing import request_of
-from tests.e2e.rig import User
+from tests.e2e.rig import User, running
 from tests.security.people import Answer, Browser, join, owner_token
 
 SEEN, HIDDEN, MISSING = "demo", "veiled", "absent"
@@ -121,10 +121,7 @@ class World(msgspec.Struct, frozen=True):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    user = User(tmp_path_factory.mktemp("roles") / "home")
-    user.home.mkdir()
-    try:
-        user.start_node("--isolation", "none")
+    with running(tmp_path_factory.mktemp("roles") / "home", "--isolation", "none") as user:
         for network in (SEEN, HIDDEN, "elsewhere"):
             user.ok("create", "network", network)
         for app in (f"{SEEN}/site", f"{HIDDEN}/site", *(f"{SEEN}/of-{role}" for role in ROLES)):
@@ -132,8 +129,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         tokens = {role: join(user, f"the-{role}", SEEN, role) for role in sorted(GRANTS)}
         tokens["stranger"] = join(user, "the-stranger", "elsewhere", "owner")
         yield World(user, tokens | {"nobody": "", "node-owner": owner_token(user)})
-    finally:
-        user.stop_everything()
 
 
 def test_there_is_a_sample_of_every_route() -> None:
