@@ -16,7 +16,10 @@ from rig.kernel.times import instant
 Row = dict[str, Any]
 
 # A network is all apps whose names begin with its own and a slash; `0` is the character behind the slash.
-APPS = "SELECT * FROM dashboard WHERE ?1 = '' OR app = ?1 OR (app >= ?1 || '/' AND app < ?1 || '0') ORDER BY app"
+APPS = (
+    "SELECT * FROM dashboard WHERE :name = '' OR app = :name OR (app >= :name || '/' AND app < :name || '0')"
+    " ORDER BY app"
+)
 DEPLOYMENTS = "SELECT * FROM dashboard_deployments WHERE app = ? AND (ended_at >= ? OR failed_at >= ?)"
 LAST = "SELECT * FROM dashboard_deployments WHERE app = ? ORDER BY version DESC LIMIT 1"
 
@@ -25,7 +28,7 @@ def handle(command: ShowDashboard, ctx: ClientContext) -> Dashboard:
     record, source = history(ctx)
     since = instant(command.since, ctx.stamp.at, "--since")
     apps, everything = [], []
-    for app in record.rows(APPS, (command.name,)):
+    for app in record.rows(APPS, {"name": command.name}):
         deployments = list(record.rows(DEPLOYMENTS, (app["app"], since, since)))
         last = next(record.rows(LAST, (app["app"],)), None)
         everything += deployments

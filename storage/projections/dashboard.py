@@ -77,35 +77,37 @@ CREATE INDEX dashboard_deployments_failed ON dashboard_deployments(app) WHERE fa
                 _went_live(connection, fact, recorded.at)
             case DeployFailed():
                 connection.execute(
-                    "UPDATE dashboard_deployments SET outcome = 'failed', ended_at = ?1, failed_at = ?1"
-                    " WHERE app = ?2 AND version = ?3",
-                    (recorded.at, fact.app, fact.version),
+                    "UPDATE dashboard_deployments SET outcome = 'failed', ended_at = :at, failed_at = :at"
+                    " WHERE app = :app AND version = :version",
+                    {"at": recorded.at, "app": fact.app, "version": fact.version},
                 )
         app = app_of(fact)
         if app:
             live = fact.version if isinstance(fact, DeploySucceeded) else None
             connection.execute(
-                "INSERT INTO dashboard VALUES (?1, coalesce(?2, 0), ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
-                " current = coalesce(?2, current), change = ?3, changed_at = ?4, changed_by = ?5",
-                (app, live, fact.type, recorded.at, recorded.actor),
+                "INSERT INTO dashboard VALUES (:app, coalesce(:live, 0), :change, :at, :actor)"
+                " ON CONFLICT DO UPDATE SET"
+                " current = coalesce(:live, current), change = :change, changed_at = :at, changed_by = :actor",
+                {"app": app, "live": live, "change": fact.type, "at": recorded.at, "actor": recorded.actor},
             )
 
 
 def _went_live(connection: sqlite3.Connection, fact: DeploySucceeded, at: int) -> None:
-    ours = (fact.app, fact.version)
+    ours = {"app": fact.app, "version": fact.version, "at": at}
     connection.execute(
-        "UPDATE dashboard_deployments SET outcome = 'succeeded', ended_at = ? WHERE app = ? AND version = ?",
-        (at, *ours),
+        "UPDATE dashboard_deployments SET outcome = 'succeeded', ended_at = :at"
+        " WHERE app = :app AND version = :version",
+        ours,
     )
     # What a rollback replaced was a failure from the moment on when it went live.
     connection.execute(
-        "UPDATE dashboard_deployments SET failed_at = ended_at WHERE failed_at IS NULL AND app = ?1 AND version ="
-        " (SELECT previous FROM dashboard_deployments WHERE app = ?1 AND version = ?2 AND rollback = 1)",
+        "UPDATE dashboard_deployments SET failed_at = ended_at WHERE failed_at IS NULL AND app = :app AND version ="
+        " (SELECT previous FROM dashboard_deployments WHERE app = :app AND version = :version AND rollback = 1)",
         ours,
     )
     connection.execute(
-        "UPDATE dashboard_deployments SET restored_at = ? WHERE app = ? AND failed_at > 0 AND restored_at IS NULL",
-        (at, fact.app),
+        "UPDATE dashboard_deployments SET restored_at = :at WHERE app = :app AND failed_at > 0 AND restored_at IS NULL",
+        ours,
     )
 
 
