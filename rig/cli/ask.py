@@ -20,9 +20,7 @@ class Terminal:
         """Ask a yes-or-no question; ``default`` is what a bare return means. False where nobody can be asked."""
         if not self.interactive:
             return False
-        self._output.stderr.write(self._output.prose(question + (" [Y/n]" if default else " [y/N]")) + " ")
-        self._output.stderr.flush()
-        answer = self._answer().lower()
+        answer = self._answer(question + (" [Y/n]" if default else " [y/N]")).lower()
         return answer in {"y", "yes"} or (default and not answer)
 
     def confirm(self, question: str, *, flag: str, word: str = "", look: str = "") -> None:
@@ -32,16 +30,14 @@ class Terminal:
             raise RigError(
                 "input_required", f"{question} There is no terminal to ask on.", f"Say it with `{flag}`{shows}."
             )
-        if not (self._typed(question, word) if word else self.agree(question)):
+        yes = self._answer(f"{question} Type `{word}` to go on:") == word if word else self.agree(question)
+        if not yes:
             raise declined()
 
-    def _typed(self, question: str, word: str) -> bool:
-        self._output.stderr.write(self._output.prose(f"{question} Type `{word}` to go on:") + " ")
-        self._output.stderr.flush()
-        return self._answer() == word
-
-    def _answer(self) -> str:
+    def _answer(self, question: str) -> str:
         """What is typed. Raises `RigError` ``cancelled`` on Ctrl-C: while a question is open nothing has been sent."""
+        self._output.stderr.write(self._output.prose(question) + " ")
+        self._output.stderr.flush()
         try:
             line = sys.stdin.readline()
         except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rig.cli.diff import value
-from rig.cli.humanize import moment
+from rig.cli.humanize import moment, who
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.history import Blame, BlameApp
@@ -13,7 +13,7 @@ def show(blame: Blame, out: Output) -> None:
     rows = [
         (
             row.key,
-            row.by.removeprefix("user:"),
+            who(row.by),
             moment(row.at),
             f"v{row.version}" if row.version else "",
             value(row.value),

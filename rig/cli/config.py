@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rig.cli.humanize import count, minute
+from rig.cli.humanize import count, minute, who
 from rig.cli.output import Output
+from rig.cli.variables import DIGITS, show_releases
 from rig.cli.verb import Verb
 from rig.contract.configuration import (
     DIGEST,
@@ -23,8 +24,6 @@ from rig.kernel.configtext import toml_of
 from rig.kernel.configuration import differs
 from rig.kernel.words import some_of
 
-DIGITS = 12
-"""Of a digest: enough to see that two values are equal or not."""
 HIDDEN = "(hidden)"
 EXPLAINED = {
     "missing": "set it: rig create secret",
@@ -52,8 +51,7 @@ def show_plan(plan: ConfigPlan, out: Output) -> None:
     if left:
         out.note(f"Left alone, since no applied file had them: {some_of(left)}.")
     out.line(summary(plan))
-    for made in plan.releases:
-        out.line(f"v{made.version} of {made.app} has it.")
+    show_releases(plan.releases, out)
 
 
 def summary(plan: ConfigPlan) -> str:
@@ -91,7 +89,7 @@ def why(change: ConfigChange) -> str:
     if change.shrinks:
         told.append("less memory" if ".memory" in change.key else "runs fewer processes")
     if change.drift and change.action not in EXPLAINED:
-        by = f" by {change.set_by.removeprefix('user:')}, {minute(change.set_at)}" if change.set_by else ""
+        by = f" by {who(change.set_by)}, {minute(change.set_at)}" if change.set_by else ""
         told.append(f"{'removed' if change.action == 'add' else 'set'} by hand{by}")
     return "; ".join(told)
 
@@ -105,7 +103,7 @@ def show_history(found: KeyHistory, out: Output) -> None:
         if hidden:
             before = "" if change.change == "added" else hidden
             after = "" if change.change == "removed" else hidden
-        rows.append((minute(change.at), change.by.removeprefix("user:"), change.scope, change.key, before, after))
+        rows.append((minute(change.at), who(change.by), change.scope, change.key, before, after))
     out.table(("WHEN", "WHO", "OF", "KEY", "BEFORE", "AFTER"), rows, empty="Nothing was ever set.")
     if found.more:
         out.note(f"{count(len(rows), 'change')} shown; --limit shows more of them.")

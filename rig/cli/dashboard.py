@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from rig.cli.humanize import ago, minute
+from rig.cli.humanize import ago, minute, span, who
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.dashboard import AppDelivery, Dashboard, Delivery, ShowDashboard
@@ -39,19 +39,8 @@ def cells(app: AppDelivery) -> tuple[Any, ...]:
 
 def delivery(figures: Delivery) -> tuple[Any, ...]:
     rate = f"{figures.failed} ({100 * figures.failed // figures.deployments} %)" if figures.deployments else ""
-    who = ", ".join(actor.removeprefix("user:") for actor in figures.actors)
-    return (figures.deployments, rate, span(figures.lead_ms), span(figures.restore_ms), who)
-
-
-def span(milliseconds: int | None) -> str:
-    """90000 → ``1 min``; empty where there is none."""
-    if milliseconds is None:
-        return ""
-    seconds = milliseconds // 1000
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
+    lead, restore = ("" if ms is None else span(ms // 1000) for ms in (figures.lead_ms, figures.restore_ms))
+    return (figures.deployments, rate, lead, restore, ", ".join(map(who, figures.actors)))
 
 
 def rows(board: Dashboard) -> list[dict[str, Any]]:

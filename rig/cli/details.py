@@ -5,14 +5,14 @@ from __future__ import annotations
 from rig.cli.create import whole
 from rig.cli.humanize import moment, size
 from rig.cli.output import Output
-from rig.cli.variables import DIGITS
+from rig.cli.variables import DIGITS, shown, state
 from rig.cli.verb import Verb
 from rig.contract.apps import App, ShowApp
 from rig.contract.members import MemberDetails, ShowMember
 from rig.contract.networks import Network, ShowNetwork
 from rig.contract.secrets import SecretDetails, ShowSecret
 from rig.contract.tokens import ShowToken, Token
-from rig.contract.variables import Layer, ShowVar, Var
+from rig.contract.variables import ShowVar, Var
 
 
 def show_app(app: App, out: Output) -> None:
@@ -70,18 +70,13 @@ def show_var(var: Var, out: Output) -> None:
             ("value", shown(var)),
             ("from", var.origin),
             ("set", f"{moment(var.set_at)} by {var.set_by}" if var.set_at else ""),
-            ("state", "" if var.deployed else "not deployed"),
+            ("state", state(var)),
         ]
     )
     if len(var.stack) > 1:
         out.line()
     rows = [(layer.origin, shown(layer), layer.set_by, moment(layer.set_at)) for layer in var.stack[1:]]
     out.table(("HIDES", "VALUE", "SET BY", "SET AT"), rows)
-
-
-def shown(one: Var | Layer) -> str:
-    """A value; of a secret the beginning of its digest."""
-    return f"(secret) {one.digest[:DIGITS]}" if one.secret else one.value
 
 
 def show_secret(secret: SecretDetails, out: Output) -> None:
@@ -94,7 +89,7 @@ def show_secret(secret: SecretDetails, out: Output) -> None:
             layer.version,
             layer.set_by,
             moment(layer.set_at),
-            "hidden" if layer.hidden else "" if layer.deployed else "not deployed",
+            state(layer),
         )
         for layer in secret.secrets
     ]

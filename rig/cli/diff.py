@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import minute
+from rig.cli.humanize import minute, who
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.history import AppDiff, DiffReleases, Side
@@ -23,7 +23,7 @@ def described(side: Side) -> str:
     version = f"v{side.version}" if side.version else "nothing deployed"
     at = f"at {minute(side.at)}: " if side.at else ""
     since = f", since {minute(side.served_at)}" if side.served_at else ", never served" if side.version else ""
-    by = f", by {side.created_by.removeprefix('user:')}" if side.created_by else ""
+    by = f", by {who(side.created_by)}" if side.created_by else ""
     return at + version + since + by + (f": {side.message}" if side.message else "")
 
 

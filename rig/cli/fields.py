@@ -6,13 +6,16 @@ makes them what the field says, so a wrong one is refused with the same words ev
 
 from __future__ import annotations
 
+from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from rig.contract.base import CommandOption, option_of
 from rig.kernel.errors import RigError
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -66,7 +69,8 @@ def _bare(annotated: Any) -> Any:
     return get_args(annotated)[0] if get_origin(annotated) is Annotated else annotated
 
 
-def fields_of(struct: type[msgspec.Struct]) -> list[Field]:
+@cache
+def fields_of(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
     """The fields of a Struct that have a place on the command line."""
     hints = get_type_hints(struct, include_extras=True)
     fields = []
@@ -78,10 +82,10 @@ def fields_of(struct: type[msgspec.Struct]) -> list[Field]:
         described = [m for m in getattr(hints[field.name], "__metadata__", ()) if isinstance(m, msgspec.Meta)]
         text = next((m.description for m in reversed(described) if m.description), "") or ""
         fields.append(Field(field.name, hints[field.name], option, text, field.required, default))
-    return fields
+    return tuple(fields)
 
 
-def convert(struct: type[Any], values: dict[str, Any], prog: str) -> Any:
+def convert(struct: type[S], values: dict[str, Any], prog: str) -> S:
     """Text values → the Struct. Raises `RigError` ``usage`` that names the option."""
     fields = {field.name: field for field in fields_of(struct)}
     ready = {name: _pairs(fields[name], value) for name, value in values.items()}

@@ -26,10 +26,9 @@ def page_width() -> int:
 def help_page(command: type[Command], fields: Mapping[str, Field], prog: str) -> str:
     """The whole page."""
     width = page_width()
-    shown = {name: field for name, field in fields.items() if not field.option.hidden}
-    arguments = [field for field in shown.values() if field.option.positional]
-    options = [field for name, field in shown.items() if not field.option.positional and not name.startswith(PREFIX)]
-    everywhere = [field for name, field in shown.items() if name.startswith(PREFIX)]
+    arguments = [field for field in fields.values() if field.option.positional]
+    options = [field for name, field in fields.items() if not field.option.positional and not name.startswith(PREFIX)]
+    everywhere = [field for name, field in fields.items() if name.startswith(PREFIX)]
     usage = " ".join(["Usage:", prog, *map(_usage, arguments), *map(_usage, filter(_must, options)), "[OPTIONS]"])
     parts = [
         *(fill(" ".join(text.split()), width) for text in (inspect.getdoc(command) or "").split("\n\n")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import minute
+from rig.cli.humanize import minute, who
 from rig.cli.output import Output
 from rig.cli.pages import more
 from rig.cli.verb import Verb
@@ -16,9 +16,9 @@ def show(page: ReleasePage, out: Output) -> None:
     rows = [
         (
             f"v{release.version}" + (" *" if release.current else ""),
-            outcome(release),
+            outcome(release, live=not page.as_of),
             minute(release.created_at),
-            release.created_by.removeprefix("user:"),
+            who(release.created_by),
             commit(release),
             release.bundle[:8],
             what(release),
@@ -30,14 +30,14 @@ def show(page: ReleasePage, out: Output) -> None:
     more(page.next, out)
 
 
-def outcome(release: Release) -> str:
+def outcome(release: Release, *, live: bool = True) -> str:
     """``succeeded``, ``failed: build_failed`` or the phase of one that is being made.
 
-    Of one that served and cannot be brought back, that its build was collected.
+    Of one that served and cannot be brought back, that its build was collected; the platform alone knows (``live``).
     """
     if release.outcome == "pending":
         return release.phase
-    if release.outcome == "succeeded" and not (release.current or release.rollbackable):
+    if live and release.outcome == "succeeded" and not (release.current or release.rollbackable):
         return "succeeded, collected"
     return release.outcome + (f": {release.code}" if release.code else "")
 

@@ -1,8 +1,10 @@
-"""Times and sizes as people read them. Machines get RFC 3339 and bytes."""
+"""Times, sizes and names as people read them. Machines get RFC 3339, bytes and ``user:ana``."""
 
 from __future__ import annotations
 
 import time
+
+UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
 def moment(rfc3339: str) -> str:
@@ -28,21 +30,23 @@ def ago(rfc3339: str, now: float | None = None) -> str:
     import calendar
 
     then = calendar.timegm(time.strptime(rfc3339[:19], "%Y-%m-%dT%H:%M:%S"))
-    seconds = max(0, int((time.time() if now is None else now) - then))
+    return span(max(0, int((time.time() if now is None else now) - then))) + " ago"
+
+
+def span(seconds: int) -> str:
+    """90 → ``1 min``."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
-            return f"{seconds // length} {unit} ago"
-    return f"{seconds} s ago"
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def size(count: int) -> str:
     """1536 → ``1.5 KiB``."""
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024 or unit == "GiB":
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    raise AssertionError("unreachable")
+    if count < 1024:
+        return f"{count} B"
+    unit, length = next(each for each in UNITS if count >= each[1])
+    return f"{count / length:.1f} {unit}"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -53,3 +57,8 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def duration(milliseconds: int) -> str:
     """1234 → ``1.2 s``."""
     return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def who(actor: str) -> str:
+    """``ana`` for ``user:ana``, ``node`` for the platform itself; the kinds of others are said."""
+    return actor.removeprefix("user:").removeprefix("system:")

@@ -1,4 +1,4 @@
-"""`rig node start|stop|status|gc|invite`."""
+"""`rig node start|stop|status|gc|archive|rotate-keys|invite`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def show(node: Node, out: Output) -> None:
             ("API", node.api),
             ("apps", node.edge.replace("://", "://APP.NETWORK.", 1) if node.edge else ""),
             ("isolation", node.isolation),
-            ("at once", f"{count(node.releases, 'release')}" if node.releases else ""),
+            ("at once", count(node.releases, "release") if node.releases else ""),
             ("version", node.version),
             ("process", node.pid or ""),
             ("since", moment(node.started_at)),

@@ -130,7 +130,7 @@ class Invocation:
             progress.warn(warning)
         if output.format != "table":
             rows = verb.rows(reply) if verb.rows else None
-            columns = columns_of_none(verb, reply) if rows == [] and output.format == "csv" else ()
+            columns = columns_of_none(verb, reply, rows) if rows == [] and output.format == "csv" else ()
             output.reply(self.kind, reply, warnings, rows, columns)
         elif output.query:
             output.value(reply)
@@ -186,13 +186,13 @@ def show_item(verb: Verb, item: Any, output: Output) -> None:
         raise ReaderGone from error
 
 
-def columns_of_none(verb: Verb, reply: Any) -> list[str]:
-    """The header of a list without items."""
+def columns_of_none(verb: Verb, reply: Any, rows: list[Any]) -> list[str]:
+    """The header of a list without items: ``rows`` is the empty one."""
     if verb.columns is not None:
         return verb.columns(reply)
     from rig.cli.columns import columns_of
 
-    return columns_of(reply, verb.rows(reply)) if verb.rows else []
+    return columns_of(reply, rows)
 
 
 def kind_of(verb: Verb) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import ago, count, minute, size
+from rig.cli.humanize import ago, count, minute, size, who
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus, Trouble
@@ -60,7 +60,7 @@ def failure(failed: FailedRelease | None) -> list[tuple[str, str]]:
     if failed is None:
         return []
     return [
-        ("failed", f"v{failed.version} by {failed.by.removeprefix('user:')}, {ago(failed.at)}"),
+        ("failed", f"v{failed.version} by {who(failed.by)}, {ago(failed.at)}"),
         ("because", f"{failed.message} ({failed.code})"),
         ("hint", failed.hint if f"`{failed.more}`" not in failed.hint else ""),
         ("see", failed.more),
@@ -69,7 +69,7 @@ def failure(failed: FailedRelease | None) -> list[tuple[str, str]]:
 
 def show_network(status: NetworkStatus, out: Output) -> None:
     counts = ", ".join(f"{number} {name}" for name, number in status.counts.items())
-    applied = f"{minute(status.applied_at)} by {status.applied_by.removeprefix('user:')}" if status.applied_at else ""
+    applied = f"{minute(status.applied_at)} by {who(status.applied_by)}" if status.applied_at else ""
     out.pairs(
         [
             ("network", status.network.name),
@@ -95,7 +95,7 @@ def show_network(status: NetworkStatus, out: Output) -> None:
     out.table(("APP", "STATUS", "RELEASE", "PROCESSES", "DEPLOYING", "CHANGED"), rows)
     if status.drift:
         out.line()
-        drift = [(one.key, one.what, one.set_by.removeprefix("user:"), minute(one.set_at)) for one in status.drift]
+        drift = [(one.key, one.what, who(one.set_by), minute(one.set_at)) for one in status.drift]
         out.table(("NOT AS APPLIED", "WHAT", "WHO", "WHEN"), drift)
 
 

@@ -31,7 +31,7 @@ def draw(
     such a cell says nothing, and with them the columns whose headers ``whole`` has. The first column names the thing,
     and is never cut.
     """
-    cells = [[printable(str(value)).replace("\n", " ").replace("\t", " ") for value in row] for row in rows]
+    cells = [[_in_a_line(str(value)) for value in row] for row in rows]
     natural = [max(map(columns, column)) for column in zip(headers, *cells, strict=True)]
     widths = natural
     if width:
@@ -73,11 +73,15 @@ def aligned(cells: Sequence[str], widths: Sequence[int], width: int) -> str:
     ``widths`` are those of all columns but the last one, which has what is left of ``width``; where there is no limit
     to that (0), nothing is cut.
     """
-    shown = [printable(cell).replace("\n", " ").replace("\t", " ") for cell in cells]
+    shown = [_in_a_line(cell) for cell in cells]
     if not width:
         return GAP.join(f"{cell:<{size}}" for cell, size in zip(shown, (*widths, 0), strict=True)).rstrip()
     rest = max(1, width - sum(widths) - len(GAP) * len(widths))
     return _line(shown, (*widths, rest))
+
+
+def _in_a_line(text: str) -> str:
+    return printable(text).replace("\n", " ").replace("\t", " ")
 
 
 def columns(text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment
+from rig.cli.humanize import moment, who
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.undo import Undo, UndoReport
@@ -10,7 +10,7 @@ from rig.contract.undo import Undo, UndoReport
 
 def show(report: UndoReport, out: Output) -> None:
     target = f" of {report.target}" if report.target else ""
-    by = report.actor.removeprefix("user:")
+    by = who(report.actor)
     verb = "Took back" if report.done else "Would take back"
     out.line(f"{verb} `{report.what}`{target} (by {by}, {moment(report.at)}): {report.command}")
     if report.remains:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import minute
+from rig.cli.humanize import minute, who
 from rig.cli.output import Output
 from rig.cli.pages import more
-from rig.contract.secrets import SecretPage
-from rig.contract.variables import Layer, SecretDiff, VarDiff, VariablesChange, VarPage
+from rig.contract.secrets import Secret, SecretPage
+from rig.contract.variables import Layer, MadeRelease, SecretDiff, Var, VarDiff, VariablesChange, VarPage
 
 DIGITS = 12
 """Of a digest: enough to see that two values are equal or not."""
@@ -22,11 +22,26 @@ def show_change(change: VariablesChange, out: Output) -> None:
             out.line(f"{'Set' if diff.before is None else 'Changed'} {name} {of}.")
     for name in change.unchanged:
         out.line(f"{name} {of} was so already.")
-    for made in change.releases:
-        out.line(f"v{made.version} of {made.app} has it.")
+    show_releases(change.releases, out)
     if change.staged:
         app = change.target if "/" in change.target else f"{change.target}/APP"
         out.hint(f"The next release takes it: rig deploy --app {app}")
+
+
+def show_releases(releases: list[MadeRelease], out: Output) -> None:
+    """The releases that a change has made."""
+    for made in releases:
+        out.line(f"v{made.version} of {made.app} has it.")
+
+
+def shown(one: Var | Layer) -> str:
+    """A value; of a secret the beginning of its digest."""
+    return f"(secret) {one.digest[:DIGITS]}" if one.secret else one.value
+
+
+def state(one: Var | Secret) -> str:
+    """What keeps a value from being in force: another one wins over it, or it waits for the next release."""
+    return "hidden" if isinstance(one, Secret) and one.hidden else "" if one.deployed else "not deployed"
 
 
 def show_vars(page: VarPage, out: Output) -> None:
@@ -34,11 +49,11 @@ def show_vars(page: VarPage, out: Output) -> None:
     rows = [
         [
             var.name,
-            f"(secret) {var.digest[:DIGITS]}" if var.secret else var.value,
+            shown(var),
             var.origin,
-            var.set_by.removeprefix("user:"),
+            who(var.set_by),
             minute(var.set_at),
-            "" if var.deployed else "not deployed",
+            state(var),
         ]
         for var in page.vars
     ]
@@ -61,13 +76,13 @@ def show_secrets(page: SecretPage, out: Output) -> None:
             secret.name,
             secret.digest[:DIGITS] if secret.redacted else secret.value,
             secret.origin,
-            secret.set_by.removeprefix("user:"),
+            who(secret.set_by),
             minute(secret.set_at),
-            "hidden" if secret.hidden else "" if secret.deployed else "not deployed",
+            state(secret),
         )
         for secret in page.secrets
     ]
-    shown = "DIGEST" if all(secret.redacted for secret in page.secrets) else "VALUE"
-    headers = ("NAME", shown, "ORIGIN", "SET BY", "SET AT", "STATE")
+    column = "DIGEST" if all(secret.redacted for secret in page.secrets) else "VALUE"
+    headers = ("NAME", column, "ORIGIN", "SET BY", "SET AT", "STATE")
     out.table(headers, rows, empty="No secrets yet. Set one: rig create secret NETWORK/APP NAME")
     more(page.next, out)

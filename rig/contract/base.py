@@ -57,7 +57,6 @@ class CommandOption(msgspec.Struct, frozen=True):
     positional: bool = False
     metavar: str = ""
     flags: tuple[str, ...] = ()
-    hidden: bool = False
     secret: bool = False
     wire_only: bool = False
     stays: bool = False
@@ -70,11 +69,9 @@ def arg(description: str, *, metavar: str = "", completes: str = "") -> Meta:
     return Meta(description=description, extra={"option": option})
 
 
-def opt(
-    description: str, *flags: str, metavar: str = "", hidden: bool = False, secret: bool = False, completes: str = ""
-) -> Meta:
+def opt(description: str, *flags: str, metavar: str = "", secret: bool = False, completes: str = "") -> Meta:
     """An option. Without ``flags`` it is ``--field-name``. A ``secret`` field never enters the journal."""
-    option = CommandOption(metavar=metavar, flags=flags, hidden=hidden, secret=secret, completes=completes)
+    option = CommandOption(metavar=metavar, flags=flags, secret=secret, completes=completes)
     return Meta(description=description, extra={"option": option})
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 import rig.contract
-from rig.contract.base import SCHEMA, Command, Reply, arg
+from rig.contract.base import SCHEMA, Command, Reply, arg, tag_of
 from rig.contract.errors import ErrorBody
 
 
@@ -34,7 +34,7 @@ def all_commands() -> list[type[Command]]:
     for module in iter_modules(rig.contract.__path__):
         import_module(f"rig.contract.{module.name}")
     ours = [command for command in Command.__subclasses__() if command.__module__.startswith("rig.contract.")]
-    return sorted(ours, key=lambda command: str(command.__struct_config__.tag))
+    return sorted(ours, key=tag_of)
 
 
 def replies() -> dict[str, type[Reply]]:

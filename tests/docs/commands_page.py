@@ -54,7 +54,7 @@ def _section(name: str, verb: Verb) -> str:
     fields = fields_of(command)
     arguments = [_argument(field) for field in fields if field.option.positional]
     required = [f"{field.flags[0]} {field.metavar}" for field in fields if _must(field)]
-    rows = [_row(field) for field in fields if not field.option.hidden]
+    rows = [_row(field) for field in fields]
     if verb.question is not None:
         rows.append(("`--yes`, `-y`", "", "Do not ask."))
     parts = [
