@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from rig.contract.names import split_app
+
 
 class NodePaths(msgspec.Struct, frozen=True):
     """The folders and files of a node. Nothing is made here; who needs a folder makes it, mode 0700."""
@@ -73,6 +75,7 @@ class NodePaths(msgspec.Struct, frozen=True):
         """What nothing needs any more, on its way off the disk."""
         return self.root / "removed"
 
-    def app(self, network: str, app: str) -> Path:
-        """``builds/``, ``cache/``, ``home/``, ``logs/`` and ``run/`` of one app."""
+    def app(self, name: str) -> Path:
+        """``builds/``, ``cache/``, ``home/``, ``logs/``, ``releases/`` and ``run/`` of ``network/app``."""
+        network, app = split_app(name)
         return self.network(network) / "apps" / app

@@ -26,7 +26,6 @@ from events.base import Fact
 from events.command import CommandCompleted, CommandReceived
 from events.config import Supplied, VarsChanged
 from events.network import NetworkCreated
-from rig.contract.names import split_app
 from rig.contract.project import AppConfig
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Draft, Stamp
@@ -129,7 +128,7 @@ def past(home: Path, apps: int) -> None:
             change("app.create", f"app:{name}", name, facts[0])
             for first in range(1, len(facts), 3):
                 change("deploy", f"app:{name}", name, *facts[first : first + 3])
-            at = BuildPaths(paths.app(*split_app(name)), BUILD)
+            at = BuildPaths(paths.app(name), BUILD)
             at.root.mkdir(parents=True)
             place = str(at.source)
             build = Build(id=BUILD, builder="procfile", isolation="none", place=place, processes={"web": "true"})

@@ -246,7 +246,7 @@ class Deploying:
     def built(self, started: DeployStarted) -> BuildPaths:
         """A build of that release, complete on disk."""
         config = msgspec.convert(started.config, AppConfig)
-        paths = BuildPaths(self.paths.app("demo", "hello"), build_key(started, config, "none"))
+        paths = BuildPaths(self.paths.app("demo/hello"), build_key(started, config, "none"))
         paths.source.mkdir(parents=True, exist_ok=True)
         build = Build(
             id=paths.id,
@@ -259,7 +259,7 @@ class Deploying:
         return paths
 
     def forget_build(self, version: int) -> None:
-        shutil.rmtree(BuildPaths(self.paths.app("demo", "hello"), self.app.releases[version].build).root)
+        shutil.rmtree(BuildPaths(self.paths.app("demo/hello"), self.app.releases[version].build).root)
 
     # -- how it is ----------------------------------------------------------------------------------------------------
 

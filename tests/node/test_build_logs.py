@@ -20,8 +20,8 @@ APP, KEY = "demo/hello", "0a1b"
 @pytest.fixture
 def paths(tmp_path: Path) -> NodePaths:
     found = NodePaths(tmp_path)
-    (found.app("demo", "hello") / "releases").mkdir(parents=True)
-    build = BuildPaths(found.app("demo", "hello"), KEY)
+    (found.app("demo/hello") / "releases").mkdir(parents=True)
+    build = BuildPaths(found.app("demo/hello"), KEY)
     build.log.parent.mkdir(parents=True)
     with BuildLog(build.log) as log:
         log.output("building")
@@ -41,7 +41,7 @@ def test_a_build_is_read_while_it_is_made(paths: NodePaths, monkeypatch: pytest.
 
 @pytest.mark.parametrize("outcome", ["pending", "succeeded"])
 def test_output_of_a_build_that_was_there_before_is_no_news(paths: NodePaths, outcome: str) -> None:
-    BuildPaths(paths.app("demo", "hello"), KEY).record.touch()
+    BuildPaths(paths.app("demo/hello"), KEY).record.touch()
     with BuildLog(kept_log(paths, APP, 2, "release")) as log:
         log.output("migrating")
     assert texts(paths, outcome=outcome) == ["migrating"], "the same while it goes on and when it is over"

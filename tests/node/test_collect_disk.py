@@ -40,7 +40,7 @@ def paths(tmp_path: Path) -> NodePaths:
 
 
 def test_everything_in_the_folder_of_an_app_is_found(paths: NodePaths) -> None:
-    folder = paths.app("demo", "hello")
+    folder = paths.app("demo/hello")
     build = BuildPaths(folder, "b1")
     build.source.mkdir(parents=True)
     made = Build(id="b1", builder="python", isolation="none", place="/app", layers=("python-1",))
@@ -148,7 +148,7 @@ def test_what_is_not_there_cannot_be_put_away(paths: NodePaths) -> None:
 
 
 def test_a_layer_loses_its_stamp_first(paths: NodePaths) -> None:
-    folder = files(paths.app("demo", "hello"), {"cache/layers/a/x": "1", "cache/layers/a.json": "{}"})
+    folder = files(paths.app("demo/hello"), {"cache/layers/a/x": "1", "cache/layers/a.json": "{}"})
     (layer,) = survey_app(paths, "demo/hello")
     gone = Found(kind="layer", app="demo/hello", name="b", path=folder / "cache/layers/b")
     verdicts = [Verdict(found=each, goes=True, reason="") for each in (layer, gone)]
@@ -215,5 +215,5 @@ def test_a_cache_that_is_deeper_than_any_is_odd(tmp_path: Path) -> None:
     with pytest.raises(Odd):
         downloads(cache)
     found = NodePaths(tmp_path / "home")
-    files(found.app("demo", "hello"), {f"cache/npm/{'x/' * (DEPTH + 1)}file": ""})
+    files(found.app("demo/hello"), {f"cache/npm/{'x/' * (DEPTH + 1)}file": ""})
     assert [each.odd for each in survey_app(found, "demo/hello")] == [True]

@@ -53,7 +53,7 @@ def play(base: Path, scenario: Callable[[Deploying, Collector], Awaitable[None]]
 
 
 def builds(node: Deploying) -> set[str]:
-    folder = node.paths.app("demo", "hello") / "builds"
+    folder = node.paths.app("demo/hello") / "builds"
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
@@ -129,7 +129,7 @@ def test_what_drains_keeps_its_build(tmp_path: Path) -> None:
 def test_an_app_of_which_a_release_is_made_is_passed_over(tmp_path: Path) -> None:
     async def scenario(node: Deploying, collector: Collector) -> None:
         await node.deploy()
-        (node.paths.app("demo", "hello") / "builds/rubbish").mkdir()
+        (node.paths.app("demo/hello") / "builds/rubbish").mkdir()
         async with node.deployer.lock(APP):
             collection = await collector.collect(NOW)
         assert (collection.garbage, collection.skipped) == ([], [APP])
@@ -163,7 +163,7 @@ def test_a_release_that_begins_while_garbage_is_looked_for_keeps_what_it_needs(t
 def test_layers_caches_and_logs_go_with_what_needed_them(tmp_path: Path) -> None:
     async def scenario(node: Deploying, collector: Collector) -> None:
         await node.deploy()
-        folder = node.paths.app("demo", "hello")
+        folder = node.paths.app("demo/hello")
         for name in ("cache/layers/python-1/x", "cache/layers/python-1.json", "cache/pip/a/old", "cache/pip/a/new"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text("x" * 5000)
@@ -188,14 +188,14 @@ def test_layers_caches_and_logs_go_with_what_needed_them(tmp_path: Path) -> None
 
 def test_what_is_left_of_deleted_apps_and_networks_goes(tmp_path: Path) -> None:
     async def scenario(node: Deploying, collector: Collector) -> None:
-        (node.paths.app("demo", "gone") / "builds/x").mkdir(parents=True)
+        (node.paths.app("demo/gone") / "builds/x").mkdir(parents=True)
         Store(node.paths.store("old")).close()
         node.stores("young")
         for path in (node.paths.network("old"), node.paths.store("old"), *node.paths.store("old").iterdir()):
             os.utime(path, (5, 5))
         collection = await collector.collect(Policy())
         assert told(collection) == [("app", "demo/gone", ""), ("network", "old", "")]
-        assert not node.paths.app("demo", "gone").exists()
+        assert not node.paths.app("demo/gone").exists()
         assert not node.paths.network("old").exists()
         assert node.paths.store("young").exists()
 
@@ -226,7 +226,7 @@ def test_the_access_log_of_an_app_goes_with_it(tmp_path: Path) -> None:
 def test_an_app_that_is_being_taken_down_is_left_to_it(tmp_path: Path) -> None:
     async def scenario(node: Deploying, collector: Collector) -> None:
         await node.deploy()
-        folder = node.paths.app("demo", "hello")
+        folder = node.paths.app("demo/hello")
         async with node.deployer.lock(APP):
             await node.say(AppDeleted(name=APP))
             assert (await collector.collect(NOW)).skipped == [APP]
@@ -246,9 +246,9 @@ def test_an_app_that_cannot_be_looked_at_does_not_keep_the_others_from_it(
 ) -> None:
     async def scenario(node: Deploying, collector: Collector) -> None:
         await node.say(AppCreated(name="demo/broken"), stream="app:demo/broken")
-        node.paths.app("demo", "broken").mkdir(parents=True)
-        (node.paths.app("demo", "broken") / "builds").write_text("no folder")
-        (node.paths.app("demo", "hello") / "builds/rubbish").mkdir(parents=True)
+        node.paths.app("demo/broken").mkdir(parents=True)
+        (node.paths.app("demo/broken") / "builds").write_text("no folder")
+        (node.paths.app("demo/hello") / "builds/rubbish").mkdir(parents=True)
         assert told(await collector.collect(NOW)) == [("build", APP, "rubbish")]
         assert "demo/broken cannot be collected" in caplog.text
 
@@ -324,7 +324,7 @@ def test_builds_that_are_there(tmp_path: Path) -> None:
         kept = KeptBuilds(node.paths)
         assert kept.has(APP, build_of(node, version))
         assert not kept.has(APP, "")
-        BuildPaths(node.paths.app("demo", "hello"), build_of(node, version)).record.unlink()
+        BuildPaths(node.paths.app("demo/hello"), build_of(node, version)).record.unlink()
         assert not kept.has(APP, build_of(node, version))
 
     play(tmp_path, scenario)

@@ -310,7 +310,7 @@ def test_a_forced_build_is_one_of_its_own(tmp_path: Path) -> None:
 def test_a_deleted_app_leaves_nothing_to_the_next_one_of_its_name(tmp_path: Path) -> None:
     async def scenario(node: Deploying) -> None:
         await node.deploy()
-        kept = node.paths.app("demo", "hello") / "home" / "diary"
+        kept = node.paths.app("demo/hello") / "home" / "diary"
         kept.parent.mkdir(exist_ok=True)
         kept.write_text("of the first owner")
         await node.say(AppDeleted(name=APP))

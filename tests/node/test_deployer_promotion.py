@@ -59,7 +59,7 @@ async def promote(node: Deploying) -> ReleaseState:
 
 def copies(node: Deploying) -> list[Path]:
     """The builds in the target's folder that are complete."""
-    return list(node.paths.app("demo", "target").glob("builds/*/build.json"))
+    return list(node.paths.app("demo/target").glob("builds/*/build.json"))
 
 
 def test_the_target_serves_the_build_and_needs_the_source_no_more(tmp_path: Path) -> None:
@@ -69,13 +69,13 @@ def test_the_target_serves_the_build_and_needs_the_source_no_more(tmp_path: Path
         kept = KeptBuilds(node.paths)
         assert kept.made(TARGET, release.build) == kept.made(APP, node.app.releases[1].build)
         assert kept.made(TARGET, "other") == kept.made(TARGET, "") == 0
-        copy = load_build(BuildPaths(node.paths.app("demo", "target"), release.build))
+        copy = load_build(BuildPaths(node.paths.app("demo/target"), release.build))
         assert copy is not None
-        assert copy.place.startswith(str(node.paths.app("demo", "target")))
+        assert copy.place.startswith(str(node.paths.app("demo/target")))
         await node.say(AppDeleted(name=APP))
 
         async def gone() -> bool:
-            return not node.paths.app("demo", "hello").exists()
+            return not node.paths.app("demo/hello").exists()
 
         await until(gone, "the source is gone")
         assert [info.version for info in node.supervisor.instances(TARGET)] == [1]

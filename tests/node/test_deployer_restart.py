@@ -191,7 +191,7 @@ def test_what_a_killed_node_left_of_deleted_apps_and_networks_is_removed(tmp_pat
         machine = Machine(tmp_path)
         node = await machine.first()
         await node.supervisor.stop_all()
-        diary = node.paths.app("demo", "gone") / "home" / "diary"
+        diary = node.paths.app("demo/gone") / "home" / "diary"
         diary.parent.mkdir(parents=True)
         diary.write_text("of an app that was deleted")
         for network in ("demo", "gone", "new"):
@@ -200,7 +200,7 @@ def test_what_a_killed_node_left_of_deleted_apps_and_networks_is_removed(tmp_pat
         await node.close()
         async with machine.next() as again:
             assert not diary.exists()
-            assert again.paths.app("demo", "hello").is_dir()
+            assert again.paths.app("demo/hello").is_dir()
             assert again.paths.store("demo").is_dir()
             assert not again.paths.store("gone").exists()
             # Sources that were sent ahead of a network, which its first deployment makes.

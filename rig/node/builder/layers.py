@@ -25,6 +25,8 @@ from rig.node.runtime.driver import Mount
 from rig.node.runtime.removal import remove_tree
 
 LAYERS = "/layers"
+STAMP = ".json"
+"""What the name of a layer's stamp ends with, behind that of the folder."""
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,15 +82,16 @@ async def provide(bench: Workbench, kind: str, parts: Mapping[str, bytes], fill:
 
 def complete(layer: Path) -> bool:
     """Whether the layer in this folder was filled to its end."""
-    return _stamp(layer).exists()
+    return stamp_of(layer).exists()
 
 
 def seal(layer: Path) -> None:
     """Note that the layer in this folder is complete."""
     # A stamp that reaches the disk before the files do would vouch for empty ones after a power cut.
     os.sync()
-    write_atomic(_stamp(layer), msgspec.json.encode({"key": layer.name, "completed_at": rfc3339(time.time_ns())}))
+    write_atomic(stamp_of(layer), msgspec.json.encode({"key": layer.name, "completed_at": rfc3339(time.time_ns())}))
 
 
-def _stamp(layer: Path) -> Path:
-    return layer.with_name(f"{layer.name}.json")
+def stamp_of(layer: Path) -> Path:
+    """What says that the layer in this folder is complete: a file beside it."""
+    return layer.with_name(layer.name + STAMP)

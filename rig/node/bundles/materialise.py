@@ -10,15 +10,11 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rig.contract.bundles import DIRECTORY, EXECUTABLE, SYMLINK, Entry
 from rig.kernel.errors import RigError
 from rig.node.bundles.index import LOOSE, Place
-from rig.node.bundles.store import disk_error
-
-if TYPE_CHECKING:
-    from rig.node.bundles.store import Store
+from rig.node.bundles.store import Store, disk_error
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -24,7 +24,6 @@ import msgspec
 
 from events.app import AppState
 from rig.contract.collect import Collection, Garbage
-from rig.contract.names import split_app
 from rig.kernel.errors import RigError
 from rig.node.bundles import collect as sources
 from rig.node.bundles.marks import Stopped
@@ -192,7 +191,7 @@ class Collector:
         elif running:
             verdicts = []  # it is being taken down
         else:
-            verdicts = [gone_app(app, self._paths.app(*split_app(app)))]
+            verdicts = [gone_app(app, self._paths.app(app))]
         self._carry_out(verdicts, run)
         return verdicts
 

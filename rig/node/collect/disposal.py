@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from rig.node.builder.layers import stamp_of
 from rig.node.collect.model import Verdict
-from rig.node.collect.survey import stamp_of
 from rig.node.paths import NodePaths
 from rig.node.runtime.removal import put_away
 

@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from rig.contract.names import split_app
 from rig.node.collect.survey import apps_on_disk
 from rig.node.paths import NodePaths
 from rig.node.runtime.removal import free, put_away
@@ -28,7 +27,7 @@ class Stores(Protocol):
 
 def put_away_app(paths: NodePaths, app: str) -> Path | None:
     """Put away the folder of an app; gives its new place, None where there was none. Raises `OSError`."""
-    return put_away(paths.app(*split_app(app)), paths.removed)
+    return put_away(paths.app(app), paths.removed)
 
 
 def put_away_gone(paths: NodePaths, world: World, stores: Stores) -> None:

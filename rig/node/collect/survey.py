@@ -6,34 +6,32 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from rig.contract.names import split_app
+from rig.node.builder.layers import STAMP, stamp_of
 from rig.node.builder.model import BuildPaths, load_build
 from rig.node.collect.caches import Odd, downloads
 from rig.node.collect.model import Found
 from rig.node.paths import NodePaths
 
 TOOLS = ("pip", "npm")
-STAMP = ".json"
-"""What the stamp of a complete layer ends with, beside its folder."""
 
 _LOG = re.compile(r"^v([1-9][0-9]*)\.")
 
 
 def survey_app(paths: NodePaths, app: str) -> list[Found]:
     """Everything in the folder of an app that may be garbage some day."""
-    folder = paths.app(*split_app(app))
+    folder = paths.app(app)
     return [*_builds(app, folder), *_layers(app, folder), *_caches(app, folder), *_logs(app, folder)]
 
 
 def apps_on_disk(paths: NodePaths) -> set[str]:
     """Every app that has a folder, whether it exists or not."""
-    return {f"{folder.parts[-3]}/{folder.name}" for folder in paths.root.glob("networks/*/apps/*")}
+    return {f"{folder.parts[-3]}/{folder.name}" for folder in paths.networks.glob("*/apps/*")}
 
 
 def empty_networks(paths: NodePaths) -> list[Found]:
     """The folders of networks in which no app has one; ``used`` tells when a source last arrived."""
     found = []
-    for folder in _entries(paths.root / "networks"):
+    for folder in _entries(paths.networks):
         store = paths.store(folder.name)
         if not _entries(folder / "apps"):
             used = max(map(_changed, (folder, store, *_entries(store))))
@@ -83,11 +81,6 @@ def _layers(app: str, folder: Path) -> Iterator[Found]:
         path = root / key
         used = max(_changed(stamp_of(path)), _changed(path))
         yield Found(kind="layer", app=app, name=key, path=path, used=used)
-
-
-def stamp_of(layer: Path) -> Path:
-    """What says that a layer is complete."""
-    return layer.with_name(layer.name + STAMP)
 
 
 def _caches(app: str, folder: Path) -> Iterator[Found]:

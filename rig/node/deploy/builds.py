@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rig.contract.names import split_app
 from rig.node.builder.model import BuildPaths, load_build
 from rig.node.paths import NodePaths
 
@@ -24,4 +23,4 @@ class KeptBuilds:
         return kept.built_at if kept else 0
 
     def _of(self, app: str, build: str) -> BuildPaths:
-        return BuildPaths(self._paths.app(*split_app(app)), build)
+        return BuildPaths(self._paths.app(app), build)

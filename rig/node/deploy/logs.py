@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from rig.contract.names import split_app
 from rig.contract.releases import LogLine
 from rig.node.builder.model import BuildPaths
 from rig.node.builder.output import read_logs
@@ -16,7 +15,7 @@ from rig.node.world import World
 
 def kept_log(paths: NodePaths, app: str, version: int, step: Literal["build", "release"]) -> Path:
     """What the build or the release command of ``vN`` printed. A build's log is copied here when the build is over."""
-    return paths.app(*split_app(app)) / "releases" / f"v{version}.{step}.jsonl"
+    return paths.app(app) / "releases" / f"v{version}.{step}.jsonl"
 
 
 class KeptBuildLogs:
@@ -33,7 +32,7 @@ class KeptBuildLogs:
         over = release.outcome != "pending"
         log = kept_log(self._paths, app, version, "build")
         if not over and not log.exists():
-            build = BuildPaths(self._paths.app(*split_app(app)), build_of(state, version, release.started.isolation))
+            build = BuildPaths(self._paths.app(app), build_of(state, version, release.started.isolation))
             # A complete build is an earlier release's, or is about to be kept: its output is no news here.
             log = log if build.record.exists() else build.log
         lines, all_of_them = read_logs((log, kept_log(self._paths, app, version, "release")), after, limit)

@@ -1,4 +1,4 @@
-"""The steps of one release, in order: build, release command, start, health check. The switch is the deployer's."""
+"""The steps of one release, in order: its build, its release command, what is to be started of it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def job_of(
         version=version,
         release=release,
         config=config,
-        paths=BuildPaths(paths.app(*split_app(app)), key),
+        paths=BuildPaths(paths.app(app), key),
         env=env,
         build_env={} if built else build_environment(release.started, scopes, reveal),
         build_secrets={} if built else {name: ref.digest for name, ref in build_secrets(release.started).items()},
@@ -131,7 +131,7 @@ async def take_over_build(
     kept = await asyncio.to_thread(load_build, job.paths)
     if kept is not None:
         return kept
-    source = BuildPaths(nodepaths.app(*split_app(promoted.app)), promoted.build)
+    source = BuildPaths(nodepaths.app(promoted.app), promoted.build)
     found = await asyncio.to_thread(load_build, source)
     try:
         build = await asyncio.to_thread(copy_build, found, source, job.paths, driver, job.app) if found else None
@@ -247,7 +247,7 @@ def drain_of(state: AppState) -> int:
 
 def _release_folder(paths: NodePaths, job: Job) -> Path:
     """Where the state of a running release command lies."""
-    return paths.app(*split_app(job.app)) / "releases" / f"v{job.version}.running"
+    return paths.app(job.app) / "releases" / f"v{job.version}.running"
 
 
 def _fresh_source(store: Store, bundle: str, paths: BuildPaths) -> None:

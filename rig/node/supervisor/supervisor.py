@@ -66,7 +66,7 @@ class Supervisor:
         wanted = {spec.key: spec for spec in desired}
         unwanted: list[Instance] = []
         found: list[tuple[InstanceRecord, Path]] = []
-        for folder in self._paths.root.glob("networks/*/apps/*/run/*"):
+        for folder in self._paths.networks.glob("*/apps/*/run/*"):
             if record := load(folder):
                 found.append((record, folder))
             else:
@@ -178,7 +178,6 @@ class Supervisor:
     def _create(self, spec: InstanceSpec, *, committed: bool) -> Instance:
         if self._lock < 0:
             raise RuntimeError("adopt() comes first")
-        network, _, app = spec.app.partition("/")
         record = InstanceRecord(
             id=uuid7(),
             app=spec.app,
@@ -190,11 +189,10 @@ class Supervisor:
             created_at=time.time_ns(),
             committed=committed,
         )
-        return self._instance(record, self._paths.app(network, app) / "run" / record.id, spec)
+        return self._instance(record, self._paths.app(spec.app) / "run" / record.id, spec)
 
     def _instance(self, record: InstanceRecord, folder: Path, spec: InstanceSpec | None) -> Instance:
-        network, _, app = record.app.partition("/")
-        logs = self._paths.app(network, app) / "logs"
+        logs = self._paths.app(record.app) / "logs"
         instance = Instance(self._driver, record, spec, folder, logs, self._policy, self._changed)
         self._instances.setdefault(record.app, {})[record.id] = instance
         return instance
