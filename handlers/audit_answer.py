@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from handlers.audit_query import BEGINS, Clause, Question, equal
+from handlers.audit_query import BEGINS, BELONGS, Clause, Question, equal
 from rig.contract.review import AuditEntry, Source
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Record, Texts
@@ -56,8 +56,7 @@ def lead_of(row: Row) -> int:
 
 def answer(record: Record, asked: Question, limit: int, texts: Texts) -> Answer:
     """At most ``limit`` rows that match."""
-    among = f"{BEGINS.hint} WHERE {BEGINS.sql}" if asked.changes else ""
-    total = _number(record, f"SELECT count(*) FROM audit {among}")
+    total = number_of_all(record, asked)
     if asked.text:
         return _by_words(record, asked, limit, texts, total)
     leads, rare = _leads(record, asked)
@@ -77,6 +76,16 @@ def answer(record: Record, asked: Question, limit: int, texts: Texts) -> Answer:
     if len(leads) == 1:
         return Answer(_walk(record, asked, leads[0], limit), matched, exact, total)
     return Answer(_merge(record, asked, leads, limit), matched, exact, total)
+
+
+def number_of_all(record: Record, asked: Question) -> int:
+    """How many there are of what is asked for, whether they match or not: rows, or changes, or these and look-ups."""
+    if not asked.changes:
+        return _number(record, "SELECT count(*) FROM audit")
+    if BEGINS in asked.clauses or BELONGS in asked.clauses:
+        return _number(record, f"SELECT count(*) FROM audit {BEGINS.hint} WHERE {BEGINS.sql}")
+    parts = "SELECT count(*) FROM audit INDEXED BY audit_effects WHERE lead <> pos"
+    return _number(record, f"SELECT count(*) - ({parts}) FROM audit")
 
 
 def everything(record: Record, asked: Question, texts: Texts, page: int = 2_000) -> Iterator[Row]:

@@ -10,7 +10,7 @@ import msgspec
 from handlers.audit_answer import Row
 from handlers.audit_query import Question, question
 from handlers.list_audit import known_of, name_of, records
-from rig.contract.review import AuditStats, AuditSummary, StatsRow
+from rig.contract.review import AuditFilter, AuditStats, AuditSummary, StatsRow
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
@@ -57,6 +57,9 @@ def handle(command: AuditStats, ctx: ClientContext) -> AuditSummary:
             both += 1
             for source, row, n in (("local", ours, -1), ("observed", theirs, -1), ("both", ours, 1)):
                 counts.setdefault(group_of(row, source, by), Counter())[row["outcome"]] += n
+        # What does not match stands in both records, too.
+        everything = question(AuditFilter(), ctx.stamp.at)
+        total -= both if asked.all else sum(1 for _ in twins(known["local"], known["observed"], everything, ()))
     listed = [
         StatsRow(keys=dict(zip(by, group, strict=True)), count=outcomes.total(), outcomes=dict(+outcomes))
         for group, outcomes in counts.items()
@@ -70,7 +73,7 @@ def handle(command: AuditStats, ctx: ClientContext) -> AuditSummary:
         rows=listed,
         matched=matched,
         both=both,
-        excluded=total - both - matched,
+        excluded=total - matched,
         replica=known_of(sources, ctx),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from heapq import merge
@@ -9,7 +10,7 @@ from itertools import islice
 
 import msgspec
 
-from handlers.audit_answer import Row, entry, everything, lead_of
+from handlers.audit_answer import Row, entry, everything, lead_of, number_of_all
 from handlers.audit_changes import fits, of_rows, told, told_in
 from handlers.audit_query import question
 from handlers.export_html import page
@@ -36,6 +37,7 @@ class Counted:
 
     def __init__(self, command: ExportAudit, ctx: ClientContext, sources: Sources) -> None:
         self.number = 0
+        self._matching: Counter[Source] = Counter()
         self._changes = by_change(command)
         self._asked = question(command, ctx.stamp.at, changes=self._changes)
         self._texts = ctx.ports.texts
@@ -49,8 +51,15 @@ class Counted:
             self.number += 1
             yield one
 
+    def excluded(self) -> int:
+        """How many do not match; call it when all were taken. Of two records with changes in both, at the least."""
+        others = [number_of_all(record, self._asked) - self._matching[source] for source, record in self._sources]
+        return max(others) if self._changes else sum(others)
+
     def _records_of(self, source: Source, record: Record, rows: Iterator[Row]) -> Iterator[AuditEntry]:
-        return (entry(row, source) for row in rows)
+        for row in rows:
+            self._matching[source] += 1
+            yield entry(row, source)
 
     def _changes_of(self, source: Source, record: Record, rows: Iterator[Row]) -> Iterator[AuditEntry]:
         """The changes of which these rows are parts; what the platform recorded for a local one is told there."""
@@ -60,8 +69,10 @@ class Counted:
             fresh = {lead_of(row): row for row in page if lead_of(row) not in seen}
             seen |= fresh.keys()
             for change in of_rows(record, source, fresh.values()):
-                if fits(change, self._asked) and (local is None or not told_in(local, change, self._asked)):
-                    yield told(change)
+                if fits(change, self._asked):
+                    self._matching[source] += 1
+                    if local is None or not told_in(local, change, self._asked):
+                        yield told(change)
 
 
 def by_change(command: ExportAudit) -> bool:
@@ -73,8 +84,6 @@ def handle(command: ExportAudit, ctx: ClientContext) -> AuditExport:
     if command.format == "jsonl":
         return with_proofs(command, ctx)
     sources = records(command, command.from_file, ctx)
-    all_of_them = "SELECT count(*) FILTER (WHERE lead = pos OR ?) AS n FROM audit"
-    total = sum(next(record.rows(all_of_them, (not by_change(command),)))["n"] for _, record in sources)
     entries, known, record = Counted(command, ctx, sources), known_of(sources, ctx), name_of(sources)
     with suppress(ReaderGone), ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
         version = ctx.stamp.client.partition("/")[2]
@@ -85,7 +94,7 @@ def handle(command: ExportAudit, ctx: ClientContext) -> AuditExport:
         file=command.file,
         record=record,
         entries=entries.number,
-        excluded=total - entries.number,
+        excluded=entries.excluded(),
         replica=known,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -56,7 +56,7 @@ def of_records(
         more=len(entries) > limit,
         matched=matched,
         exact=exact,
-        excluded=sum(each.total - each.matched for _, each in found),
+        excluded=excluded(each for _, each in found),
         replica=known_of(sources, ctx),
         entries=entries[:limit],
     )
@@ -78,7 +78,7 @@ def of_changes(asked_for: AuditFilter, limit: int, sources: Sources, ctx: Client
         more=len(entries) > limit,
         matched=matched,
         exact=exact,
-        excluded=sum(each.total - each.matched for each in found),
+        excluded=excluded(found),
         replica=known_of(sources, ctx),
         entries=entries[:limit],
     )
@@ -90,6 +90,11 @@ def matching(found: Sequence[Answer | Found]) -> tuple[int, bool]:
     Which of them stand in both records is not known then: there are at least as many as the record with most has.
     """
     return max(each.matched for each in found), len(found) == 1 and found[0].exact
+
+
+def excluded(found: Iterable[Answer | Found]) -> int:
+    """How many do not match. Of two records that is at least as many as the one with most has, as in `matching`."""
+    return max(each.total - each.matched for each in found)
 
 
 def records(asked: AuditFilter, from_file: str, ctx: ClientContext, *, fetch: bool = True) -> Sources:

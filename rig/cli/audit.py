@@ -101,7 +101,8 @@ def note_counts(shown: int, log: AuditLog, out: Output) -> None:
     """How many there are beside those that are shown."""
     matched = f"{log.matched}{'' if log.exact else ' or more'}"
     if log.excluded:
-        out.note(f"{shown} shown of {matched} that match; {log.excluded} do not.")
+        others = f"{log.excluded}{' or more' if '+' in log.record else ''}"
+        out.note(f"{shown} shown of {matched} that match; {others} do not.")
     elif log.more:
         out.note(f"{shown} shown of {matched}.")
 

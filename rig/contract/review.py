@@ -122,11 +122,12 @@ class AuditLog(Reply, frozen=True, kw_only=True):
     more: bool = False
     """Whether more entries match, beyond the limit."""
     matched: int = 0
-    """Entries that match. Where there are too many to look at, those that both records have count twice."""
+    """Entries that match. Of two records with too many to look at all, at least as many as the one with most has."""
     exact: bool = True
     """False where more may match than were counted."""
     excluded: int = 0
-    """Entries that do not match; where not all were counted, that were not found to match."""
+    """Entries that do not match; where not all were counted, that were not found to match. Of two records, at least as
+    many as the one with most has: which of them stand in both is not looked up."""
     replica: Replicated | None = None
     entries: list[AuditEntry] = []
     rows: list[dict[str, Any]] = []

@@ -14,8 +14,8 @@ from events.app import AppCrashed, DeployBuilt, DeployFailed, DeployStarted, Dep
 from events.base import Fact
 from events.command import CommandCompleted, CommandReceived
 from events.node import NodeStarted
-from handlers import audit_answer, export_audit, list_audit, observing, tail_audit
-from rig.contract.review import AuditEntry, ExportAudit, ListAudit, TailAudit
+from handlers import audit_answer, audit_stats, export_audit, list_audit, observing, tail_audit
+from rig.contract.review import AuditEntry, AuditStats, ExportAudit, ListAudit, TailAudit
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft, Recorded, Stamp
 from storage.journal import Journal
@@ -226,7 +226,11 @@ def test_a_change_is_found_by_any_of_its_records(
 def test_look_ups_are_shown_where_they_are_asked_for(
     local: Journal, tmp_path: Path, several: list[tuple[str, str, int, str]]
 ) -> None:
-    assert [one.action for one in listed(local, Ports(tmp_path), action="app.list")] == ["app.list"]
+    ports = Ports(tmp_path)
+    log = list_audit.handle(ListAudit(action="app.list"), context(local, ports))
+    assert ([one.action for one in log.entries], log.excluded) == (["app.list"], len(several))
+    exported = export_audit.handle(ExportAudit(format="html", action="app.list"), context(local, ports))
+    assert (exported.entries, exported.excluded) == (1, len(several))
     assert "app.list" in [one.action for one in listed(local, Ports(tmp_path), all_records=True)]
 
 
@@ -260,6 +264,16 @@ def test_what_stands_in_both_records_is_not_counted_twice(
     assert (whole.matched, whole.exact, whole.more) == (len(whole.entries), True, False)
     assert (len(page.entries), page.more, page.exact) == (2, True, False)
     assert 2 < page.matched <= whole.matched, "so many or more"
+    assert (whole.excluded, page.excluded) == (0, 0)
+
+    ask = context(local, Ports(tmp_path, replica))
+    none = list_audit.handle(ListAudit(outcome="failure", all_records=all_records), ask)
+    here, there = (8 * 3, 8 * 4) if all_records else (8, 8)
+    assert (none.matched, none.excluded) == (0, max(here, there))
+    exported = export_audit.handle(ExportAudit(format="html", outcome="failure", all_records=all_records), ask)
+    assert (exported.entries, exported.excluded) == (0, here + there if all_records else 8)
+    counted = audit_stats.handle(AuditStats(outcome="failure"), ask)
+    assert counted.excluded == audit_stats.handle(AuditStats(), ask).matched
 
 
 def test_a_page_has_one_line_a_change_and_none_is_left_out_for_its_filter(
