@@ -13,6 +13,7 @@ from events.account import AccountInvited
 from events.witness import JournalRegistered
 from rig.contract.accounts import Account, Invitation, Invite, RegisterJournal, Whoami
 from rig.contract.base import Command
+from rig.contract.members import Member
 from rig.kernel.bus import Bus
 from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock, uuid7
@@ -112,7 +113,8 @@ def test_a_key_that_does_not_fit_is_refused(node: Node, key: str) -> None:
 def test_a_network_that_is_deleted_leaves_no_roles_and_no_invitations(node: Node) -> None:
     link, _ = node.accounts.invite("bea", "*", "viewer", "user:ana")
     node.accounts.join(link.rpartition("/")[2], "correct horse battery", "")
-    assert node.accounts.grant("bea", "shop", "owner").role == "owner"
+    node.accounts.members.give(Member(name="bea", network="shop", role="owner"))
+    assert node.accounts.person("bea").roles == {"*": "viewer", "shop": "owner"}
     pending, _ = node.accounts.invite("cyd", "shop", "owner", "user:ana")
     node.accounts.forget_network("shop")
     assert node.accounts.person("bea").roles == {"*": "viewer"}

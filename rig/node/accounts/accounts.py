@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Callable
 from typing import Protocol
 
-from events.account import AccountInvited, AccountJoined, AuthFailed, AuthSucceeded, RoleGranted, TokenRevoked
+from events.account import AccountInvited, AccountJoined, AuthFailed, AuthSucceeded, TokenRevoked
 from events.base import Fact
 from rig.contract.accounts import DeviceAuthorization, Role, TokenPair
 from rig.kernel.errors import RigError
@@ -29,6 +29,9 @@ from rig.node.accounts.sessions import Reused, Session, Sessions
 from rig.node.accounts.store import Store
 from rig.node.accounts.tokens import ServiceTokens
 from rig.node.paths import NodePaths
+
+OF_NETWORK = ("role", "invitation", "service_token")
+"""The tables of what belongs to one network."""
 
 
 class Record(Protocol):
@@ -59,11 +62,11 @@ class Accounts:
         self._secret = secret
         self._record = record
         self._clock = clock or SystemClock()
-        self._people = People(store, cost or Scrypt())
         self._sessions = Sessions(store)
         self._devices = Devices(store)
         self.tokens = ServiceTokens(store)
         self.members = Members(store)
+        self._people = People(store, self.members, cost or Scrypt())
         self.url = url
         self.owner = owner
         self._people.ensure_owner(owner, self._clock.now())
@@ -222,21 +225,16 @@ class Accounts:
             self._revoked(session.id, invited.name, "rejoined", actor, src)
         return invited
 
-    def grant(self, name: str, network: str, role: Role) -> RoleGranted:
-        """Give a role in a network; the fact is for the handler to emit."""
-        self._people.grant(name, network, role)
-        return RoleGranted(name=name, network=network, role=role)
-
     def forget_network(self, network: str) -> None:
-        """Take away every role in a network that is deleted, its invitations and its tokens."""
-        self._people.forget_network(network)
-        for token in self.tokens.of_network(network):
-            self.tokens.delete(token.name)
+        """Take away every role in a network that is deleted, its invitations and its tokens: a later one of the same
+        name begins with none."""
+        with self._store.transaction() as db:
+            for table in OF_NETWORK:
+                db.execute(f"DELETE FROM {table} WHERE network = ?", (network,))  # noqa: S608
 
     def networks(self) -> set[str]:
         """The networks in which somebody has a role, an invitation or a token."""
-        tables = ("role", "invitation", "service_token")
-        named = {row["network"] for table in tables for row in self._store.rows(f"SELECT network FROM {table}")}  # noqa: S608
+        named = {row["network"] for table in OF_NETWORK for row in self._store.rows(f"SELECT network FROM {table}")}  # noqa: S608
         return named - {"*"}
 
     # The record
@@ -250,7 +248,7 @@ class Accounts:
 
     def _failed(self, name: str, method: str, reason: str, host: str, src: str) -> None:
         # A name that was typed may be a passphrase in the wrong field: only names of people that exist are recorded.
-        known = name if name and self._store.row("SELECT 1 FROM person WHERE name = ?", name) else ""
+        known = name if self.members.exists(name) else ""
         self._tell(known, AuthFailed(method=method, reason=reason, host=host), "denied", "", src)
 
     def _revoked(self, session: str, name: str, reason: str, actor: str, src: str) -> None:

@@ -13,7 +13,7 @@ SERVICE = "rig_st."
 """Prefixes of tokens, by which scanners recognise a leaked one. 43 characters of base64url follow: 256 bits."""
 
 CODE_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")
-"""The code of an invitation link."""
+"""The code of an invitation link, and what guards the forms of a browser."""
 
 # RFC 8628, section 6.1: no vowels, so that no word appears; 20^8 is 34 bits, guarded by throttling and 10 minutes.
 _USER_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
@@ -25,6 +25,7 @@ def new_token(prefix: str) -> str:
 
 
 def new_code() -> str:
+    """256 random bits, as :data:`CODE_PATTERN` has them."""
     return secrets.token_urlsafe(32)
 
 

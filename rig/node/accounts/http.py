@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-import secrets
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
@@ -199,7 +198,7 @@ async def _form(request: web.Request) -> list[tuple[str, str]]:
 def _csrf_cookie(request: web.Request) -> str:
     """The token of this browser, a new one where it has none."""
     cookie = request.cookies.get(_CSRF, "")
-    return cookie if codes.CODE_PATTERN.fullmatch(cookie) else secrets.token_urlsafe(32)
+    return cookie if codes.CODE_PATTERN.fullmatch(cookie) else codes.new_code()
 
 
 async def _page_form(request: web.Request) -> dict[str, str]:

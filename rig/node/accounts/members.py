@@ -36,7 +36,7 @@ class Members:
         return sorted([*named, *(each for each in self.of("*") if each.name not in owners)], key=lambda each: each.name)
 
     def give(self, member: Member) -> None:
-        """Give a role, in place of the one that was there."""
+        """Give a role in one network (``*``: in all), in place of the one that was there."""
         with self._store.transaction() as db:
             db.execute(
                 "INSERT INTO role(name, network, role) VALUES (?, ?, ?)"

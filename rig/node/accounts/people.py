@@ -8,8 +8,10 @@ from collections.abc import Callable
 import msgspec
 
 from rig.contract.accounts import Role
+from rig.contract.members import Member
 from rig.kernel.errors import RigError
 from rig.node.accounts import codes, passphrases, throttle
+from rig.node.accounts.members import Members
 from rig.node.accounts.store import Store
 
 SECOND = 1_000_000_000
@@ -37,8 +39,9 @@ def account_name(os_user: str) -> str:
 class People:
     """The people of this node. Times are nanoseconds since the epoch."""
 
-    def __init__(self, store: Store, cost: passphrases.Scrypt) -> None:
+    def __init__(self, store: Store, members: Members, cost: passphrases.Scrypt) -> None:
         self._store = store
+        self._members = members
         self._cost = cost
 
     def ensure_owner(self, name: str, now: int) -> None:
@@ -58,21 +61,6 @@ class People:
     def is_owner(self, name: str) -> bool:
         row = self._store.row("SELECT owner FROM person WHERE name = ?", name)
         return row is not None and bool(row["owner"])
-
-    def grant(self, name: str, network: str, role: Role) -> None:
-        """Give a role in one network (``*``: in all), instead of the one that was there."""
-        with self._store.transaction() as db:
-            db.execute(
-                "INSERT INTO role(name, network, role) VALUES (?, ?, ?)"
-                " ON CONFLICT(name, network) DO UPDATE SET role = excluded.role",
-                (name, network, role),
-            )
-
-    def forget_network(self, network: str) -> None:
-        """Take every role in a network away, so that a later one of the same name begins with none."""
-        with self._store.transaction() as db:
-            db.execute("DELETE FROM role WHERE network = ?", (network,))
-            db.execute("DELETE FROM invitation WHERE network = ?", (network,))
 
     def invite(self, name: str, network: str, role: Role, by: str, now: int) -> tuple[str, int]:
         """``(code, end)`` of a new invitation; an earlier one for the same person and network is void."""
@@ -131,7 +119,7 @@ class People:
                 " ON CONFLICT(name) DO UPDATE SET passphrase = excluded.passphrase",
                 (invited.name, kept, now),
             )
-            self.grant(invited.name, invited.network, invited.role)
+            self._members.give(Member(name=invited.name, network=invited.network, role=invited.role))
         return invited
 
     def prove(self, name: str, passphrase: str, src: str, now: int) -> bool:

@@ -34,7 +34,7 @@ PASSPHRASE_FROM = Policy(free=50, base=5, cap=300)
 USER_CODE = Policy(free=9, base=10, cap=3600)
 """For user codes from one address."""
 SECRET = Policy(free=9, base=5, cap=300)
-"""For the bootstrap secret and invitation codes from one address."""
+"""For the bootstrap secret from one address."""
 
 
 def wait(guesses: Guesses, now: int) -> int:

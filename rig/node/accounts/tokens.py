@@ -123,6 +123,11 @@ def _token(row: sqlite3.Row) -> ServiceToken:
     )
 
 
+def sees(who: Principal, token: ServiceToken) -> bool:
+    """Whether somebody is told of a token."""
+    return who.permits("own", token.network) or who.permits("audit", token.network)
+
+
 def no_token(name: str) -> RigError:
     """The error for a token that is not there, or that the asker may not know of."""
     return RigError("not_found", f"There is no token `{name}`.", "`rig list tokens` shows those that are yours.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from events.account import RoleGranted
 from events.base import Fact
 from events.network import NetworkCreated, NetworkState
+from rig.contract.members import Member
 from rig.contract.names import RESERVED_NETWORKS
 from rig.contract.networks import CreateNetwork, Network
 from rig.kernel.errors import RigError
@@ -23,7 +25,7 @@ def decide(state: NetworkState, name: str) -> list[Fact]:
     return [NetworkCreated(name=name)]
 
 
-def found(name: str, ctx: NodeContext) -> NetworkState:
+def make(name: str, ctx: NodeContext) -> NetworkState:
     """Emit the facts of a new network and make whoever asked its owner; gives the state that follows."""
     principal, state = ctx.ports.principal, ctx.ports.world.networks.get(name, NetworkState())
     state = emit_network(name, state, decide(state, name), ctx)
@@ -31,10 +33,12 @@ def found(name: str, ctx: NodeContext) -> NetworkState:
     if not principal.owner and principal.person:
         # Roles that a network of this name once had, or that a try left which was not recorded, are not handed on.
         ctx.ports.accounts.forget_network(name)
-        granted = ctx.ports.accounts.grant(principal.name, name, "owner")
-        ctx.emit(f"account:{principal.name}", granted, target=principal.name)
+        owner = Member(name=principal.name, network=name, role="owner")
+        ctx.ports.accounts.members.give(owner)
+        granted = RoleGranted(name=owner.name, network=name, role=owner.role)
+        ctx.emit(f"account:{owner.name}", granted, target=owner.name)
     return state
 
 
 def handle(command: CreateNetwork, ctx: NodeContext) -> Network:
-    return network_view(found(command.name, ctx), ctx.ports)
+    return network_view(make(command.name, ctx), ctx.ports)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rig.contract.tokens import ListTokens, Token, TokenPage
-from rig.node.accounts.tokens import token_view
+from rig.node.accounts.tokens import sees, token_view
 from rig.node.paging import rows_of
 from rig.node.ports import NodeContext
 
@@ -13,8 +13,7 @@ def handle(command: ListTokens, ctx: NodeContext) -> TokenPage:
     visible = {
         token.name: token
         for token in ctx.ports.accounts.tokens.all()
-        if command.network in ("", token.network)
-        and (who.permits("own", token.network) or who.permits("audit", token.network))
+        if command.network in ("", token.network) and sees(who, token)
     }
     revisions = ctx.ports.world.tokens
 

@@ -14,7 +14,7 @@ from rig.contract.names import split_app
 from rig.contract.releases import Release, StartRelease
 from rig.kernel.errors import RigError
 from rig.node.emitting import emit_app
-from rig.node.handlers.create_network import found
+from rig.node.handlers import create_network
 from rig.node.ports import NodeContext
 from rig.node.releases import changes
 from rig.node.rules import require_room, require_unlocked
@@ -87,7 +87,7 @@ def handle(command: StartRelease, ctx: NodeContext) -> Release:
     if network not in world.existing_networks():
         if not command.create:
             world.network(network)
-        found(network, ctx)
+        create_network.make(network, ctx)
     if not ctx.ports.bundles.complete(network, command.bundle):
         raise RigError(
             "not_found",
