@@ -28,6 +28,8 @@ STOP_PATIENCE = 3.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 """Back-off between two starts of a Caddy that keeps ending, in seconds; it begins anew after a longer life."""
 
+DRAIN_POLL = 0.1
+"""Seconds between two looks at what is in flight."""
 SETTLE = 0.5
 """Seconds after a switch in which a request may still reach an old instance: it was told the port just before."""
 
@@ -125,7 +127,7 @@ class Edge:
                 await self._launch()
             fitting = assign(self._record.slots, wanted)
             await self._change(fitting or self._lay_out(wanted), wanted)
-            if await self._has_leisure():
+            if await self._may_add_spares():
                 try:
                     await self._change(self._lay_out(wanted), wanted)
                 except RigError as error:
@@ -153,31 +155,31 @@ class Edge:
     def _lay_out(self, routes: tuple[Route, ...]) -> tuple[Slot, ...]:
         return lay_out(self._record.slots, routes, self.options.spare_for(len(routes)))
 
-    async def _has_leisure(self) -> bool:
+    async def _may_add_spares(self) -> bool:
         """Whether this is the time for new spare slots: many are taken, and nobody is there to be hurt by a loading."""
         spare = self.options.spare_for(len(self._record.routes))
         if sum(not slot.hostname for slot in self._record.slots) >= spare // 2:
             return False
         return not await asyncio.to_thread(self._running.clients_of, self.port)
 
-    async def in_flight(self, port: int) -> int:
-        """How many connections the edge has to the instance at ``port``: requests, streams, WebSockets.
+    async def in_flight(self, *ports: int) -> int:
+        """How many connections the edge has to the instances at these ports: requests, streams, WebSockets.
 
         One that idles counts too, for :data:`rig.node.edge.config.IDLE_SECONDS` at most.
         """
-        return await asyncio.to_thread(self._running.connections_to, port)
+        return await asyncio.to_thread(self._running.connections_to, ports)
 
     async def drained(self, ports: Iterable[int], timeout: float) -> bool:
         """Wait until nothing runs on these instances any more, at most ``timeout`` seconds; whether that came true."""
-        left = set(ports)
+        watched = set(ports)
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         await asyncio.sleep(min(SETTLE, timeout))
-        while True:
-            left = {port for port in left if await self.in_flight(port)}
-            if not left or loop.time() >= end:
-                return not left
-            await asyncio.sleep(0.1)
+        while await self.in_flight(*watched):
+            if loop.time() >= end:
+                return False
+            await asyncio.sleep(DRAIN_POLL)
+        return True
 
     async def close(self) -> None:
         """Let go of the edge and leave it serving: the next node takes it over."""

@@ -113,7 +113,7 @@ def _route(slot: Slot, options: EdgeOptions) -> dict[str, Any]:
         {"match": [{"vars": {"count": [str(count)]}}], "handle": [_proxy(slot, count, options)], "terminal": True}
         for count in slot.counts
     ]
-    answer = {"handler": "subroute", "routes": [*by_count, {"handle": [pages.stand_in(_read(slot, "page"))]}]}
+    answer = {"handler": "subroute", "routes": [*by_count, {"handle": [pages.idle(_read(slot, "page"))]}]}
     route = {"match": [{"host": [hostname]}], "handle": [facts, answer], "terminal": True}
     if not slot.named:
         return route

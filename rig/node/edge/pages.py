@@ -23,14 +23,14 @@ def unknown() -> dict[str, Any]:
     return _page("404", text)
 
 
-def idle(app: str, why: str) -> str:
-    """The page of an app without an instance; ``why`` is one of :data:`rig.node.edge.slots.Idle`."""
+def idle_text(app: str, why: str) -> str:
+    """What is said of an app without an instance; ``why`` is one of :data:`rig.node.edge.slots.Idle`."""
     return "503: " + _IDLE[why].format(app=app)
 
 
-def stand_in(page: str) -> dict[str, Any]:
-    """The handler for an app without an instance; ``page`` is a placeholder."""
-    return _page("503", page, retry=True)
+def idle(text: str) -> dict[str, Any]:
+    """The handler for an app without an instance; ``text`` is the placeholder of what is said of it."""
+    return _page("503", text, retry=True)
 
 
 def errors() -> list[dict[str, Any]]:

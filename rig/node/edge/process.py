@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rig.kernel.processes import alive, start_time
@@ -61,9 +61,9 @@ class EdgeProcess:
     def alive(self) -> bool:
         return alive(self.pid, self.started)
 
-    def connections_to(self, port: int) -> int:
-        """How many established TCP connections the process has to this port on 127.0.0.1; 0 where it has ended."""
-        return sum(remote == ("127.0.0.1", port) for _, remote in self._connections())
+    def connections_to(self, ports: Collection[int]) -> int:
+        """How many established TCP connections the process has to these ports on 127.0.0.1; 0 where it has ended."""
+        return sum(host == "127.0.0.1" and port in ports for _, (host, port) in self._connections())
 
     def clients_of(self, port: int) -> int:
         """How many others have to the process, on this port of its own."""

@@ -1,7 +1,7 @@
 """Slots: what of a route Caddy reads anew for every request, so that a change of it needs no new configuration.
 
-A slot is a folder of small files: whose it is, how many instances there are, the port of each, the page that stands in
-for them. The configuration names slots, not ports, and has some to spare for hostnames that are yet to come; see
+A slot is a folder of small files: whose it is, how many instances there are, the port of each, and what is said where
+there are none. The configuration names slots, not ports, and has some to spare for hostnames that are yet to come; see
 :mod:`.config` for how they are used, and the decision about the edge for why.
 """
 
@@ -198,7 +198,7 @@ class SlotFiles:
             while slot.file(count) in self._filled:
                 count += 1
             contents = {str(number): str(ports[number % len(ports)]) for number in range(count)}
-        page = pages.idle(route.app or route.hostname, route.idle)
+        page = pages.idle_text(route.app or route.hostname, route.idle)
         return contents | {"page": page, "count": str(len(ports)), "host": route.hostname}
 
     def _link_log(self, slot: Slot) -> None:
