@@ -60,6 +60,12 @@ class Field(msgspec.Struct, frozen=True):
         return "|".join(choices) or ("N" if self.base is int else self.name.upper())
 
     @property
+    def shown_default(self) -> str:
+        """The default, where it says something: 0, -1 and an empty text stand for none."""
+        plain = isinstance(self.default, (int, str)) and not isinstance(self.default, bool)
+        return str(self.default) if plain and self.default not in (0, -1) else ""
+
+    @property
     def label(self) -> str:
         """How messages name it: ``--message``, or the metavar of an argument."""
         return self.metavar if self.option.positional else self.flags[0]

@@ -29,10 +29,9 @@ def help_page(command: type[Command], fields: Mapping[str, Field], prog: str) ->
     arguments = [field for field in fields.values() if field.option.positional]
     options = [field for name, field in fields.items() if not field.option.positional and not name.startswith(PREFIX)]
     everywhere = [field for name, field in fields.items() if name.startswith(PREFIX)]
-    usage = " ".join(["Usage:", prog, *map(_usage, arguments), *map(_usage, filter(_must, options)), "[OPTIONS]"])
     parts = [
         *(fill(" ".join(text.split()), width) for text in (inspect.getdoc(command) or "").split("\n\n")),
-        fill(usage, width, subsequent_indent="  ", break_on_hyphens=False),
+        fill(f"Usage: {usage(prog, fields.values())}", width, subsequent_indent="  ", break_on_hyphens=False),
         section("Arguments", ((field.label, _text(field)) for field in arguments), width),
         section("Options", ((_left(field), _text(field)) for field in options), width),
         section(
@@ -44,9 +43,10 @@ def help_page(command: type[Command], fields: Mapping[str, Field], prog: str) ->
     return "\n\n".join(part for part in parts if part)
 
 
-def _must(field: Field) -> bool:
-    """Whether an option cannot be left out."""
-    return not field.optional
+def usage(prog: str, fields: Iterable[Field]) -> str:
+    """``rig create member NETWORK NAME [OPTIONS]``: arguments, then the options that cannot be left out."""
+    named = sorted((f for f in fields if f.option.positional or not f.optional), key=lambda f: not f.option.positional)
+    return " ".join([prog, *map(_usage, named), "[OPTIONS]"])
 
 
 def _usage(field: Field) -> str:
@@ -68,10 +68,8 @@ def _flags(flags: tuple[str, ...]) -> str:
 
 
 def _text(field: Field) -> str:
-    """What a field is for, and its default where that says something: none is written as 0, -1 or an empty text."""
-    default = field.default
-    tells = default > 0 if isinstance(default, int) else bool(default) and isinstance(default, str)
-    return field.help + (f" [default: {default}]" if tells and not isinstance(default, bool) else "")
+    """What a field is for, and its default where that says something."""
+    return field.help + (f" [default: {field.shown_default}]" if field.shown_default else "")
 
 
 def section(title: str, rows: Iterable[tuple[str, str]], width: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 
-from rig.cli.fields import Field as CliField
-from rig.cli.fields import fields_of
+from rig.cli.fields import Field, fields_of
 from rig.cli.globals import GlobalOptions
+from rig.cli.help_page import usage
 from rig.cli.verb import Verb
 from rig.contract.api import ROUTES
 from rig.verbs import VERBS
@@ -19,6 +20,10 @@ EFFECTS = {
     "change": "Changes the platform; its intent is on the record before it travels.",
     "access": "Remote access; refused where it cannot be recorded.",
 }
+
+
+BOUNDS = re.compile(r"(?<![-\d])\d+ to \d+$")
+"""Those of a number; one that may be -1, which stands for none, is told without."""
 
 
 def verbs() -> Iterator[tuple[str, Verb]]:
@@ -52,17 +57,13 @@ def page() -> str:
 def _section(name: str, verb: Verb) -> str:
     command = verb.command
     fields = fields_of(command)
-    arguments = [_argument(field) for field in fields if field.option.positional]
-    required = [f"{field.flags[0]} {field.metavar}" for field in fields if _must(field)]
     rows = [_row(field) for field in fields]
     if verb.question is not None:
         rows.append(("`--yes`, `-y`", "", "Do not ask."))
     parts = [
         f"### rig {name}\n",
         structs.summary(command) + "\n",
-        "    "
-        + " ".join(["rig", name, *arguments, *required, "[OPTIONS]" if len(rows) > len(arguments) else ""]).rstrip()
-        + "\n",
+        f"    {usage(f'rig {name}', fields)}\n",
     ]
     if rows:
         parts.append(structs.table(("", "default", ""), rows))
@@ -78,27 +79,17 @@ def _section(name: str, verb: Verb) -> str:
     return "\n".join(parts)
 
 
-def _must(field: CliField) -> bool:
-    return field.required and not field.option.positional and not field.option.completes
-
-
-def _argument(field: CliField) -> str:
-    shown = field.metavar
-    return f"[{shown}]" if field.optional else shown
-
-
-def _row(field: CliField) -> tuple[str, ...]:
+def _row(field: Field) -> tuple[str, ...]:
     if field.option.positional:
         names = f"`{field.metavar}`"
     else:
         names = ", ".join(f"`{flag}`" for flag in field.flags)
         if field.metavar and "|" not in field.metavar:  # a choice is spelled out behind the text
             names += f" `{field.metavar}`"
-    default = "" if field.default in (None, False, "", [], {}) or field.required else f"`{field.default}`"
-    if field.required and not field.optional:
+    default = f"`{field.shown_default}`" if field.shown_default else "on" if field.default is True else ""
+    if not field.optional:
         default = "required"
     kind = structs.type_text(field.type)
-    values = (
-        f" One of {kind}." if kind.startswith("`") else f" ({kind.removeprefix('integer, ')})" if "to" in kind else ""
-    )
-    return names, default if default != "`True`" else "on", structs.prose(field.help) + values
+    bounds = BOUNDS.search(kind)
+    values = f" One of {kind}." if kind.startswith("`") else f" ({bounds.group()})" if bounds else ""
+    return names, default, structs.prose(field.help) + values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -14,23 +13,15 @@ import rig.verbs
 from rig.cli.fields import fields_of
 from rig.cli.globals import BARE_FLAGS, PREFIX, VALUE_FLAGS, GlobalOptions
 from rig.cli.run import kind_of
-from rig.cli.verb import Verb
 from rig.contract.api import ROUTES
 from rig.contract.base import Command, tag_of
 from rig.contract.schemas import all_commands, replies
 from rig.help import help_text
 from rig.kernel.bus import snake_case
 from rig.verbs import VERBS
+from tests.docs.commands_page import verbs
 
-
-def every_verb() -> Iterator[tuple[str, Verb]]:
-    """``create app`` → its `Verb`."""
-    for name, (module, _, _) in VERBS.items():
-        for noun, verb in import_module(module).VERBS.items():
-            yield f"{name} {noun}".strip(), verb
-
-
-ALL = dict(every_verb())
+ALL = dict(verbs())
 COMMANDS = all_commands()
 TRAVELS_ONLY = {
     "config.apply_network",  # sent by `rig config apply`
