@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.rig import User
+from tests.e2e.rig import User, files_with
 from tests.e2e.test_variables import app, environment, secret
 
 TOML = """\
@@ -58,7 +58,7 @@ def test_the_build_alone_gets_what_it_names(user: User, tmp_path: Path) -> None:
     secret(user, first, name, "TOKEN")
     assert (deployed(user, folder, name)["build"], user.ok("rollback", name, "v1").exit) == (one["build"], 0)
     for value in (first, second):
-        assert places(user.home, value) == []
+        assert files_with(user.home, value) == []
 
 
 def test_a_build_that_fails_does_not_tell_either(user: User, tmp_path: Path) -> None:
@@ -70,9 +70,4 @@ def test_a_build_that_fails_does_not_tell_either(user: User, tmp_path: Path) -> 
     assert failed.exit == 1
     assert "wrong: [secret TOKEN]" in failed.json["error"]["details"]["output"]
     assert value not in failed.stdout + failed.stderr
-    assert places(user.home, value) == []
-
-
-def places(home: Path, value: str) -> list[str]:
-    """The files below a folder that hold a value."""
-    return [str(path) for path in home.rglob("*") if path.is_file() and value.encode() in path.read_bytes()]
+    assert files_with(user.home, value) == []

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.e2e.rig import User, example
+from tests.e2e.rig import User, example, files_with
 
 
 def job(user: User, token: str) -> Mapping[str, str]:
@@ -43,7 +43,7 @@ def test_a_job_deploys_with_a_token_until_it_is_deleted(user: User, tmp_path: Pa
     user.ok("delete", "token", "ci", "--yes")
     refused = user.rig("status", "app", "demo/by-ci", "-o", "json", env=env)
     assert (refused.exit, refused.json["error"]["code"]) == (4, "login_required")
-    assert everywhere(user.home.parent, token) == []
+    assert files_with(user.home.parent, token) == []
 
 
 def test_an_owner_s_token_makes_neither_tokens_nor_people(user: User) -> None:
@@ -71,8 +71,3 @@ def test_a_network_that_is_deleted_takes_its_tokens_along(user: User) -> None:
     user.ok("delete", "network", "brief", "--yes")
     user.ok("create", "network", "brief")
     assert user.rig("whoami", env=job(user, token)).exit == 4
-
-
-def everywhere(folder: Path, text: str) -> list[Path]:
-    """The files below a folder that hold a text."""
-    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from tests.e2e.rig import RIG, Ran, User
+from tests.e2e.rig import Ran, User
+from tests.faults.terminal import OnTerminal
 from tests.security.people import Browser, owner_token
 
 
@@ -111,28 +110,13 @@ def test_a_member_and_a_token(user: User, other: User) -> None:
 
 def asked(user: User, line: Sequence[str], between: Sequence[str]) -> tuple[int, str]:
     """Say yes on a terminal, after somebody else has done ``between``; gives the exit code and what was shown."""
-    environ = {name: text for name, text in user.environ.items() if name != "CI"}
-    pid, leader = pty.fork()
-    if pid == 0:
-        os.chdir(user.home.parent)
-        os.execve(RIG, [str(RIG), *line], environ)  # noqa: S606 - no shell is wanted
-    shown, answered = b"", False
-    while chunk := _read(leader):
-        shown += chunk
-        if b"[y/N]" in shown and not answered:
-            answered = True
-            if between:
-                user.ok(*between)
-            os.write(leader, b"y\n")
-    os.close(leader)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 4096)
-    except OSError:  # how Linux says that nobody has the other end any more
-        return b""
+    with OnTerminal(*line, env=user.environ) as running:
+        running.wait_for("[y/N]")
+        if between:
+            user.ok(*between)
+        running.type("y\n")
+        code, _ = running.wait()
+        return code, running.text
 
 
 def test_who_is_asked_agrees_to_what_they_saw(user: User) -> None:

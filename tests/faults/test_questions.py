@@ -28,14 +28,10 @@ def two(tried: User) -> Iterator[User]:
     tried.ok("delete", "app", "demo/live", "--yes")
 
 
-def on_terminal(user: User, *argv: str) -> OnTerminal:
-    return OnTerminal(*argv, env={name: value for name, value in user.environ.items() if name != "CI"})
-
-
 @pytest.mark.parametrize("answer", ["\x03", "\x04"], ids=["Ctrl-C", "end of input"])
 def test_a_secret_that_is_not_typed_leaves_nothing_open(tried: User, answer: str) -> None:
     record = Record(tried.home)
-    with on_terminal(tried, "create", "secret", "demo/tried", "KEY") as running:
+    with OnTerminal("create", "secret", "demo/tried", "KEY", env=tried.environ) as running:
         running.wait_for("Value of KEY: ")
         running.type(answer)
         ended, _ = running.wait()
@@ -48,7 +44,7 @@ def test_a_secret_that_is_not_typed_leaves_nothing_open(tried: User, answer: str
 
 
 def test_nobody_is_asked_for_what_is_sure_to_be_refused(tried: User) -> None:
-    with on_terminal(tried, "delete", "network", "demo") as running:
+    with OnTerminal("delete", "network", "demo", env=tried.environ) as running:
         ended, _ = running.wait()
         assert ended == 73, running.text
         running.wait_for("still has")
@@ -57,7 +53,7 @@ def test_nobody_is_asked_for_what_is_sure_to_be_refused(tried: User) -> None:
 
 
 def promoting(user: User) -> OnTerminal:
-    return on_terminal(user, "promote", "demo/tried", "demo/live")
+    return OnTerminal("promote", "demo/tried", "demo/live", env=user.environ)
 
 
 def releases(user: User) -> list[int]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
-import pty
 import secrets
 import sys
 from collections.abc import Iterator
@@ -12,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.rig import RIG, User, web_app
+from tests.e2e.rig import User, web_app
+from tests.faults.terminal import OnTerminal
 
 LOUD = "import os\nprint('found', os.environ['BY_STDIN'])\n"
 """A release command that tells what it should not."""
@@ -39,28 +38,12 @@ def canaries() -> dict[str, str]:
 
 def typed(user: User, value: str, *arguments: str) -> str:
     """Run rig on a terminal of its own and type a value; gives all that the terminal showed."""
-    environ = {name: text for name, text in user.environ.items() if name != "CI"}
-    pid, leader = pty.fork()
-    if pid == 0:
-        os.chdir(user.home.parent)
-        os.execve(RIG, [str(RIG), *arguments], environ)  # noqa: S606 - no shell is wanted
-    shown, left = b"", value.encode() + b"\n"
-    while chunk := _read(leader):
-        shown += chunk
-        if b"Value of" in shown and left:
-            os.write(leader, left)
-            left = b""
-    os.close(leader)
-    _, status = os.waitpid(pid, 0)
-    assert status == 0, shown.decode()
-    return shown.decode()
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 4096)
-    except OSError:  # how Linux says that nobody has the other end any more
-        return b""
+    with OnTerminal(*arguments, env=user.environ) as running:
+        running.wait_for("Value of")
+        running.type(f"{value}\n")
+        code, _ = running.wait()
+        assert code == 0, running.text
+        return running.text
 
 
 def processes() -> Iterator[tuple[int, bytes, bytes]]:

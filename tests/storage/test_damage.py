@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from events.command import CommandReceived
+from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft, OutboxRow, Settled
 from storage.database import connect
 from storage.evidence import Evidence
@@ -197,9 +198,9 @@ def test_copies_of_two_machines_mixed_up(tmp_path: Path) -> None:
         verdict, codes = findings(mixed)
         assert verdict == "tampered", files
         assert {"WRONG_ORIGIN", "BAD_SIGNATURE"} & set(codes), files
-        with open_journal(mixed) as journal, pytest.raises(Exception, match=r"not as rig left it") as refused:
+        with open_journal(mixed) as journal, pytest.raises(RigError, match=r"not as rig left it") as refused:
             journal.append([received("command:mixed")], stamp())
-        assert "rig journal verify" in refused.value.hint  # type: ignore[attr-defined]
+        assert "rig journal verify" in refused.value.hint
 
 
 def test_a_clock_that_jumps_both_ways_is_flagged_and_changes_nothing_else(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -87,11 +87,8 @@ def test_threads_of_one_process_share_a_journal(tmp_path: Path) -> None:
                 journal.append([received(f"command:{name}-{number}")], stamp(id=f"{name}-{number}"))
                 assert journal.stream(f"command:{name}-{number}")
 
-        threads = [Thread(target=work, args=(name,)) for name in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(work, range(4)))
         assert [record.pos for record in journal.read()] == list(range(40))
     assert findings(tmp_path) == ("verified", [])
 
