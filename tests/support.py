@@ -1,4 +1,4 @@
-"""What tests of many folders need: waiting for conditions, and ports."""
+"""What tests of many folders need: waiting for conditions, ports, silence."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ TIMEOUT = 20.0
 POLL = 0.01
 PORTS = range(15_000, 32_000)
 """Below those that a system gives to whoever asks for any port, as every outgoing connection does."""
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def step(self, text: str) -> None: ...
+    def advance(self, done: int, total: int, unit: str = "bytes") -> None: ...
+    def line(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
 
 
 def wait_until(condition: Callable[[], object], what: str, timeout: float = TIMEOUT) -> None:

@@ -19,7 +19,7 @@ from storage.projections.audit import AuditProjection
 from storage.projections.audit_rows import privileged
 from storage.texts import TextIndex
 from tests.bench.harness import Figure, seconds
-from tests.storage.records import Silence
+from tests.support import Silence
 
 EVENTS = 1_000_000
 START = 1_700_000_000_000_000_000

@@ -29,7 +29,7 @@ from storage.texts import TextIndex
 from tests.bench.appending import PROJECTIONS, drafts, open_journal
 from tests.bench.harness import HEADER, Figure, Work, command, compare, seconds
 from tests.bench.peers import Peer, hash_twice, peers
-from tests.storage.records import Silence
+from tests.support import Silence
 
 ROOT = Path(__file__).parents[2]
 APPENDS = 100

@@ -44,6 +44,7 @@ from rig.kernel.ports import Stamp
 from rig.kernel.processes import start_time
 from storage.journal import Journal
 from tests.accounts_server import SECRET, AccountsServer, serve
+from tests.support import Silence
 
 GOOD = "correct horse battery"
 
@@ -63,13 +64,6 @@ class Terminal:
 
     def tell(self, text: str) -> None:
         self.said.append(text)
-
-
-class Silent:
-    def step(self, text: str) -> None: ...
-    def advance(self, done: int, total: int, unit: str = "bytes") -> None: ...
-    def line(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
 
 
 class Rig:
@@ -125,7 +119,7 @@ class Rig:
 
     def run(self, command: Command) -> Any:
         self._assemble()
-        bus: Bus[Any] = Bus(self.journal, self, Silent(), handlers="handlers")
+        bus: Bus[Any] = Bus(self.journal, self, Silence(), handlers="handlers")
         stamp = Stamp(id=uuid7(), actor="os:ana", at=SystemClock().now())
         reply, self.warnings = bus.dispatch(command, stamp)
         return reply

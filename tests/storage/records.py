@@ -22,6 +22,7 @@ from storage.projections.releases import ReleasesProjection
 from storage.replica import Replica
 from storage.texts import TextIndex
 from tests.storage.support import FakeClock, stamp
+from tests.support import Silence
 
 PROJECTIONS = (
     AuditProjection(),
@@ -31,18 +32,6 @@ PROJECTIONS = (
     DashboardProjection(),
 )
 Shown = Callable[[str], bool]
-
-
-class Silence:
-    """Progress that nobody watches."""
-
-    def step(self, text: str) -> None: ...
-
-    def advance(self, done: int, total: int, unit: str = "bytes") -> None: ...
-
-    def line(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None: ...
 
 
 def open_record(folder: Path, origin: str = "client") -> Journal:

@@ -15,6 +15,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.ports import Recorded, Stamp
 from storage.journal import Journal
 from tests.storage.support import START
+from tests.support import Silence
 
 HANDLER = "handler_of_these_tests"
 
@@ -67,13 +68,6 @@ class Enter(Command, frozen=True, kw_only=True, tag="thing.enter"):
     effect: ClassVar[Effect] = "access"
     reply: ClassVar[type[Reply]] = Made
     name: str
-
-
-class Silence:
-    def step(self, text: str) -> None: ...
-    def advance(self, done: int, total: int, unit: str = "bytes") -> None: ...
-    def line(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
 
 
 class Handler:

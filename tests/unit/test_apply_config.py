@@ -22,6 +22,7 @@ from rig.kernel.configuration import compare
 from rig.kernel.context import Context
 from rig.kernel.errors import RigError, declined
 from rig.kernel.ports import Stamp
+from tests.support import Silence
 
 SHOP = Configuration(network="demo", apps={"shop": AppTable(env={"A": "1"}, processes={"web": 3})})
 FEWER = Configuration(network="demo", apps={"shop": AppTable(env={"A": "1"}, processes={"web": 1})})
@@ -60,7 +61,7 @@ class Somebody:
 def applied(file: Configuration, now: NetworkConfig, word: str | None = None, **flags: bool) -> tuple[Somebody, Any]:
     ports = Somebody(file, now, word)
     journal: Any = Recorder()
-    progress: Any = Silent()
+    progress: Any = Silence()
     ctx: Any = Context(Stamp(id="1", actor="user:ana", at=0), journal, ports, progress)
     return ports, lambda: (apply_config.handle(ApplyConfig(file="max.toml", **flags), ctx), ctx)
 
@@ -74,10 +75,6 @@ class Recorder:
     def append(self, drafts: list[Any], stamp: Stamp, **options: Any) -> list[Any]:
         self.facts += [draft.fact for draft in drafts]
         return []
-
-
-class Silent:
-    def step(self, text: str) -> None: ...
 
 
 def test_nothing_is_asked_where_nothing_is_lost() -> None:
