@@ -103,17 +103,20 @@ class ImportedJournal:
     def __init__(self, path: str) -> None:
         """Raises `RigError` where the file is none that `rig journal import` made."""
         self.path = path
+        application = 0
         try:
             self._connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
             application = self._connection.execute("PRAGMA application_id").fetchone()[0]
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             raise unavailable(path, error) from error
+        except sqlite3.DatabaseError:  # it is no database at all
+            pass
         if application != APPLICATION_ID:
             self._connection.close()
             raise RigError(
                 "invalid_data",
                 f"{path} was not made by `rig journal import`.",
-                f"Make one: `rig journal import {path}`.",
+                "Make one of an export: `rig journal import EXPORT`.",
             )
 
     def __enter__(self) -> ImportedJournal:

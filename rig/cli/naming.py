@@ -42,6 +42,7 @@ def resolve_names(command: type[Command], given: dict[str, Any], client: Client)
             given.get("path") or ".",
             given.get("env") or "",
             role="TARGET" if "TARGET" in app.option.metavar else "",
+            flag="" if app.option.positional else "--app",
             or_network="network" in fields,
         ),
     }
@@ -64,12 +65,19 @@ def _without_app(given: dict[str, Any], fields: dict[str, Field]) -> dict[str, A
 
 
 def whole_name(
-    named: str, client: Client, folder: str, environment: str, *, role: str = "", or_network: bool = False
+    named: str,
+    client: Client,
+    folder: str,
+    environment: str,
+    *,
+    role: str = "",
+    flag: str = "",
+    or_network: bool = False,
 ) -> str:
     """``hello`` → ``demo/hello``. What the name leaves out comes from rig.toml, then the context, then the settings.
 
-    ``role`` is what the app is to a command that takes two; ``or_network`` says that a network could be meant as well.
-    Raises `RigError` ``usage`` where something is missing.
+    ``role`` is what the app is to a command that takes two, ``flag`` the option that names it; ``or_network`` says that
+    a network could be meant as well. Raises `RigError` ``usage`` where something is missing.
     """
     network, app = split_app(named)
     if not network or not app:
@@ -78,7 +86,8 @@ def whole_name(
         network = network or project.network or client.settings.get("network") or ""
     if not app:
         which = f"Which app is the {role}?" if role else "Which app?"
-        raise RigError("usage", which, "Name it as NETWORK/APP, or put `app` and `network` into rig.toml.")
+        whole = f"`{flag} NETWORK/APP`" if flag else "NETWORK/APP"
+        raise RigError("usage", which, f"Name it as {whole}, or put `app` and `network` into rig.toml.")
     if not network:
         hint = f"Name it as NETWORK/{app}, or put `network` into rig.toml."
         if or_network:

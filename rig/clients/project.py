@@ -55,10 +55,13 @@ def load_project(place: str | Path, environment: str = "") -> Project:
     """Read the `rig.toml` of a folder, or the file ``place`` itself; a folder need not have one.
 
     Only the given folder is looked at, not those above it: what is deployed is the folder that the file describes.
-    Raises `RigError` ``bad_config``, or ``not_found`` where the file or ``[environments.NAME]`` is missing.
+    Raises `RigError` ``bad_config``, ``not_found`` where the file or ``[environments.NAME]`` is missing, or ``usage``
+    for a file that is none of TOML.
     """
     folder = os.path.isdir(place)
     path = os.path.join(place, PROJECT_FILE) if folder else os.fspath(place)
+    if not folder and os.path.isfile(path) and not path.endswith(".toml"):
+        raise RigError("usage", f"`{path}` is a file.", "Name the folder of the app, or run the command inside it.")
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             # A pipe to which nobody writes would be waited for without end.

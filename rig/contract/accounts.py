@@ -13,7 +13,9 @@ from rig.contract.names import CONTEXT_PATTERN, NETWORK_OR_ALL, optional
 Role = Literal["owner", "deployer", "operator", "viewer", "auditor"]
 TokenPlace = Literal["keychain", "file", "none"]
 AccountName = Annotated[
-    str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$(?!\n)"), arg("Name of the person.", metavar="NAME")
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$(?!\n)"),
+    arg("Name of the person: up to 63 lower-case letters, digits and . _ -, a letter first.", metavar="NAME"),
 ]
 
 

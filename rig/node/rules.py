@@ -29,11 +29,12 @@ def require_unlocked(state: AppState) -> None:
         return
     holder = state.releases[state.pending]
     since = rfc3339(holder.created_at)
+    who, when = holder.created_by.removeprefix("user:"), since[:19].replace("T", " ") + "Z"
     said = f", saying “{holder.started.message}”" if holder.started.message else ""
     raise RigError(
         "locked",
-        f"{holder.created_by} is deploying v{state.pending} of `{state.name}` since {since}{said}.",
-        f"Try again when it is done; `rig status app {state.name}` shows how far it is.",
+        f"{who} has been deploying v{state.pending} of `{state.name}` since {when}{said}.",
+        f"`rig status app {state.name}` shows how far it is; `rig deploy --lock-wait 300` waits until it is done.",
         holder=holder.created_by,
         since=since,
         version=state.pending,

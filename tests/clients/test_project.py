@@ -95,6 +95,10 @@ def test_only_the_given_folder_is_looked_at(tmp_path: Path) -> None:
     assert load_project(tmp_path / "below").app == ""
     assert load_project(tmp_path).app == "above"
     assert load_project(tmp_path / "rig.toml").app == "above"
+    (tmp_path / "README.md").write_text("# Above\n")
+    with pytest.raises(RigError, match=r"README.md` is a file") as refused:
+        load_project(tmp_path / "README.md")
+    assert refused.value.exit == 64
 
 
 def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def test_a_release_goes_on_without_its_client_and_the_next_is_told(
         with machine.start_deploy("--lock-wait", "60", "-o", "jsonl") as waiting:
             assert waiting.stdout is not None
             said = next(event for event in map(json.loads, waiting.stdout) if "Waiting:" in event.get("text", ""))
-            assert f"is deploying v{before + 1} of `demo/app` since {first.created_at}" in said["text"]
+            since = first.created_at[:19].replace("T", " ")
+            assert f"has been deploying v{before + 1} of `demo/app` since {since}Z" in said["text"]
             assert "“Try it out”" in said["text"]
             gate.touch()
             result = [json.loads(line) for line in waiting.stdout][-1]

@@ -134,7 +134,7 @@ def test_one_release_of_an_app_at_a_time() -> None:
     state = app(CREATED, started(1, message="my turn"))
     error = refused(start_release.decide, state, begin(), "none")
     assert error.code == "locked"
-    assert "user:ana is deploying v1" in error.message
+    assert "ana has been deploying v1" in error.message
     assert "my turn" in error.message
     assert error.details["holder"] == "user:ana"
     assert refused(rollback.decide, state, 0, "", "none").code == "locked"
