@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rig.cli.humanize import brief, count, moment
+from rig.cli.humanize import brief, count, moment, who
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.review import (
@@ -49,16 +49,20 @@ def show_log(log: AuditLog, out: Output) -> None:
 
 def cells(entry: AuditEntry) -> tuple[str, ...]:
     """An entry as a row of a table."""
-    outcome = entry.outcome + (f": {entry.code}" if entry.code else "")
     return (
         number(entry.source, entry.pos),
         moment(entry.at),
         entry.actor,
         entry.action,
         entry.target,
-        outcome,
+        ending(entry),
         entry.src,
     )
+
+
+def ending(entry: AuditEntry) -> str:
+    """``success``, ``failure: build_failed``."""
+    return entry.outcome + (f": {entry.code}" if entry.code else "")
 
 
 def is_narrow(out: Output) -> bool:
@@ -68,7 +72,7 @@ def is_narrow(out: Output) -> bool:
 
 def change_cells(entry: AuditEntry, *, narrow: bool) -> tuple[str, ...]:
     """A change as a row of a table; ``narrow`` ones fit 80 columns, and `rig audit show` says the rest."""
-    outcome = entry.outcome + (f": {entry.code}" if entry.code else "")
+    outcome = ending(entry)
     if narrow and entry.code:
         outcome = entry.outcome if entry.outcome == "denied" else entry.code
     return (
@@ -81,11 +85,6 @@ def change_cells(entry: AuditEntry, *, narrow: bool) -> tuple[str, ...]:
         outcome,
         entry.src,
     )
-
-
-def who(actor: str) -> str:
-    """``ana`` for ``user:ana``, ``node`` for the platform itself; the kinds of others are said."""
-    return actor.removeprefix("user:").removeprefix("system:")
 
 
 def number(source: str, pos: int) -> str:
