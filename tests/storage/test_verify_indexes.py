@@ -57,6 +57,17 @@ def test_an_index_that_leads_to_other_rows_is_found(folder: Path, name: str, mad
     assert findings(folder)[0] == "tampered"
 
 
+@pytest.mark.parametrize("kind", ["STRICT", "STRICT, WITHOUT ROWID"])
+def test_entries_for_rows_that_a_partial_index_is_not_about(folder: Path, kind: str) -> None:
+    with closing(sqlite3.connect(folder / "journal.sqlite", isolation_level=None)) as connection:
+        connection.execute(f"CREATE TABLE door (name TEXT PRIMARY KEY, state TEXT NOT NULL) {kind}")
+        connection.executemany("INSERT INTO door VALUES (?, ?)", [("front", "open"), ("back", "shut")])
+        connection.execute("CREATE INDEX door_open ON door(name) WHERE state = 'open'")
+    assert messages(folder, "door") == []
+    replace_index(folder, "door_open", "CREATE INDEX door_open ON door(name)")
+    assert any("door_open" in message for message in messages(folder, "door"))
+
+
 def test_a_key_that_may_be_there_once_only(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "journal.sqlite", isolation_level=None)) as connection:
         (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'event_id'").fetchone()
