@@ -286,6 +286,12 @@ class Deploying:
 
         await until(so, f"instances {wanted}")
 
+    async def serves(self, count: int) -> None:
+        async def so() -> bool:
+            return len(self.ports) == count
+
+        await until(so, f"{count} instances get requests")
+
 
 def quick(**more: Any) -> AppConfig:
     """A configuration whose failures do not take long."""

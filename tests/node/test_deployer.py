@@ -57,17 +57,9 @@ def test_scaling_does_not_cut_what_drains(tmp_path: Path) -> None:
         await node.deploy(OTHER)
         await node.say(AppScaled(name=APP, scale={"web": 2}))
         await node.runs_as(("web.1", 1), ("web.1", 2), ("web.2", 2))
-
-        async def both_serve() -> bool:
-            return len(node.ports) == 2
-
-        await until(both_serve, "the edge knows both")
+        await node.serves(2)
         await node.say(AppScaled(name=APP, scale={"web": 1}))
-
-        async def one_serves() -> bool:
-            return len(node.ports) == 1
-
-        await until(one_serves, "the edge knows one")
+        await node.serves(1)
         assert node.running() == [("web.1", 1), ("web.1", 2), ("web.2", 2)]
         node.edge.idle.set()
         await node.runs_as(("web.1", 2))
@@ -104,11 +96,7 @@ def test_more_instances_get_requests_when_they_are_ready(tmp_path: Path) -> None
         assert node.running() == [("web.1", 1), ("web.2", 1)]
         assert node.ports == (serving,)
         node.runs.answers = answers
-
-        async def both_serve() -> bool:
-            return len(node.ports) == 2
-
-        await until(both_serve, "the edge knows both")
+        await node.serves(2)
 
     on_a_node(tmp_path, scenario)
 
@@ -118,11 +106,7 @@ def test_more_instances_that_do_not_get_ready_are_not_waited_for_for_ever(tmp_pa
         await node.deploy()
         node.runs.answers = b"HTTP/1.1 500 Never\r\nContent-Length: 0\r\n\r\n"
         await node.say(AppScaled(name=APP, scale={"web": 2}))
-
-        async def both_serve() -> bool:
-            return len(node.ports) == 2
-
-        await until(both_serve, "the edge knows both")
+        await node.serves(2)
 
     on_a_node(tmp_path, scenario)
 
@@ -392,11 +376,7 @@ def test_what_is_scaled_during_a_deployment_holds_for_both_versions(tmp_path: Pa
         node.runs.answers = answers
         await node.over(version)
         await node.runs_as(("web.1", 2), ("web.2", 2))
-
-        async def both_serve() -> bool:
-            return len(node.ports) == 2
-
-        await until(both_serve, "the edge knows both")
+        await node.serves(2)
 
     on_a_node(tmp_path, scenario)
 

@@ -23,13 +23,6 @@ def on_a_node(base: Path, scenario: Callable[[Deploying], Awaitable[None]]) -> N
     asyncio.run(play())
 
 
-async def serves(node: Deploying, count: int) -> None:
-    async def so() -> bool:
-        return len(node.ports) == count
-
-    await until(so, f"{count} instances get requests")
-
-
 async def recorded(node: Deploying, kind: str) -> None:
     async def so() -> bool:
         return node.facts()[-1] == kind
@@ -49,14 +42,14 @@ async def restarted(node: Deploying) -> None:
 def test_a_stopped_app_keeps_its_scale(tmp_path: Path) -> None:
     async def scenario(node: Deploying) -> None:
         await node.say(AppScaled(name=APP, scale={"web": 2}))
-        await serves(node, 2)
+        await node.serves(2)
         await node.say(AppStopped(name=APP))
         await node.runs_as()
         (route,) = node.edge.routes
         assert (route.ports, route.idle) == ((), "stopped")
         await node.say(AppScaled(name=APP, scale={"web": 3}), AppStarted(name=APP))
         await node.runs_as(("web.1", 1), ("web.2", 1), ("web.3", 1))
-        await serves(node, 3)
+        await node.serves(3)
 
     on_a_node(tmp_path, scenario)
 
@@ -83,7 +76,7 @@ def test_a_deployment_starts_what_was_stopped(tmp_path: Path) -> None:
         await node.deploy(OTHER)
         assert not node.app.stopped
         await node.runs_as(("web.1", 2))
-        await serves(node, 1)
+        await node.serves(1)
 
     on_a_node(tmp_path, scenario)
 

@@ -1,14 +1,19 @@
-"""A journal of a few records, for the tests of evidence. Others have journals of their own."""
+"""A journal of a few records, for the tests of evidence, and the life of an app, for those of its past."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from events.app import AppCreated
+from rig.kernel.ports import Stamp
 from storage.journal import Journal
 from tests.storage.evidencing import COUNT
+from tests.storage.lives import APP, Life
+from tests.storage.records import Platform, Ports, context, open_record, replica_of
 from tests.storage.support import START, FakeClock, completed, fill, open_journal, stamp
 
 
@@ -19,3 +24,33 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     with open_journal(tmp_path, clock=FakeClock(START + (COUNT - 1) * 1_000_000_000)) as opened:
         opened.append([completed("command:0")], stamp())
         yield opened
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Life]:
+    with open_record(tmp_path / "node", "node") as journal:
+        life = Life(journal)
+        life.happens(AppCreated(name=APP))
+        yield life
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Journal]:
+    with open_record(tmp_path / "own") as journal:
+        yield journal
+
+
+@pytest.fixture
+def asked(life: Life, own: Journal, tmp_path: Path) -> Iterator[Any]:
+    """Gives the context of a handler, with a replica of all that has happened by then; the platform is away."""
+    replicas = []
+
+    def ask(asker: Stamp | None = None, platform: Platform | None = None) -> Any:
+        folder = tmp_path / f"replica-{len(replicas)}"
+        folder.mkdir()
+        replicas.append(replica_of(folder, life.journal))
+        return context(own, Ports(folder, replicas[-1], platform), asker)
+
+    yield ask
+    for replica in replicas:
+        replica.close()

@@ -1,0 +1,189 @@
+"""`rig undo`: what was done last is found on the record, and what takes it back is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from events.app import AppScaled
+from events.command import CommandCompleted, CommandReceived, CommandUndone
+from handlers import undo
+from rig.contract.apps import DeleteApp, StartApp, StopApp, UpdateApp
+from rig.contract.networks import DeleteNetwork
+from rig.contract.releases import Rollback
+from rig.contract.settings import SetSetting
+from rig.contract.undo import Undo
+from rig.kernel.errors import RigError, declined
+from rig.kernel.ports import Draft
+from storage.journal import Journal
+from tests.storage.lives import APP, Life
+from tests.storage.support import stamp
+
+
+class Asking:
+    """Somebody at a terminal."""
+
+    def __init__(self, answer: bool | None) -> None:
+        self.interactive = answer is not None
+        self.answer = bool(answer)
+        self.told: list[str] = []
+
+    def confirm(self, question: str, *, flag: str, word: str = "", look: str = "") -> None:
+        self.told.append(question)
+        if not self.interactive:
+            raise RigError("input_required", question)
+        if not self.answer:
+            raise declined()
+
+    def tell(self, text: str) -> None:
+        self.told.append(text)
+
+
+def did(own: Journal, tag: str, target: str = APP, corr: str = "x", **arguments: Any) -> None:
+    """A command that was carried out from here."""
+    begun = CommandReceived(command=tag, arguments=arguments)
+    own.append(
+        [
+            Draft(stream=f"command:{corr}", fact=begun, target=target, outcome="unknown"),
+            Draft(stream=f"command:{corr}", fact=CommandCompleted(command=tag), target=target),
+        ],
+        stamp(id=corr),
+    )
+
+
+def undone(ctx: Any, answer: bool | None = True, **fields: Any) -> Any:
+    ctx.ports.terminal = Asking(answer)
+    return undo.handle(Undo(**fields), ctx)
+
+
+def test_a_deployment_is_taken_back_by_a_rollback(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "second")
+    did(own, "deploy", corr="second")
+    ctx = asked()
+    report = undone(ctx, dry_run=True)
+    assert (report.command, report.done, ctx.ports.performed) == (f"rig rollback {APP} v1", False, [])
+    assert any("databases" in text for text in report.remains)
+    report = undone(ctx)
+    assert report.done
+    assert ctx.ports.performed == [Rollback(app=APP, version="v1")]
+    assert [draft.fact for draft in ctx.drafts] == [CommandUndone(id="second", command="deploy")]
+    assert any("Take back" in text for text in ctx.ports.terminal.told)
+    ctx.record()
+    with pytest.raises(RigError, match="nothing on the record"):
+        undone(ctx)
+    with pytest.raises(RigError, match="taken back already"):
+        undone(ctx, id="0")
+
+
+def test_a_scale_is_taken_back_by_the_numbers_before(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.happens(AppScaled(name=APP, scale={"web": 5}), corr="first")
+    did(own, "app.update", corr="first")
+    assert undone(ctx := asked(), yes=True, answer=None).command == f"rig update app {APP} --scale web=2"
+    assert ctx.ports.performed == [UpdateApp(app=APP, scale={"web": 2})]
+    life.happens(AppScaled(name=APP, scale={"web": 6}), corr="second")
+    did(own, "app.update", corr="second")
+    did(own, "app.update", corr="third")  # which changed nothing, and is passed over
+    assert undone(asked()).command == f"rig update app {APP} --scale web=5"
+
+
+def test_what_was_stopped_is_started_and_the_other_way_round(own: Journal, asked: Any) -> None:
+    did(own, "app.stop", corr="one")
+    did(own, "app.start", corr="two")
+    ctx = asked()
+    assert undone(ctx, id="0").command == f"rig start {APP}"
+    assert undone(ctx).command == f"rig stop {APP}"
+    assert ctx.ports.performed == [StartApp(app=APP), StopApp(app=APP)]
+
+
+def test_a_variable_is_taken_back_with_the_release_that_it_made(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "changed")
+    did(own, "var.create", corr="changed")
+    assert undone(asked()).command == f"rig rollback {APP} v1"
+
+
+def test_what_was_made_is_taken_back_by_its_deletion(own: Journal, asked: Any) -> None:
+    did(own, "network.create", "demo", "one")
+    did(own, "app.create", corr="two")
+    ctx = asked()
+    assert undone(ctx, id="0").done
+    assert undone(ctx).done
+    assert ctx.ports.performed == [DeleteNetwork(name="demo"), DeleteApp(app=APP)]
+
+
+def test_a_setting_is_taken_back_by_the_one_before(own: Journal, asked: Any) -> None:
+    did(own, "settings.set", "", "one", key="network", value="demo")
+    did(own, "settings.set", "", "two", key="output", value="json")
+    did(own, "settings.set", "", "three", key="network", value="other")
+    ctx = asked()
+    undone(ctx)
+    undone(ctx, id="0")
+    assert ctx.ports.performed == [SetSetting(key="network", value="demo"), SetSetting(key="network")]
+
+
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ("app.delete", "cannot be taken back"),
+        ("account.invite", "cannot be taken back"),
+        ("deploy", "first release"),
+        ("release.rollback", "No release"),
+    ],
+)
+def test_what_cannot_be_taken_back(life: Life, own: Journal, asked: Any, tag: str, message: str) -> None:
+    if tag == "deploy":
+        life.deploy("user:ana", "this")
+    did(own, tag, corr="this")
+    with pytest.raises(RigError, match=message) as refused:
+        undone(asked())
+    assert refused.value.code == "conflict"
+    assert refused.value.hint
+
+
+def test_a_deployment_that_others_followed_is_not_taken_back(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "mine")
+    life.deploy("user:bea")
+    did(own, "deploy", corr="mine")
+    with pytest.raises(RigError, match="does not serve any more; v3 does"):
+        undone(asked())
+
+
+def test_what_a_rollback_brought_back_can_be_taken_back_in_turn(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "mine")
+    did(own, "deploy", corr="mine")
+    life.deploy("user:bea")
+    life.deploy("user:bea", rollback_of=2)
+    life.deploy("user:bea", rollback_of=4)
+    assert undone(asked()).command == f"rig rollback {APP} v1"
+
+
+def test_a_deployment_that_another_command_watched_to_its_end_is_taken_back(
+    life: Life, own: Journal, asked: Any
+) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "cut off")
+    did(own, "deploy", corr="cut off")
+    did(own, "deploy", corr="watching", resume=True)
+    assert undone(ctx := asked()).command == f"rig rollback {APP} v1"
+    assert [draft.fact for draft in ctx.drafts] == [CommandUndone(id="cut off", command="deploy")]
+
+
+@pytest.mark.parametrize(("answer", "code"), [(False, "cancelled"), (None, "input_required")])
+def test_nothing_is_taken_back_without_a_yes(own: Journal, asked: Any, answer: bool | None, code: str) -> None:
+    did(own, "app.create", corr="this")
+    ctx = asked()
+    with pytest.raises(RigError) as refused:
+        undone(ctx, answer)
+    assert refused.value.code == code
+    assert (ctx.ports.performed, ctx.drafts) == ([], [])
+
+
+def test_a_query_has_nothing_to_take_back(own: Journal, asked: Any) -> None:
+    own.append([Draft(stream="command:q", fact=CommandCompleted(command="app.list"))], stamp(id="q"))
+    with pytest.raises(RigError, match="changed nothing"):
+        undone(asked(), id="0")
