@@ -65,6 +65,18 @@ def test_both_languages_give_advice() -> None:
 def test_release_is_no_process_type() -> None:
     plan = detect(DictTree({"Procfile": "release: ./migrate\nweb: ./serve"}), AUTO)
     assert (plan.procfile, plan.release) == ({"web": "./serve"}, "./migrate")
+    assert plan.commands == plan.procfile
+
+
+def test_what_rig_toml_says_goes_before_the_procfile() -> None:
+    processes = {
+        "web": ProcessConfig(command="./other"),
+        "cron": ProcessConfig(command="./cron"),
+        "odd": ProcessConfig(),
+    }
+    plan = detect(DictTree({"Procfile": "web: ./serve\nworker: ./work"}), AppConfig(processes=processes))
+    assert plan.procfile == {"web": "./serve", "worker": "./work"}
+    assert plan.commands == {"web": "./other", "worker": "./work", "cron": "./cron"}
 
 
 def test_nothing_to_go_by_says_what_was_looked_for() -> None:

@@ -72,14 +72,7 @@ def test_a_tree_goes_in_and_comes_out(store: Store, source: Source, tmp_path: Pa
     assert (target / "sub/link").resolve() == target / "run"
     assert (target / "empty").read_bytes() == b""
     assert sorted(os.listdir(os.fsencode(target))) == [b"empty", b"large", b"run", b"sub", b"\xff odd\n"]
-    assert {path for path, _ in store.files(root)} == {
-        b"run",
-        b"empty",
-        b"large",
-        b"\xff odd\n",
-        b"sub/copy",
-        b"sub/link",
-    }
+    assert sorted(os.listdir(target / "sub")) == ["copy", "link"]
 
 
 def test_everything_is_there_after_a_restart(store: Store, source: Source, tmp_path: Path) -> None:

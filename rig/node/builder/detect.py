@@ -8,6 +8,7 @@ import msgspec
 
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
+from rig.node.builder.model import configured_commands
 from rig.node.builder.procfile import RELEASE, parse_procfile
 from rig.node.builder.tree import Tree, pyproject, text
 
@@ -26,6 +27,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a sentence that begins with the builder's name."""
     procfile: dict[str, str] = {}
     """Without ``release``."""
+    commands: dict[str, str] = {}
+    """The same with what `[processes]` says instead or on top: all that is told before a builder adds to it."""
     release: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -40,8 +43,11 @@ def detect(tree: Tree, config: AppConfig) -> Plan:
     """
     procfile = parse_procfile(text(tree, "Procfile")) if tree.has("Procfile") else {}
     release = procfile.pop(RELEASE, "")
-    builder, reason, warnings = _choose(tree, config, procfile)
-    return Plan(builder=builder, reason=reason, procfile=procfile, release=release, warnings=warnings)
+    commands = procfile | configured_commands(config)
+    builder, reason, warnings = _choose(tree, config, commands)
+    return Plan(
+        builder=builder, reason=reason, procfile=procfile, commands=commands, release=release, warnings=warnings
+    )
 
 
 def static_root(tree: Tree, folders: tuple[str, ...] = STATIC_FOLDERS) -> str:
@@ -61,12 +67,11 @@ def is_python_project(tree: Tree) -> bool:
     return "project" in document or (isinstance(tools, dict) and "poetry" in tools)
 
 
-def _choose(tree: Tree, config: AppConfig, procfile: dict[str, str]) -> tuple[BuilderName, str, tuple[str, ...]]:
+def _choose(tree: Tree, config: AppConfig, commands: dict[str, str]) -> tuple[BuilderName, str, tuple[str, ...]]:
     if config.build.builder != "auto":
         return config.build.builder, "as `[build] builder` says", ()
     if config.build.output:
         return "static", f"because `[build] output` names `{config.build.output}`", ()
-    commands = procfile | {name: process.command for name, process in config.processes.items() if process.command}
     names = tree.names()
     python = next((name for name in ("requirements.txt", "Pipfile") if tree.has(name)), "")
     if not python and is_python_project(tree):

@@ -8,7 +8,7 @@ import msgspec
 
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
-from rig.node.builder.model import Build, BuildPaths, read_only
+from rig.node.builder.model import Build, BuildPaths, configured_commands, read_only
 from rig.node.builder.toolchain import SYSTEM_PATH
 from rig.node.builder.workbench import APP, HOME
 from rig.node.edge.binary import find_caddy
@@ -35,9 +35,7 @@ def process_commands(build: Build, config: AppConfig) -> dict[str, str]:
 
     Raises `RigError` ``bad_config`` where `[processes]` names a type that has no command anywhere.
     """
-    commands = build.processes | {
-        name: process.command for name, process in config.processes.items() if process.command
-    }
+    commands = build.processes | configured_commands(config)
     for name in config.processes:
         if name not in commands:
             raise RigError(

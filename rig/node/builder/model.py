@@ -142,6 +142,11 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     """How long it took."""
 
 
+def configured_commands(config: AppConfig) -> dict[str, str]:
+    """Process type → command line, of those that `[processes]` gives one."""
+    return {name: process.command for name, process in config.processes.items() if process.command}
+
+
 def save_build(build: Build, paths: BuildPaths) -> None:
     """Write ``build.json``, whole or not at all, on disk when this returns."""
     write_atomic(paths.record, msgspec.json.format(msgspec.json.encode(build), indent=2))

@@ -93,7 +93,7 @@ async def build_node(bench: Workbench, tree: Tree, plan: Plan) -> Product:
             env=_npm_env(bench),
             mounts=(_cache(bench), *read_only(product.mounts, bench.paths)),
         )
-    return msgspec.structs.replace(product, processes=_default_process(bench, tree, plan, package))
+    return msgspec.structs.replace(product, processes=_default_process(tree, plan, package))
 
 
 async def prepare_node(bench: Workbench, tree: Tree) -> tuple[Product, Node, Package]:
@@ -193,9 +193,8 @@ def _npm_env(bench: Workbench) -> dict[str, str]:
     return {"NPM_CONFIG_CACHE": _cache(bench).target, "NODE_ENV": bench.request.env.get("NODE_ENV", "production")}
 
 
-def _default_process(bench: Workbench, tree: Tree, plan: Plan, package: Package) -> dict[str, str]:
-    given = set(plan.procfile) | {name for name, one in bench.request.config.processes.items() if one.command}
-    if "web" in given:
+def _default_process(tree: Tree, plan: Plan, package: Package) -> dict[str, str]:
+    if "web" in plan.commands:
         return {}
     if "start" in package.scripts:
         return {"web": "npm start"}
@@ -203,7 +202,7 @@ def _default_process(bench: Workbench, tree: Tree, plan: Plan, package: Package)
     if main:
         # The name comes from package.json, and the line goes to a shell.
         return {"web": f"node {shlex.quote(main)}"}
-    if not given:
+    if not plan.commands:
         raise RigError(
             "build_failed",
             "Nothing says how to start the app: there is no Procfile, no `[processes]`, no `start` script in"

@@ -112,8 +112,7 @@ async def abandon(paths: BuildPaths, driver: Driver) -> None:
 
 
 async def _procfile(bench: Workbench, tree: Tree, plan: Plan) -> Product:
-    given = [name for name, process in bench.request.config.processes.items() if process.command]
-    if not plan.procfile and not given:
+    if not plan.commands:
         raise RigError(
             "build_failed",
             "There is no Procfile, and `[processes]` in rig.toml has no command.",

@@ -38,7 +38,7 @@ async def build_python(bench: Workbench, tree: Tree, plan: Plan) -> Product:
     layer = await _dependencies(bench, python, wanted)
     product = Product(
         language=f"Python {python.version}",
-        processes=_default_process(bench, tree, plan),
+        processes=_default_process(tree, plan),
         mounts=(layer.mount, *prefix_mount(python.prefix)),
         path=(f"{layer.inside}/bin",),
         env={"PYTHONUNBUFFERED": "1", "VIRTUAL_ENV": layer.inside},
@@ -52,12 +52,11 @@ async def build_python(bench: Workbench, tree: Tree, plan: Plan) -> Product:
     return product
 
 
-def _default_process(bench: Workbench, tree: Tree, plan: Plan) -> dict[str, str]:
-    given = set(plan.procfile) | {name for name, one in bench.request.config.processes.items() if one.command}
+def _default_process(tree: Tree, plan: Plan) -> dict[str, str]:
     main = python_main(tree)
-    if main and "web" not in given:
+    if main and "web" not in plan.commands:
         return {"web": f"python {main}"}
-    if not given:
+    if not plan.commands:
         raise RigError(
             "build_failed",
             "Nothing says how to start the app: there is no Procfile, no `[processes]`, no main.py and no app.py.",

@@ -91,7 +91,6 @@ class Workbench:
         path: tuple[str, ...] = (),
         env: Mapping[str, str] | None = None,
         mounts: tuple[Mount, ...] = (),
-        cwd: str = "",
     ) -> None:
         """Run one command to its end. ``what`` names it in messages; ``env`` wins over the app's variables.
 
@@ -106,7 +105,7 @@ class Workbench:
             argv=argv,
             env=self._environment(path, env or {}),
             secrets=tuple(name for name in self.request.secrets if name not in (env or {})),
-            cwd=cwd or self.app,
+            cwd=self.app,
             mounts=(*self._mounts(), *mounts),
             state_dir=step / "state",
             log_dir=step / "log",

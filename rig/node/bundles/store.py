@@ -12,12 +12,11 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from rig.contract.bundles import (
-    DIRECTORY,
     Ask,
     Bundle,
     Entry,
@@ -115,18 +114,6 @@ class Store:
         if body is None:
             raise RigError("not_found", f"There is no directory {digest.hex()[:12]}.")
         return decode_directory(body)
-
-    def files(self, bundle: str) -> Iterator[tuple[bytes, Entry]]:
-        """Every file and symlink of a bundle with its path."""
-        self.bundle(bundle)
-        waiting = [(b"", bytes.fromhex(bundle))]
-        while waiting:
-            prefix, digest = waiting.pop()
-            for entry in self.directory(digest):
-                if entry.mode == DIRECTORY:
-                    waiting.append((prefix + entry.name + b"/", entry.digest))
-                else:
-                    yield prefix + entry.name, entry
 
     def place(self, digest: bytes) -> Place:
         """Where a content stands. Raises `RigError` ``not_found``."""

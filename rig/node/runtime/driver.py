@@ -49,7 +49,6 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between SIGTERM and SIGKILL."""
     memory: int = 0
     """Limit in bytes, 0 for none. Enforced by cgroup v2 or refused with `RigError` ``bad_config``."""
-    network: bool = True
 
 
 class ExitStatus(msgspec.Struct, frozen=True, kw_only=True):

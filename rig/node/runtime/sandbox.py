@@ -147,8 +147,6 @@ def arguments(spec: ProcessSpec, host: Host, etc: Path) -> list[str]:
     """What bubblewrap gets through ``--args``; ``etc`` holds :func:`etc_files`. See bwrap(1)."""
     words = ["--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     words += ["--hostname", HOSTNAME]
-    if not spec.network:
-        words += ["--unshare-net"]
     if host.switch_user:
         # No user namespace, where root inside would be root outside: `enter` changes to the owner's user, needs these
         # two for it, and loses them with the change.

@@ -289,7 +289,6 @@ class Instance:
             log_dir=self.log_dir,
             stop_timeout=spec.stop_timeout,
             memory=spec.memory,
-            network=spec.network,
         )
 
     def _over(self, status: ExitStatus) -> None:

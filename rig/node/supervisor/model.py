@@ -32,7 +32,6 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     mounts: tuple[Mount, ...] = ()
     stop_timeout: int = 10
     memory: int = 0
-    network: bool = True
     port: bool = True
 
     @property
