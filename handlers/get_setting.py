@@ -7,4 +7,7 @@ from rig.kernel.client import ClientContext
 
 
 def handle(command: GetSetting, ctx: ClientContext) -> SettingValue:
-    return ctx.ports.settings.show(command.key)
+    found = ctx.ports.settings.show(command.key)
+    if command.origin:
+        ctx.ports.terminal.note(f"From {found.origin} {found.where}".rstrip() + ".")
+    return found

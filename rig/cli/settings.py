@@ -25,9 +25,10 @@ def show_one(row: SettingValue, out: Output) -> None:
 
 
 def show_set(row: SettingValue, out: Output) -> None:
-    out.line(f"{row.key} is {row.value or 'empty'} now.")
-    if row.origin in {"environment", "flag"}:
-        out.note(f"{row.where} overrides the file.")
+    if row.origin in {"environment", "flag"}:  # which is in force all the same, as a warning says
+        out.line(f"{row.key} is changed in the file.")
+    else:
+        out.line(f"{row.key} is {row.value or 'empty'} now.")
 
 
 VERBS = {

@@ -71,6 +71,14 @@ def test_the_format_comes_from_flag_environment_and_settings_in_this_order(fresh
     assert yaml.safe_load(failed.stdout)["error"]["code"] == "usage"
 
 
+def test_where_a_setting_comes_from_is_said_beside_its_value(fresh: Shell) -> None:
+    asked = fresh("settings", "get", "network", "--origin", RIG_NETWORK="shop")
+    assert (asked.stdout, asked.stderr) == ("shop\n", "From environment RIG_NETWORK.\n")
+    fresh.do("settings", "set", "network", "demo")
+    assert "settings.toml:1.\n" in fresh("settings", "get", "network", "--origin").stderr
+    assert fresh("settings", "get", "output", "--origin").stderr == "From default.\n"
+
+
 def test_a_format_that_is_none_in_the_environment_is_said_so(fresh: Shell) -> None:
     result = fresh(*LIST, RIG_OUTPUT="xml")
     assert result.code == 78
@@ -115,7 +123,8 @@ def test_warnings_go_to_people_and_into_the_document(fresh: Shell) -> None:
     result = fresh("settings", "set", "network", "demo", "-o", "json", RIG_NETWORK="shop")
     assert "RIG_NETWORK has the last word" in result.document["warnings"][0]
     assert "RIG_NETWORK has the last word" in result.stderr
-    assert fresh("settings", "set", "network", "demo", "--quiet", RIG_NETWORK="shop").stderr == ""
+    overridden = fresh("settings", "set", "network", "demo", "--quiet", RIG_NETWORK="shop")
+    assert (overridden.stdout, overridden.stderr) == ("network is changed in the file.\n", "")
 
 
 def test_colour_is_a_setting_and_never_a_surprise(fresh: Shell) -> None:
