@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, here, opt, wire
-from rig.contract.names import APP_PATTERN, LIMIT_PATTERN
+from rig.contract.names import APP_PATTERN, LIMIT_PATTERN, ProcessType
 from rig.contract.times import Moment
 
 AppName = Annotated[
@@ -39,7 +39,7 @@ class App(Reply, frozen=True, kw_only=True):
     version: int = 0
     """The release that serves, 0 before the first."""
     processes: dict[str, int] = {}
-    """How many instances of each process type are wanted."""
+    """How many instances of each process type are wanted; before the first release, those whose number was set."""
     memory: dict[str, int] = {}
     """Bytes that a process may take, by type, of those that are limited; `*` before the first release."""
     limits: dict[str, int] = {}
@@ -146,6 +146,15 @@ class CreateApp(Command, frozen=True, kw_only=True, tag="app.create"):
     reply: ClassVar[type[Reply]] = App
 
     app: AppName
+    process: Annotated[
+        dict[ProcessType, Annotated[int, Meta(ge=0, le=100)]],
+        Meta(max_length=100),
+        opt(
+            "How many processes of a type run, whatever rig.toml says; may be given more than once.",
+            "--process",
+            metavar="TYPE=N",
+        ),
+    ] = {}
     memory: Annotated[
         Limits,
         opt("Memory that each process may take: 512M, or of one type web=1G.", "--memory", metavar="SIZE|TYPE=SIZE"),

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from rig.contract.accounts import AccountName, Role
 from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt
-from rig.contract.names import NETWORK_OR_ALL
+from rig.contract.names import NETWORK_OR_ALL, optional
 
 NetworkOrAll = Annotated[
     str,
@@ -82,7 +82,11 @@ class ListMembers(Command, frozen=True, kw_only=True, tag="member.list"):
     kind: ClassVar[str] = "members"
     reply: ClassVar[type[Reply]] = MemberPage
 
-    network: NetworkOrAll
+    network: Annotated[
+        str,
+        Meta(pattern=optional(NETWORK_OR_ALL)),
+        arg("The network, * for the whole platform; else the one of rig.toml or the context.", metavar="[NETWORK]"),
+    ] = ""
     filter: Filters = []
     limit: Limit = 100
     after: After = ""

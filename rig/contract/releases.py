@@ -86,8 +86,8 @@ class ReleasePage(Page, frozen=True, kw_only=True):
     releases: list[Release] = []
     """Newest first."""
     as_of: str = ""
-    """Where the platform could not be reached, or the app was deleted: when its record was seen last, which this is told
-    from. It does not say which builds were collected, so ``rollbackable`` is false then."""
+    """Where the platform could not be reached, or the app was deleted: when its record was seen last, from which this
+    is told. It does not say which builds were collected, so ``rollbackable`` is false then."""
 
 
 class StartRelease(Command, frozen=True, kw_only=True, tag="release.start"):

@@ -19,6 +19,12 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "create network that is there": ("", "create network demo", ""),
     "create network by a bad name": ("", "create network Demo_1", ""),
     "create app": (MAKE, "create app other/web", f"delete app other/web --yes\n{UNMAKE}"),
+    "create app with numbers of processes": (
+        MAKE,
+        "create app other/web --process web=2 --process worker=1",
+        f"delete app other/web --yes\n{UNMAKE}",
+    ),
+    "create app with a number that is none": ("", "create app demo/other --process web=many", ""),
     "create app that is there": ("", "create app demo/site", ""),
     "create app without a network": ("", "create app nowhere/site", ""),
     "create app by a bad name": ("", "create app demo/-site", ""),
@@ -50,6 +56,12 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
         "list members demo",
         "delete member demo bea --yes\ndelete member demo ana --yes",
     ),
+    "list members of the network of the settings": (
+        f"{MAKE}\nsettings set network other",
+        "list members",
+        f"settings set network\n{UNMAKE}",
+    ),
+    "list members of no network": ("", "list members", ""),
     "list members of a network that is not there": ("", "list members nowhere", ""),
     "update member": (
         "create member demo ana --role operator",

@@ -13,6 +13,7 @@ from events.base import Fact
 from events.network import NetworkCreated, NetworkDeleted
 from events.witness import JournalRegistered, WitnessState
 from rig.contract.accounts import RegisterJournal
+from rig.contract.apps import CreateApp
 from rig.contract.project import AppConfig, ProcessConfig
 from rig.contract.releases import SourceInfo, StartRelease
 from rig.kernel.apps import app_status, counts_of
@@ -65,9 +66,15 @@ def test_a_network_is_deleted_once_it_is_empty() -> None:
 
 
 def test_an_app_is_made_once_and_again_after_its_end() -> None:
-    assert create_app.decide(app(), APP) == [CREATED]
-    assert refused(create_app.decide, app(CREATED), APP).code == "already_exists"
-    assert create_app.decide(app(CREATED, AppDeleted(name=APP)), APP) == [CREATED]
+    assert create_app.decide(app(), CreateApp(app=APP)) == [CREATED]
+    assert refused(create_app.decide, app(CREATED), CreateApp(app=APP)).code == "already_exists"
+    assert create_app.decide(app(CREATED, AppDeleted(name=APP)), CreateApp(app=APP)) == [CREATED]
+
+
+def test_an_app_is_made_with_the_numbers_of_processes_that_it_is_to_run() -> None:
+    facts = create_app.decide(app(), CreateApp(app=APP, process={"web": 2}))
+    assert facts == [CREATED, AppScaled(name=APP, scale={"web": 2})]
+    assert counts_of(app(*facts, *served(1)), 1)["web"] == 2
 
 
 def test_an_app_is_deleted_unless_it_is_being_deployed() -> None:

@@ -9,7 +9,7 @@ from events.app import AppLimited, AppScaled, AppState, DeployBuilt, DeployStart
 from events.base import Fact
 from events.config import Supplied
 from handlers.undo import limits_before
-from rig.contract.apps import UpdateApp
+from rig.contract.apps import CreateApp, UpdateApp
 from rig.kernel.apps import limits_of, memory_of
 from rig.kernel.errors import RigError
 from rig.node.handlers import create_app, rollback
@@ -77,10 +77,10 @@ def test_no_limit_takes_no_means_to_enforce_one() -> None:
 
 def test_an_app_may_be_made_with_a_limit() -> None:
     made: list[Fact] = [CREATED, AppLimited(name=APP, memory={"worker": 16 * MIB})]
-    assert create_app.decide(app(), APP, ["worker=16M"]) == made
+    assert create_app.decide(app(), CreateApp(app=APP, memory=["worker=16M"])) == made
     assert limits_of(app(*made)) == {"worker": 16 * MIB}
     with pytest.raises(RigError, match="cannot be limited"):
-        create_app.decide(app(), APP, ["1G"], "this machine has no cgroup v2")
+        create_app.decide(app(), CreateApp(app=APP, memory=["1G"]), "this machine has no cgroup v2")
 
 
 def release(config: dict[str, object], limits: dict[str, int]) -> DeployStarted:
