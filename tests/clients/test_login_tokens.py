@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from rig.contract.accounts import Account, Context, Whoami
 from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock
 from tests.accounts_server import SECRET, AccountsServer, serve
+from tests.support import free_port
 
 GOOD = "correct horse battery"
 
@@ -349,11 +349,8 @@ def test_an_answer_that_was_lost_on_the_way_is_asked_for_again(server: AccountsS
 
 
 def test_nobody_listens(machine: Machine) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
     with pytest.raises(RigError) as refused:
-        machine.logins.ask(f"http://127.0.0.1:{port}")
+        machine.logins.ask(f"http://127.0.0.1:{free_port()}")
     assert refused.value.code == "unreachable"
 
 

@@ -167,8 +167,10 @@ def test_foreground_passes_signals_on(folder: Path, number: signal.Signals, serv
     node = local(folder)
 
     def interrupt() -> None:
-        wait_until(lambda: node.status().state == "running", "the node is up")
-        os.kill(os.getpid(), number)
+        try:
+            wait_until(lambda: node.status().state == "running", "the node is up")
+        finally:  # or it would be waited for without end
+            os.kill(os.getpid(), number)
 
     helper = threading.Thread(target=interrupt)
     helper.start()

@@ -22,7 +22,7 @@ from rig.node.runtime.cgroups import MemoryLimiter
 from rig.node.runtime.driver import ExitStatus, Handle, IsolationName
 from rig.node.runtime.process import ProcessDriver
 from tests.node.runs import Runs, gone, runs_below
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 
 @pytest.fixture(params=["none", pytest.param("bubblewrap", marks=pytest.mark.needs("bwrap"))])
@@ -169,17 +169,18 @@ if os.fork() == 0:
     if os.fork(): os._exit(0)
     time.sleep(100)
 os.wait()
-time.sleep(0.3)
+print("up", flush=True)
+while not os.path.exists("go-on"): time.sleep(0.01)
 """
 
     async def scenario() -> None:
         handle = await runs.driver.start(runs.python(script))
-        seen: set[int] = set()
-        while runs.driver.alive(handle):
-            seen |= set(runs.driver.pids(handle))
+        wait_until(lambda: runs.output(handle) == ["up"], "the program runs")
+        pids = runs.driver.pids(handle)
+        assert len(pids) == 2
+        (runs.home / "go-on").touch()
         assert (await runs.driver.wait(handle)).code == 0
-        assert len(seen) >= 2
-        assert all(gone(pid) for pid in seen)
+        assert all(gone(pid) for pid in pids)
 
     asyncio.run(scenario())
 
@@ -217,7 +218,7 @@ def test_a_time_limit_ends_it(runs: Runs) -> None:
     spec = runs.shell("trap '' TERM; echo before; sleep 100")
     lines: list[str] = []
     with pytest.raises(TimeoutError):
-        asyncio.run(runs.driver.run(spec, 0.5, lines.append))
+        asyncio.run(runs.driver.run(spec, 1, lines.append))
     assert lines == ["before"]
     handle = runs.driver.adopt(spec.state_dir)
     assert handle is not None
@@ -228,9 +229,9 @@ def test_cancelling_a_run_ends_it(runs: Runs) -> None:
     spec = runs.shell("echo up; sleep 100")
 
     async def scenario() -> None:
-        task = asyncio.create_task(runs.driver.run(spec, 60))
-        while "up" not in runs.output(spec):
-            await asyncio.sleep(0)
+        up = asyncio.Event()
+        task = asyncio.create_task(runs.driver.run(spec, 60, lambda line: up.set()))
+        await asyncio.wait_for(up.wait(), TIMEOUT)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
