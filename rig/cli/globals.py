@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from rig.contract.base import opt
+from rig.contract.settings import OutputFormat
 from rig.kernel.errors import RigError
-
-OutputFormat = Literal["table", "json", "jsonl", "yaml", "csv"]
 
 PREFIX = "global_"
 """Stands before the names of global options where they share a namespace with the fields of a command."""
@@ -20,8 +19,7 @@ class GlobalOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What every verb takes. An empty value means that it was not given."""
 
     output: Annotated[
-        Literal["", "table", "json", "jsonl", "yaml", "csv"],
-        opt("table, json, jsonl, yaml or csv.", "--output", "-o", metavar="FORMAT"),
+        OutputFormat | Literal[""], opt("table, json, jsonl, yaml or csv.", "--output", "-o", metavar="FORMAT")
     ] = ""
     json: Annotated[bool, opt("The same as -o json.", "--json")] = False
     query: Annotated[str, opt("Print this part of the data (JMESPath).", "--query", "-q", metavar="EXPR")] = ""

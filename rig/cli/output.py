@@ -10,12 +10,12 @@ from typing import Any, TextIO
 
 import msgspec
 
-from rig.cli.globals import OutputFormat
 from rig.cli.query import search
 from rig.cli.text import printable
 from rig.cli.wrap import terminal_width, wrapped
 from rig.contract.base import SCHEMA, Envelope
 from rig.contract.errors import ErrorBody
+from rig.contract.settings import OutputFormat
 from rig.kernel.errors import RigError
 
 COMPARED = 100
@@ -154,7 +154,7 @@ class Output:
     def value(self, data: Any) -> None:
         """The part of a reply that --query asked for, for people: a bare value as it is, anything else as JSON."""
         found = search(self.query, msgspec.to_builtins(data))
-        self.verbatim(found if isinstance(found, str) else _pretty(found))
+        self.verbatim(found if isinstance(found, str) else pretty(found))
 
     def warn(self, text: str) -> None:
         """A warning on stderr; silent with --quiet."""
@@ -206,7 +206,7 @@ class Output:
                 text = yaml.safe_dump(plain, sort_keys=False)  # which writes them as escapes
             self.stdout.write(text)
             return
-        self.stdout.write(_pretty(envelope) + "\n")
+        self.stdout.write(pretty(envelope) + "\n")
 
     def _csv(self, rows: Any, columns: Sequence[str] = ()) -> None:
         listed = rows if isinstance(rows, list) else [rows]
@@ -219,7 +219,8 @@ class Output:
             self.stdout.write(printable(text) if self.stdout.isatty() else text)
 
 
-def _pretty(value: Any) -> str:
+def pretty(value: Any) -> str:
+    """A JSON document for people: indented, and safe to show."""
     return _tame(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from rig.cli.output import Output
+from rig.cli.output import Output, pretty
 from rig.cli.verb import Verb
 from rig.contract.schemas import Schema, ShowSchema
 
@@ -12,7 +10,7 @@ from rig.contract.schemas import Schema, ShowSchema
 def show(schema: Schema, out: Output) -> None:
     """The bare schema: it is a document for machines already."""
     shown = next(iter(schema.schemas.values())) if len(schema.schemas) == 1 else schema.schemas
-    out.verbatim(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+    out.verbatim(pretty(shown))
 
 
 VERBS = {"": Verb(command=ShowSchema, render=show)}

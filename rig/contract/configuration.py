@@ -24,7 +24,7 @@ from rig.contract.variables import Detach, EnvVars, Expected, MadeRelease, TheNe
 
 DIGEST = "digest:"
 """Stands before a digest in a document, so that no value of a secret can be taken for one."""
-Pin = Annotated[
+KnownDigest = Annotated[
     str,
     Meta(
         pattern=rf"^({DIGEST}[0-9a-f]{{8,64}})?$(?!\n)",
@@ -33,7 +33,7 @@ Pin = Annotated[
         extra={"concealed": True},
     ),
 ]
-Secrets = dict[VarName, Pin]
+Secrets = dict[VarName, KnownDigest]
 Count = Annotated[int, Meta(ge=0, le=100)]
 Size = Annotated[str, Meta(pattern=SIZE_PATTERN)]
 Sizes = dict[Annotated[str, Meta(pattern=PROCESS_OR_ALL)], Size]

@@ -11,6 +11,7 @@ from rig.contract.base import Command, Effect, Reply, arg, opt
 from rig.contract.names import CONTEXT_PATTERN, LABEL_PATTERN, optional
 
 Origin = Literal["default", "file", "environment", "flag"]
+OutputFormat = Literal["table", "json", "jsonl", "yaml", "csv"]
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +46,7 @@ SETTINGS: dict[str, Setting] = {
     "output": Setting(
         description="The format of what is printed.",
         default="table",
-        type=Literal["table", "json", "jsonl", "yaml", "csv"],
+        type=OutputFormat,
         rule="table, json, jsonl, yaml or csv",
         environment={"RIG_OUTPUT": ""},
         flag="--output",

@@ -8,9 +8,9 @@ import json
 import pytest
 import yaml
 
-from rig.cli.globals import OutputFormat
 from rig.cli.output import Output
 from rig.contract.releases import BuildLog, LogLine
+from rig.contract.settings import OutputFormat
 from rig.kernel.errors import RigError
 
 HOSTILE = "a\x1b]0;title\x07\x1b[2J\x9b2J\x7f\u202egnp.exe\u2066\r\x00é😀\U000e0041"

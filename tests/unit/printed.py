@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from rig.cli.globals import OutputFormat
 from rig.cli.output import Output
+from rig.contract.settings import OutputFormat
 
 
 class Screen(io.StringIO):

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from rig.cli.globals import OutputFormat
 from rig.cli.output import Output
 from rig.cli.progress import StreamProgress, progress_for
 from rig.cli.query import check_query
 from rig.cli.text import printable
+from rig.contract.settings import OutputFormat
 from rig.kernel.errors import RigError
 from tests.unit.printed import Row, err, out, output, plain_environment  # noqa: F401 - the last is for every test
 
