@@ -34,6 +34,10 @@ def decode(data: bytes, path: str) -> tuple[str, dict[str, Any]]:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
         reason = str(error).split(" (at ", maxsplit=1)[0]
+        # The reader names a key as Python does, ('apps', 'shop'); people write apps.shop.
+        parts = re.search(r"\('.*',?\)", reason)
+        if parts:
+            reason = reason.replace(parts[0], "`" + ".".join(re.findall(r"'(.*?)'", parts[0])) + "`")
         refuse(path, line, reason[:1].lower() + reason[1:], "See https://toml.io for the syntax.")
     except ValueError:  # of a whole number with more digits than Python reads
         refuse(path, 0, "a number in it has too many digits", "Write a text in quotes.")

@@ -55,6 +55,8 @@ def test_what_a_file_may_say() -> None:
         ('[apps.shop.env]\nA = "1"\n[apps.shop.secrets]\nA = ""', 3, "a variable and a secret at once"),
         ('[apps.shop.secrets]\nKEY = "digest:hunter2"', 3, "the beginning of a digest"),
         ("[env", 2, "toml.io"),
+        ("[apps.shop.env]\n[apps.shop.env]", 3, "cannot declare `apps.shop.env` twice"),
+        ("[env]\n[env]", 3, "cannot declare `env` twice"),
     ],
 )
 def test_what_is_wrong_with_it_and_where(line: str, place: int, said: str) -> None:
