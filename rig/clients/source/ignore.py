@@ -1,8 +1,11 @@
 """Ignore files, as git reads them (gitignore(5), and `dir.c` and `wildmatch.c` of git where the page is silent).
 
-Written anew for two reasons. It must agree with git to the letter, which no library does (git cuts the literal head
-off a pattern before it looks for ``**``, say); and importing one costs as much as listing 10 000 files. Most patterns
-are plain names or endings, found by one dictionary look-up; regular expressions are for the rest.
+Written anew for two reasons. It must agree with git to the letter, which no library does; and importing one costs as
+much as listing 10 000 files. Most patterns are plain names or endings, found by one dictionary look-up; regular
+expressions are for the rest.
+
+In one case git did not agree with itself: up to 2.51 it took ``a**/b`` for ``a`` and then ``**/b``. Since 2.52 these
+are two plain stars, as the manual says; so they are here, whichever git is installed.
 
 Everything is bytes, since names are. Case always matters, so that a tree is listed alike on every machine.
 """
@@ -84,10 +87,7 @@ class PatternList:
         if not special:
             self._paths.setdefault(pattern, []).append(rule)
             return
-        # As git does it: the literal head is compared by itself, and what follows is a pattern of its own, so that
-        # `a**/b` means `a` and then `**/b`.
-        head, tail = pattern[: special.start()], pattern[special.start() :]
-        body = re.escape(head) + translate(tail, crosses=False)
+        body = translate(pattern, crosses=False)
         self._path_rules.append(rule._replace(regex=_compile(body)))
         path_regexes.append(body)
 
