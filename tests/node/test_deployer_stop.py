@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from events.app import AppRestartRequested, AppScaled, AppStarted, AppStopped
+from rig.node.supervisor.instance import Instance
 from tests.node.deploying import APP, OTHER, Deploying, deploying
 from tests.support import until
 
@@ -106,6 +110,28 @@ def test_a_restart_that_does_not_get_healthy_leaves_the_old_instances_serving(tm
         await restarted(node)
         await node.runs_as(("web.1", 1))
         assert node.ports == before
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_a_restart_that_cannot_be_kept_leaves_the_old_instances_serving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edge has switched already when the disk takes nothing more."""
+
+    async def scenario(node: Deploying) -> None:
+        before = node.ports
+
+        def full(instance: Instance) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(node.supervisor, "commit", full)
+        await node.say(AppRestartRequested(name=APP))
+        await recorded(node, "app.restart_failed")
+        await node.runs_as(("web.1", 1))
+        assert node.ports == before
+        (left,) = node.supervisor.committed(APP)
+        assert (left.port,) == before
 
     on_a_node(tmp_path, scenario)
 

@@ -42,7 +42,7 @@ class Ending:
         try:
             if ports and seconds:
                 await self._routing.drained(ports, seconds)
-        except Exception:
+        except Exception:  # whatever it is: they end all the same
             log.exception("requests in flight cannot be counted; %s ends at once", instances[0].app)
         failpoint("release.drained")
         await self.end(instances)

@@ -78,8 +78,8 @@ class Maker:
             await check(launched, job.config.health, self._routing.hostname(app), job.mask)
             failpoint("release.healthy")
             self._enter(app, "switching")
-            await self._switch(job, launched, old, cause)
-        except Exception as raised:
+            await self._switch(job, launched, cause)
+        except Exception as raised:  # whatever it is: a release without an end would keep its app locked for ever
             await self._ending.end(launched)
             await self._fail(app, version, raised, cause)
             return
@@ -112,7 +112,7 @@ class Maker:
         state = self._world.apps.get(app)
         return state is not None and version in state.releases
 
-    async def _switch(self, job: Job, launched: list[Instance], old: list[Instance], cause: Recorded) -> None:
+    async def _switch(self, job: Job, launched: list[Instance], cause: Recorded) -> None:
         """Send the app's requests to the new instances and put it on the record; all of it, or none."""
         started = job.release.started
         facts: list[Fact] = [
@@ -120,8 +120,7 @@ class Maker:
         ]
         if started.rollback_of:
             facts.append(DeployRolledBack(app=job.app, version=job.version, restored=started.rollback_of))
-        await self._routing.switch(job.app, ports_of(launched))
-        try:
+        async with self._routing.switched(job.app, ports_of(launched)):
             failpoint("release.switched")
             for instance in launched:
                 self._supervisor.commit(instance)
@@ -129,9 +128,6 @@ class Maker:
             await self._record(job.app, facts, outcome="success", cause=cause)
             failpoint("release.succeeded")
             self._works.note(job.app, None)
-        except Exception:
-            await self._routing.switch(job.app, ports_of(old))
-            raise
 
     async def _fail(self, app: str, version: int, raised: Exception, cause: Recorded) -> None:
         error = failure_of(raised, f"making v{version} of {app}", "deploy again", self._paths.root)

@@ -15,12 +15,12 @@ from rig.node.collect.gone import Freeing, put_away_app
 from rig.node.deploy.check import check
 from rig.node.deploy.ending import Ending
 from rig.node.deploy.failures import failure_of
-from rig.node.deploy.restart import restart
 from rig.node.deploy.routing import ports_of
 from rig.node.deploy.steps import Job, drain_of
 from rig.node.deploy.works import Works
 from rig.node.deploy.workshop import Workshop
 from rig.node.supervisor.instance import Instance
+from rig.node.supervisor.model import InstanceSpec
 
 log = logging.getLogger("rig.node.deploy")
 
@@ -94,15 +94,34 @@ class Operations:
                 if serving is not None:
                     job, specs = serving
                     old = self._supervisor.committed(app)
-                    await restart(job, specs, self._supervisor, self._routing)
+                    await self._replace(job, specs)
                     self._ending.retire(old, job.config.deploy.drain)
-            except Exception as raised:
+            except Exception as raised:  # whatever it is: a restart without an end would be done anew by every node
                 problem = failure_of(raised, f"restarting {app}", "try again", self._paths.root)
                 fact = AppRestartFailed(name=app, code=problem.code, reason=problem.message)
             failpoint("restart.done")
             await self._record(app, [fact], outcome="failure" if problem else "success", cause=cause)
             failpoint("restart.recorded")
             return problem
+
+    async def _replace(self, job: Job, specs: list[InstanceSpec]) -> None:
+        """Start new instances, wait until they are healthy, and send the requests to them; all of it, or none.
+
+        What served before is for the caller to let go of. Raises whatever went wrong; nothing is left of the new ones
+        then.
+        """
+        launched: list[Instance] = []
+        try:
+            for spec in specs:
+                launched.append(await self._supervisor.launch(spec))
+            await check(launched, job.config.health, self._routing.hostname(job.app), job.mask)
+            async with self._routing.switched(job.app, ports_of(launched)):
+                failpoint("restart.switched")
+                for instance in launched:
+                    self._supervisor.commit(instance)
+        except Exception:
+            await self._ending.end(launched)
+            raise
 
     async def take_down(self, app: str) -> None:
         """Serve a deleted app no more, end what runs of it, and put away what it has stored."""

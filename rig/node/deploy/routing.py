@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from rig.contract.names import split_app
 from rig.kernel.apps import app_status
@@ -64,6 +65,17 @@ class Routing:
             await self._apply()
         except BaseException:
             self._ports[app] = before
+            raise
+
+    @asynccontextmanager
+    async def switched(self, app: str, ports: list[int]) -> AsyncIterator[None]:
+        """Send an app's new requests to these instances; where the block raises, back to those that had them."""
+        before = list(self._ports.get(app, ()))
+        await self.switch(app, ports)
+        try:
+            yield
+        except Exception:
+            await self.switch(app, before)
             raise
 
     async def remove(self, app: str) -> None:
