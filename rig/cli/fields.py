@@ -41,9 +41,14 @@ class Field(msgspec.Struct, frozen=True):
         return get_origin(self.base) in {list, tuple, dict}
 
     @property
+    def is_the_app(self) -> bool:
+        """Whether it is the app that the command is about, which rig.toml may name."""
+        return self.name == "app" and self.option.completes == "apps"
+
+    @property
     def optional(self) -> bool:
-        """Whether an argument may be left out. The app may come from rig.toml: its resolver has the last word."""
-        return not self.required or (self.name == "app" and self.option.completes == "apps")
+        """Whether it may be left out. Of the app `rig.cli.naming` has the last word."""
+        return not self.required or self.is_the_app
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -20,11 +20,10 @@ def resolve_names(command: type[Command], given: dict[str, Any], client: Client)
     for name, field in fields.items():
         if field.option.completes == "networks" and given.get(name):
             check_label("network", given[name])
-    for name, field in fields.items():
-        if field.option.completes == "apps" and name != "app" and given.get(name):
-            given = {**given, name: whole_name(given[name], client, ".", "")}
+        if field.option.completes == "apps" and not field.is_the_app and given.get(name):
+            given = {**given, name: whole_name(given[name], field, client)}
     app = fields.get("app")
-    if app is None or app.option.completes != "apps":
+    if app is None or not app.is_the_app:
         return given
     if app.option.positional:
         given = _without_app(given, fields)
@@ -34,18 +33,9 @@ def resolve_names(command: type[Command], given: dict[str, Any], client: Client)
     if app.option.positional and "version" in fields and re.fullmatch(r"v[0-9]+", named) and not given.get("version"):
         # `rig rollback v1` in a project's folder: the one word is the version.
         given, named = {**given, "version": named}, ""
-    return {
-        **given,
-        "app": whole_name(
-            named,
-            client,
-            given.get("path") or ".",
-            given.get("env") or "",
-            role="TARGET" if "TARGET" in app.option.metavar else "",
-            flag="" if app.option.positional else "--app",
-            or_network="network" in fields,
-        ),
-    }
+    folder, environment = given.get("path") or ".", given.get("env") or ""
+    whole = whole_name(named, app, client, folder, environment, or_network="network" in fields)
+    return {**given, "app": whole}
 
 
 def _without_app(given: dict[str, Any], fields: dict[str, Field]) -> dict[str, Any]:
@@ -66,18 +56,17 @@ def _without_app(given: dict[str, Any], fields: dict[str, Field]) -> dict[str, A
 
 def whole_name(
     named: str,
+    field: Field,
     client: Client,
-    folder: str,
-    environment: str,
+    folder: str = ".",
+    environment: str = "",
     *,
-    role: str = "",
-    flag: str = "",
     or_network: bool = False,
 ) -> str:
     """``hello`` → ``demo/hello``. What the name leaves out comes from rig.toml, then the context, then the settings.
 
-    ``role`` is what the app is to a command that takes two, ``flag`` the option that names it; ``or_network`` says that
-    a network could be meant as well. Raises `RigError` ``usage`` where something is missing.
+    ``field`` is where it was given, or should have been; ``or_network`` says that a network could be meant as well.
+    Raises `RigError` ``usage`` where something is missing.
     """
     network, app = split_app(named)
     if not network or not app:
@@ -85,8 +74,8 @@ def whole_name(
         app = app or project.app or ""
         network = network or project.network or client.settings.get("network") or ""
     if not app:
-        which = f"Which app is the {role}?" if role else "Which app?"
-        whole = f"`{flag} NETWORK/APP`" if flag else "NETWORK/APP"
+        which = "Which app?" if field.metavar == "APP" else f"Which app is the {field.metavar}?"
+        whole = "NETWORK/APP" if field.option.positional else f"`{field.label} NETWORK/APP`"
         raise RigError("usage", which, f"Name it as {whole}, or put `app` and `network` into rig.toml.")
     if not network:
         hint = f"Name it as NETWORK/{app}, or put `network` into rig.toml."
