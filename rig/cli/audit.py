@@ -36,7 +36,8 @@ def show_log(log: AuditLog, out: Output) -> None:
         out.table(headers, [tuple(map(plain, row.values())) for row in log.rows], empty="There is no row.")
         return
     changes = log.each == "change"
-    rows = [change_cells(entry, narrow=is_narrow(out)) if changes else cells(entry) for entry in log.entries]
+    narrow, row_of = is_narrow(out), change_cells if changes else cells
+    rows = [row_of(entry, narrow=narrow) for entry in log.entries]
     headers = CHANGES if changes else HEADERS
     out.table(headers, rows, empty="Nothing on the record matches.", whole=("WHEN", "OUTCOME"))
     note_counts(len(log.entries), log, out)
@@ -47,17 +48,10 @@ def show_log(log: AuditLog, out: Output) -> None:
     note_record(log.record, log.replica, out)
 
 
-def cells(entry: AuditEntry) -> tuple[str, ...]:
-    """An entry as a row of a table."""
-    return (
-        number(entry.source, entry.pos),
-        moment(entry.at),
-        entry.actor,
-        entry.action,
-        entry.target,
-        ending(entry),
-        entry.src,
-    )
+def cells(entry: AuditEntry, *, narrow: bool) -> tuple[str, ...]:
+    """An entry as a row of a table; ``narrow`` ones fit 80 columns, as far as they can."""
+    pos, at, _, action, target, _, outcome, src = change_cells(entry, narrow=narrow)
+    return pos, at, who(entry.actor) if narrow else entry.actor, action, target, outcome, src
 
 
 def ending(entry: AuditEntry) -> str:

@@ -24,8 +24,8 @@ def terminal_width(stream: TextIO) -> int:
 def wrapped(text: str, width: int, *, hang: int = 0) -> str:
     """``text`` in lines of at most ``width`` columns, 0 for no limit.
 
-    A line goes on below where it began, ``hang`` columns further right. A word that is longer than a line stays in one
-    piece, for the terminal to break: an address can be copied then.
+    A line goes on below where it began, ``hang`` columns further right. A word that is longer than a line stays where
+    it is and in one piece, for the terminal to break: an address can be copied then.
     """
     if not width or (len(text) <= width and text.isascii()):
         return text
@@ -44,10 +44,12 @@ def _wrapped(line: str, width: int, hang: int) -> str:
     room, end = width, 0
     for word in re.finditer(WORD, line):
         piece = line[end : word.end()]  # with the blanks before it, as they stand
-        if lines[-1].strip() and columns(piece) > room:
+        if lines[-1].strip() and columns(piece) > room and columns(word.group()) <= width - len(indent):
             lines.append(indent)
             room, piece = width - len(indent), word.group()
         lines[-1] += piece
         room -= columns(piece)
+        if room < 0:  # the terminal has gone on in a line of its own
+            room %= width
         end = word.end()
     return "\n".join(lines)

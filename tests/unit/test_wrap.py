@@ -28,8 +28,9 @@ class Screen(io.StringIO):
         ("nothing to do", 12, "nothing to\ndo"),
         ("one\ntwo three", 5, "one\ntwo\nthree"),
         ("  key: some words here", 12, "  key: some\n  words here"),
-        ("type `rig login URL` now", 12, "type\n`rig login URL`\nnow"),
-        ("see http://a.very.long.address/ there", 10, "see\nhttp://a.very.long.address/\nthere"),
+        ("type `rig login URL` now", 16, "type\n`rig login URL`\nnow"),
+        ("see http://a.very.long.address/ there", 10, "see http://a.very.long.address/ there"),
+        ("see http://a.very.long.address/ from there", 10, "see http://a.very.long.address/ from\nthere"),
         ("日本語 日本語", 8, "日本語\n日本語"),
         ("a  b", 3, "a\nb"),
         ("", 3, ""),
@@ -41,6 +42,7 @@ def test_a_line_is_broken_between_words(text: str, width: int, shown: str) -> No
 
 def test_the_lines_that_follow_hang() -> None:
     assert wrapped("state  it runs well", 12, hang=7) == "state  it\n       runs\n       well"
+    assert wrapped("state  it-runs-very-well", 12, hang=7) == "state  it-runs-very-well"
 
 
 def test_width_is_that_of_the_terminal_behind_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
