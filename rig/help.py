@@ -2,6 +2,11 @@
 
 from rig.verbs import VERBS
 
+BEGINNING = (
+    "Usage: rig VERB ...",
+    "",
+    "To begin: rig node start, rig login, rig deploy FOLDER --app demo/hello --create",
+)
 GLOBAL_HELP = """\
 Everywhere:
   -o, --output FORMAT   table, json, jsonl, yaml or csv; --json is -o json
@@ -18,7 +23,7 @@ Everywhere:
 
 def help_text() -> str:
     """The page that `rig --help` prints."""
-    lines = ["rig deploys and operates applications, and can prove afterwards who did what.", "", "Usage: rig VERB ..."]
+    lines = ["rig deploys and operates applications, and can prove afterwards who did what.", "", *BEGINNING]
     group = ""
     for verb, (_, summary, its_group) in VERBS.items():
         if its_group != group:
