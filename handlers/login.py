@@ -7,7 +7,8 @@ from contextlib import suppress
 import msgspec
 
 from handlers.observe import sync
-from rig.contract.accounts import Context, LoggedIn, Login, RegisterJournal, TokenPair
+from rig.contract.accounts import Context, LoggedIn, Login, TokenPair
+from rig.contract.replica import RegisterJournal
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rig.contract.accounts import RegisterJournal
 from rig.contract.base import Done
+from rig.contract.replica import RegisterJournal
 from rig.kernel.client import ClientContext, send
 
 

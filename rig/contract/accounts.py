@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from rig.contract.base import Command, Done, Effect, Reply, arg, opt, wire
+from rig.contract.base import Command, Done, Effect, Reply, arg, opt
 from rig.contract.names import CONTEXT_PATTERN, NETWORK_OR_ALL, optional
 
 Role = Literal["owner", "deployer", "operator", "viewer", "auditor"]
@@ -192,13 +192,3 @@ class UseContext(Command, frozen=True, kw_only=True, tag="context.use"):
     network: Annotated[
         str, Meta(max_length=63), opt("Take this network for apps that are named without one.", "--network", "-n")
     ] = ""
-
-
-class RegisterJournal(Command, frozen=True, kw_only=True, tag="journal.register"):
-    """Tell the platform the public half of a journal's key, so that it can witness what it signs."""
-
-    effect: ClassVar[Effect] = "change"
-    kind: ClassVar[str] = "journal-registration"
-
-    origin: Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$(?!\n)"), wire("Name of the journal.")]
-    key: Annotated[str, Meta(max_length=300, pattern=r"^[!-~]+$(?!\n)"), wire("Verifier key, C2SP signed-note form.")]

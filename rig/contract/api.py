@@ -69,7 +69,7 @@ ROUTES: tuple[Route, ...] = (
     _route("GET /v1/tokens", tokens.ListTokens, "anyone", "platform"),
     _route("GET /v1/tokens/{name}", tokens.ShowToken, "anyone", "platform"),
     _route("DELETE /v1/tokens/{name}", tokens.DeleteToken, "anyone", "platform"),
-    _route("POST /v1/journals", accounts.RegisterJournal, "anyone", "platform", 201),
+    _route("POST /v1/journals", replica.RegisterJournal, "anyone", "platform", 201),
     _route("POST /v1/journals/checkpoints", replica.WitnessCheckpoint, "anyone", "platform"),
     _route("POST /v1/journal/archives", evidence.ArchiveNode, "own", "platform"),
     _route("GET /v1/journal/records", replica.ListRecords, "anyone", "platform"),

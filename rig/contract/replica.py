@@ -7,13 +7,16 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from rig.contract.base import Command, Reply, wire
+from rig.contract.base import Command, Effect, Reply, wire
 from rig.contract.names import Digest
 
 PAGE = 1024
 """Records of one page. Pages end where the platform keeps a signed checkpoint: at multiples of this, and at the end."""
 MAX_LEAVES = 4 * PAGE
 """Records that a client's checkpoint may be ahead of the one that was witnessed last."""
+
+
+JournalName = Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$(?!\n)"), wire("Name of the journal.")]
 
 
 class WireRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,6 +63,16 @@ class Cosigned(Reply, frozen=True, kw_only=True):
     """The key of the cosignature, C2SP signed-note form."""
 
 
+class RegisterJournal(Command, frozen=True, kw_only=True, tag="journal.register"):
+    """Tell the platform the public half of a journal's key, so that it can witness what it signs."""
+
+    effect: ClassVar[Effect] = "change"
+    kind: ClassVar[str] = "journal-registration"
+
+    origin: JournalName
+    key: Annotated[str, Meta(max_length=300, pattern=r"^[!-~]+$(?!\n)"), wire("Verifier key, C2SP signed-note form.")]
+
+
 class WitnessCheckpoint(Command, frozen=True, kw_only=True, tag="journal.witness"):
     """Have the platform witness a checkpoint of a client's journal.
 
@@ -70,7 +83,7 @@ class WitnessCheckpoint(Command, frozen=True, kw_only=True, tag="journal.witness
     kind: ClassVar[str] = "journal-witness"
     reply: ClassVar[type[Reply]] = Cosigned
 
-    origin: Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$(?!\n)"), wire("Name of the journal.")]
+    origin: JournalName
     checkpoint: Annotated[str, Meta(max_length=16_384), wire("The signed note, whole.")]
     old_size: Annotated[int, Meta(ge=0), wire("Size of the checkpoint that was witnessed last, 0 for none.")] = 0
     leaves: Annotated[

@@ -30,12 +30,12 @@ from rig.contract.accounts import (
     LoggedIn,
     Login,
     Logout,
-    RegisterJournal,
     UseContext,
     Whoami,
 )
 from rig.contract.base import Command, Done, Reply
 from rig.contract.node import NodeState
+from rig.contract.replica import RegisterJournal
 from rig.contract.settings import GetSetting, ListSettings, SetSetting, SettingList, SettingValue
 from rig.kernel.bus import Bus
 from rig.kernel.errors import RigError

@@ -11,9 +11,10 @@ import pytest
 
 from events.account import AccountInvited
 from events.witness import JournalRegistered
-from rig.contract.accounts import Account, Invitation, Invite, RegisterJournal, Whoami
+from rig.contract.accounts import Account, Invitation, Invite, Whoami
 from rig.contract.base import Command
 from rig.contract.members import Member
+from rig.contract.replica import RegisterJournal
 from rig.kernel.bus import Bus
 from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock, uuid7

@@ -40,7 +40,7 @@ BUNDLE = "a" * 64
 SAMPLES: dict[type[Command], Callable[[str, str], Command]] = {
     accounts.Whoami: lambda network, app: accounts.Whoami(),
     accounts.Invite: lambda network, app: accounts.Invite(name="mallory", network=network, role="owner"),
-    accounts.RegisterJournal: lambda network, app: accounts.RegisterJournal(origin="o", key="none"),
+    replica.RegisterJournal: lambda network, app: replica.RegisterJournal(origin="o", key="none"),
     replica.ListRecords: lambda network, app: replica.ListRecords(),
     replica.WitnessCheckpoint: lambda network, app: replica.WitnessCheckpoint(origin="o", checkpoint="none"),
     networks.CreateNetwork: lambda network, app: networks.CreateNetwork(name=network),

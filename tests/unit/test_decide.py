@@ -12,10 +12,10 @@ from events.app import AppCrashed, AppDeleted, AppScaled, AppState, DeployBuilt,
 from events.base import Fact
 from events.network import NetworkCreated, NetworkDeleted
 from events.witness import JournalRegistered, WitnessState
-from rig.contract.accounts import RegisterJournal
 from rig.contract.apps import CreateApp
 from rig.contract.project import AppConfig, ProcessConfig
 from rig.contract.releases import SourceInfo, StartRelease
+from rig.contract.replica import RegisterJournal
 from rig.kernel.apps import app_status, counts_of
 from rig.kernel.errors import RigError
 from rig.node.handlers import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from events.base import Fact
 from events.witness import JournalRegistered, WitnessState
-from rig.contract.accounts import RegisterJournal
 from rig.contract.base import Done
+from rig.contract.replica import RegisterJournal
 from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext
 from storage.checkpoint import parse_verifier_key
