@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-import msgspec
-
 from rig.contract.audit import Finding
 from rig.contract.replica import RecordPage
 from rig.contract.review import Replicated
@@ -23,13 +21,13 @@ from rig.kernel.files import private_folder
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 from storage import record
-from storage.checkpoint import Checkpoint, parse, parse_verifier_key, verify
 from storage.database import connect, transaction, unavailable
 from storage.files import create_private
-from storage.merkle import Frontier, leaf_hash
+from storage.merkle import Frontier
 from storage.migrate import statements
 from storage.projections.base import Projection
 from storage.projections.folding import apply_all
+from storage.replica_checks import Checked, checked, findings_in, signed
 
 VERSION = 2
 """Of the tables below. A replica of another version is made anew from the platform."""
@@ -118,7 +116,7 @@ class Replica:
         return [one for one in found if one is not None]
 
     def rows(self, sql: str, parameters: Any = ()) -> Iterator[dict[str, Any]]:
-        """Rows of the tables; read-only. None where nothing was replicated yet."""
+        """Rows of the tables, none where nothing was replicated yet; read-only."""
         if not os.path.exists(self.path):
             return iter(())
         try:
@@ -131,29 +129,7 @@ class Replica:
     def verify(self) -> list[Finding]:
         """See `rig.kernel.ports.Replica.verify`."""
         head = self._head()
-        if head is None:
-            return []
-        if head["forked"]:
-            return [_finding("FORKED", head["forked"])]
-        frontier = Frontier(head["first"], head["before"])
-        tip: bytes | None = record.GENESIS if head["first"] == 0 else None
-        while rows := list(self.rows(EVENTS, (frontier.size, PAGE))):
-            for row in rows:
-                wrong = _misplaced(row, frontier.size, tip)
-                if wrong:
-                    return [_finding(*wrong, row["pos"])]
-                frontier.append(row["leaf"])
-                tip = row["leaf"]
-        checkpoint = parse(head["note"])
-        name, public = parse_verifier_key(head["verifier"])
-        if checkpoint.origin != name or not verify(head["note"], name, public):
-            return [_finding("BAD_SIGNATURE", "its checkpoint does not carry a good signature of the platform")]
-        if checkpoint.size > frontier.size:
-            lost = f"the platform's checkpoint covers {checkpoint.size} records, and {frontier.size} are here"
-            return [_finding("TRUNCATED", lost, frontier.size)]
-        if checkpoint.size != frontier.size or checkpoint.root != frontier.root():
-            return [_finding("ROOT_MISMATCH", "its records are not the ones that the platform signed", head["first"])]
-        return []
+        return findings_in(head, self.rows) if head is not None else []
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
@@ -170,9 +146,9 @@ class Replica:
                 f"Move {self.path} away; `rig audit --sync` begins a new replica behind the archive.",
             )
         try:
-            checkpoint = _signed(page)
+            checkpoint = signed(page)
             frontier, tip = self._beginning(page, head)
-            leaves = _checked(page, frontier, tip)
+            records = checked(page, frontier, tip)
         except ValueError as contradiction:
             raise self._fork(page, str(contradiction), at) from contradiction
         if checkpoint is None:
@@ -185,9 +161,9 @@ class Replica:
                 else (f"its records up to {checkpoint.size} are not the ones that it showed before")
             )
             raise self._fork(page, what, at)
-        if leaves or head is None or at - head["synced_at"] > FRESH:
+        if records or head is None or at - head["synced_at"] > FRESH:
             try:
-                self._keep(page, head, frontier, leaves, at)
+                self._keep(page, head, frontier, records, at)
             except sqlite3.Error as error:
                 raise unavailable(self.path, error) from error
         return frontier.size < page.size
@@ -219,23 +195,23 @@ class Replica:
         return forked(what, self.path, page.checkpoint)
 
     def _keep(
-        self, page: RecordPage, head: dict[str, Any] | None, frontier: Frontier, leaves: list[bytes], at: int
+        self, page: RecordPage, head: dict[str, Any] | None, frontier: Frontier, records: list[Checked], at: int
     ) -> None:
         connection = self._open(write=True)
-        first = frontier.size - len(leaves)
-        tip = leaves[-1] if leaves else head["tip"] if head else b""
+        first = frontier.size - len(records)
+        tip = records[-1].leaf if records else head["tip"] if head else b""
         with transaction(connection):
             found = connection.execute("SELECT size FROM head").fetchone()
             if found is not None and found[0] != first:
                 return  # another process was faster, with the same records
-            for pos, (wire, leaf) in enumerate(zip(page.records, leaves, strict=True), first):
-                parsed = record.parse(wire.rec) if wire.rec else None
+            for pos, (leaf, rec, parsed) in enumerate(records, first):
                 columns = (
                     (parsed.id, parsed.stream, parsed.ver, parsed.type, parsed.corr or None) if parsed else [None] * 5
                 )
-                row = (pos, leaf, wire.rec or None, *columns)
-                connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            self._fold(connection, first)
+                connection.execute(
+                    "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (pos, leaf, rec or None, *columns)
+                )
+            self._fold(connection)
             connection.execute(
                 "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -250,12 +226,13 @@ class Replica:
 
     # -- projections ------------------------------------------------------------------------------------------------
 
-    def _fold(self, connection: sqlite3.Connection, size: int) -> None:
-        """Bring every projection up to the records; ``size`` were there before. Inside a transaction."""
+    def _fold(self, connection: sqlite3.Connection) -> None:
+        """Bring every projection up to the records. Inside a transaction."""
         known = {
             name: (version, pos)
             for name, version, pos in connection.execute("SELECT name, code_version, pos FROM projection")
         }
+        behind: dict[int, list[Projection]] = {}
         for projection in self._projections:
             version, pos = known.get(projection.name, (0, 0))
             if version > projection.version:
@@ -266,19 +243,22 @@ class Replica:
                 for statement in statements(projection.ddl):
                     connection.execute(statement)
                 pos = 0
-            self._apply(connection, projection, pos)
-            connection.execute(
+            behind.setdefault(pos, []).append(projection)
+        for pos, projections in behind.items():
+            self._apply(connection, projections, pos)
+            connection.executemany(
                 "INSERT OR REPLACE INTO projection SELECT ?, ?, coalesce(max(pos) + 1, 0) FROM event",
-                (projection.name, projection.version),
+                [(projection.name, projection.version) for projection in projections],
             )
 
-    def _apply(self, connection: sqlite3.Connection, projection: Projection, pos: int) -> None:
+    def _apply(self, connection: sqlite3.Connection, projections: Sequence[Projection], pos: int) -> None:
+        """Fold the records from a position on into several projections at once: each is decoded once."""
         sql = "SELECT pos, rec FROM event WHERE pos >= ? AND rec IS NOT NULL ORDER BY pos LIMIT ?"
         while page := connection.execute(sql, (pos, PAGE)).fetchall():
             records = [(place, readable(rec)) for place, rec in page]
             unreadable = [(place,) for place, recorded in records if recorded is None]
             connection.executemany("INSERT OR IGNORE INTO unreadable VALUES (?)", unreadable)
-            apply_all(connection, [projection], [recorded for _, recorded in records if recorded is not None])
+            apply_all(connection, projections, [recorded for _, recorded in records if recorded is not None])
             pos = page[-1][0] + 1
 
     # -- the file ---------------------------------------------------------------------------------------------------
@@ -297,7 +277,7 @@ class Replica:
                 self._create(connection)
             elif self._outdated(connection):
                 with transaction(connection):
-                    self._fold(connection, 0)
+                    self._fold(connection)
         return self._connection
 
     def _create(self, connection: sqlite3.Connection) -> None:
@@ -308,36 +288,12 @@ class Replica:
                 connection.execute(f'DROP TABLE "{name}"')
             for statement in statements(DDL):
                 connection.execute(statement)
-            self._fold(connection, 0)
+            self._fold(connection)
             connection.execute(f"PRAGMA user_version={VERSION:d}")
 
     def _outdated(self, connection: sqlite3.Connection) -> bool:
         known = dict(connection.execute("SELECT name, code_version FROM projection").fetchall())
         return any(known.get(projection.name, 0) < projection.version for projection in self._projections)
-
-
-EVENTS = "SELECT pos, leaf, rec FROM event WHERE pos >= ? ORDER BY pos LIMIT ?"
-
-
-def _misplaced(row: dict[str, Any], pos: int, tip: bytes | None) -> tuple[str, str] | None:
-    """What is wrong with a record of a replica, if anything is."""
-    if row["pos"] != pos:
-        return "GAP", f"records {pos} to {row['pos'] - 1} are missing"
-    if row["rec"] is None:
-        return None
-    if leaf_hash(row["rec"].encode()) != row["leaf"]:
-        return "EDITED", f"record {pos} was edited: its hash is no longer the one that was kept"
-    try:
-        parsed = record.parse(row["rec"])
-    except msgspec.MsgspecError as error:
-        return "EDITED", f"record {pos} is no record: {error}"
-    if parsed.pos != pos or (tip is not None and parsed.prev != tip.hex()):
-        return "CHAIN_BREAK", f"record {pos} does not follow the one before it"
-    return None
-
-
-def _finding(code: str, message: str, first: int = -1) -> Finding:
-    return Finding(code=code, message=f"the replica of the platform's record: {message}", first=first, last=first)
 
 
 def file_name(url: str) -> str:
@@ -363,36 +319,3 @@ def readable(rec: str) -> Recorded | None:
         return record.recorded(rec)
     except RigError:
         return None
-
-
-def _signed(page: RecordPage) -> Checkpoint | None:
-    """The page's checkpoint; None for a journal without records. Raises `ValueError` where it is not the platform's."""
-    name, public = parse_verifier_key(page.verifier)
-    if name != page.origin:
-        raise ValueError(f"the key is that of {name}, and the journal is {page.origin}")
-    if not page.checkpoint and not page.records and page.size == 0:
-        return None
-    checkpoint = parse(page.checkpoint)
-    if checkpoint.origin != name or not verify(page.checkpoint, name, public):
-        raise ValueError("its checkpoint does not carry a good signature")
-    return checkpoint
-
-
-def _checked(page: RecordPage, frontier: Frontier, tip: bytes | None) -> list[bytes]:
-    """The leaves of a page, appended to the tree. Raises `ValueError` for a record that is not the one hashed."""
-    leaves = []
-    for pos, wire in enumerate(page.records, frontier.size):
-        leaf = bytes.fromhex(wire.leaf)
-        if wire.rec:
-            if leaf_hash(wire.rec.encode()) != leaf:
-                raise ValueError(f"record {pos} is not the one whose hash it signed")
-            try:
-                parsed = record.parse(wire.rec)
-            except msgspec.MsgspecError as error:
-                raise ValueError(f"record {pos} is no record: {error}") from error
-            if parsed.pos != pos or (tip is not None and parsed.prev != tip.hex()):
-                raise ValueError(f"record {pos} does not follow the one before it")
-        frontier.append(leaf)
-        leaves.append(leaf)
-        tip = leaf
-    return leaves
