@@ -11,7 +11,11 @@ def show(log: BuildLog, out: Output) -> None:
     for line in log.lines:
         out.verbatim(line.text)
     if not log.lines:
-        out.note(f"v{log.version} of {log.app} has no build output.")
+        of_another = log.built_by not in {0, log.version}
+        stands = f": it stands on the build of v{log.built_by}" if of_another else ""
+        out.note(f"v{log.version} of {log.app} has no build output{stands}.")
+        if of_another:
+            out.hint(f"See that: rig logs build {log.app} v{log.built_by}")
     elif not log.complete:
         out.note(f"v{log.version} of {log.app} is still being made.")
 

@@ -172,6 +172,8 @@ class BuildLog(Reply, frozen=True, kw_only=True):
     next: int = 0
     complete: bool = False
     """Whether the build is over, so that nothing will follow."""
+    built_by: int = 0
+    """The release that ran the build; 0 where none of the app's did, or none has yet."""
 
 
 class ShowBuildLog(Command, frozen=True, kw_only=True, tag="release.build_log"):

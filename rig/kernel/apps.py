@@ -115,7 +115,7 @@ def release_of(
         bundle=started.bundle,
         build=release.build,
         rebuilt=release.rebuilt,
-        built_by=_built_by(state, release.build),
+        built_by=built_by(state, release.build),
         source=msgspec.convert(started.source, SourceInfo),
         config=_shown_config(started),
         supplied=started.supplied,
@@ -147,7 +147,7 @@ def releases_of(state: AppState, asked: ListReleases, shown: Callable[[int], Rel
     return ReleasePage(releases=releases, next=following)
 
 
-def _built_by(state: AppState, build: str) -> int:
+def built_by(state: AppState, build: str) -> int:
     """The release that ran a build; 0 where none of the app's did."""
     found = (version for version, each in reversed(state.releases.items()) if each.rebuilt and each.build == build)
     return next(found, 0)

@@ -265,6 +265,11 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "logs of an app, in one word": ("", "logs demo/site", ""),
     "config history of nothing": ("", "config history", ""),
     "logs build": ("", "logs build demo/site", ""),
+    "logs build of a release without one": (
+        f"{SERVE}\ndeploy site --app other/site",
+        "logs build other/site",
+        UNSERVE,
+    ),
     "logs build of an app that was never deployed": ("", "logs build demo/empty", ""),
     "delete app": (f"{MAKE}\ncreate app other/web", "delete app other/web --yes", UNMAKE),
     "delete app without a terminal": ("", "delete app demo/site", ""),

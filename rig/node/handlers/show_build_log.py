@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rig.contract.releases import BuildLog, ShowBuildLog, version_number
+from rig.kernel.apps import built_by
 from rig.kernel.errors import RigError
 from rig.node.ports import NodeContext
 from rig.node.releases import find_release
@@ -15,6 +16,13 @@ def handle(command: ShowBuildLog, ctx: NodeContext) -> BuildLog:
         raise RigError(
             "not_found", f"`{command.app}` was never deployed.", f"Deploy it: `rig deploy --app {command.app}`."
         )
-    find_release(state, version)
+    release = find_release(state, version)
     lines, complete = ctx.ports.build_logs.lines(command.app, version, command.after, command.limit)
-    return BuildLog(app=command.app, version=version, lines=lines, next=command.after + len(lines), complete=complete)
+    return BuildLog(
+        app=command.app,
+        version=version,
+        lines=lines,
+        next=command.after + len(lines),
+        complete=complete,
+        built_by=built_by(state, release.build),
+    )
