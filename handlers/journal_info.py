@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rig.contract.audit import JournalReport
 from rig.contract.evidence import JournalInfo
+from rig.contract.verification import JournalReport
 from rig.kernel.client import ClientContext
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from handlers.observe import AWAY, sync
-from rig.contract.audit import Finding, Verification
 from rig.contract.evidence import VerifyJournal
+from rig.contract.verification import Finding, Verification
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified

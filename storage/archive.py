@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from events.journal import JournalArchived
-from rig.contract.audit import Segment
 from rig.contract.evidence import Archived
+from rig.contract.verification import Segment
 from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
 from rig.kernel.files import private_folder, sync_folder

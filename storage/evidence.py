@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-from rig.contract.audit import Finding, JournalReport, Verification
 from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
+from rig.contract.verification import Finding, JournalReport, Verification
 from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
 from rig.kernel.files import require_absent, write_atomic

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from rig.contract.audit import Anchor, Finding, Verdict, Verification
+from rig.contract.verification import Anchor, Finding, Verdict, Verification
 from storage import canonical
 from storage.verify_export import Export, key_id, read_key
 

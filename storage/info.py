@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
-from rig.contract.audit import JournalReport
+from rig.contract.verification import JournalReport
 from rig.kernel.ids import rfc3339
 from storage import cosigned, heartbeat, keys
 from storage.database import connect, unavailable

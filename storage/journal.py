@@ -30,8 +30,8 @@ from storage.schema import SCHEMA_VERSION, check
 from storage.streams import check_expected, versions_of
 
 if TYPE_CHECKING:
-    from rig.contract.audit import JournalReport, Verification
     from rig.contract.evidence import Folded
+    from rig.contract.verification import JournalReport, Verification
     from storage.archive import Cut
 
 T = TypeVar("T")

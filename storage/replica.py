@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-from rig.contract.audit import Finding
 from rig.contract.replica import RecordPage
 from rig.contract.review import Replicated
+from rig.contract.verification import Finding
 from rig.kernel.errors import RigError
 from rig.kernel.files import private_folder
 from rig.kernel.ids import rfc3339

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rig.contract.audit import Finding
 from rig.contract.replica import RecordPage
+from rig.contract.verification import Finding
 from storage import record
 from storage.checkpoint import Checkpoint, parse, parse_verifier_key, verify
 from storage.merkle import Frontier, leaf_hash

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from rig.contract.audit import Anchor, AnchorKind, Finding, Segment, Verdict, Verification
+from rig.contract.verification import Anchor, AnchorKind, Finding, Segment, Verdict, Verification
 from rig.kernel.errors import RigError
 from storage import archive, cosigned, heartbeat, keys, record, verify_tables
 from storage.checkpoint import KEPT_EVERY, MAX_NOTE, Checkpoint, parse

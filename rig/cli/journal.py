@@ -6,7 +6,6 @@ from rig.cli.audit import write_chunk
 from rig.cli.humanize import count, moment, size
 from rig.cli.output import Output
 from rig.cli.verb import Verb
-from rig.contract.audit import JournalReport, Verification
 from rig.contract.evidence import (
     Archived,
     ArchiveJournal,
@@ -22,6 +21,7 @@ from rig.contract.evidence import (
     ReplayJournal,
     VerifyJournal,
 )
+from rig.contract.verification import JournalReport, Verification
 
 
 def show_verification(report: Verification, out: Output) -> None:

@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from rig.contract.audit import JournalReport, Verification
 from rig.contract.base import Command, Effect, Reply, arg, opt
 from rig.contract.files import FilePath, Overwrite
 from rig.contract.names import DIGEST_PATTERN, optional
 from rig.contract.times import Time
+from rig.contract.verification import JournalReport, Verification
 
 Key = Annotated[
     str,

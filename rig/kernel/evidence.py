@@ -10,8 +10,8 @@ import msgspec
 from rig.kernel.errors import RigError
 
 if TYPE_CHECKING:
-    from rig.contract.audit import JournalReport, Verification
     from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
+    from rig.contract.verification import JournalReport, Verification
     from rig.kernel.ports import Stamp
 
 

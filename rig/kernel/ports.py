@@ -13,9 +13,9 @@ from rig.contract.base import Command, Reply
 from rig.contract.node import Node, StartNode, StopNode
 
 if TYPE_CHECKING:
-    from rig.contract.audit import Finding, JournalReport, Verification
     from rig.contract.replica import RecordPage
     from rig.contract.review import Replicated
+    from rig.contract.verification import Finding, JournalReport, Verification
 
 R = TypeVar("R", bound=Reply)
 

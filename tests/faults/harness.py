@@ -19,7 +19,7 @@ from typing import Any, Literal, TextIO
 import msgspec
 
 from rig.cli.run import run
-from rig.contract.audit import Verification
+from rig.contract.verification import Verification
 from rig.kernel.ports import Recorded
 from storage.journal import Journal
 from storage.projections.audit import AuditProjection

@@ -13,7 +13,6 @@ import msgspec
 from handlers import archive_journal, export_journal, replay_journal
 from handlers.verify_journal import handle as verify
 from rig.clients.documents import writing_to
-from rig.contract.audit import Verification
 from rig.contract.evidence import (
     Archived,
     ArchiveJournal,
@@ -23,6 +22,7 @@ from rig.contract.evidence import (
     ReplayJournal,
     VerifyJournal,
 )
+from rig.contract.verification import Verification
 from rig.kernel.context import Context
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Progress

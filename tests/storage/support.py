@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from events.command import CommandCompleted, CommandReceived
-from rig.contract.audit import Verification
+from rig.contract.verification import Verification
 from rig.kernel.ports import Draft, Stamp
 from storage import migrate
 from storage.journal import Journal

@@ -17,9 +17,9 @@ import pytest
 from handlers import list_releases, login, observe
 from handlers.observe import observed, sync
 from handlers.verify_journal import with_replica
-from rig.contract.audit import Verification
 from rig.contract.releases import ListReleases
 from rig.contract.replica import PAGE, RecordPage
+from rig.contract.verification import Verification
 from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
 from storage import replica as replica_module

@@ -1,4 +1,4 @@
-"""The record: what was done on it, and whether it is whole."""
+"""What is found out about a journal: whether it is whole, and what state it is in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rig.contract.base import Reply
 
 Verdict = Literal["verified", "tampered", "unverifiable"]
 AnchorKind = Literal["pin", "witness", "kept"]
-Outcome = Literal["success", "failure", "denied", "error", "unknown"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
