@@ -7,11 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from rig.contract.audit import Outcome
 from rig.contract.base import Command, Reply, arg, opt
 from rig.contract.files import Overwrite
 from rig.contract.times import Time
 
+Outcome = Literal["success", "failure", "denied", "error", "unknown"]
 Source = Literal["local", "observed", "both", "export"]
 """Whose record says so: ``local`` is this machine's own, ``observed`` the platform's, of which a replica is kept;
 ``export`` one that was imported."""
