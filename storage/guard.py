@@ -16,7 +16,8 @@ DENIED = (
     "os.kill", "os.link", "os.lockf", "os.mkdir", "os.posix_spawn", "os.putenv", "os.remove", "os.removexattr",
     "os.rename", "os.rmdir", "os.setxattr", "os.spawn", "os.startfile", "os.symlink", "os.system", "os.truncate",
     "os.unsetenv", "os.utime", "poplib.", "pty.", "shutil.", "smtplib.", "socket.", "sqlite3.enable_load_extension",
-    "sqlite3.load_extension", "subprocess.", "telnetlib.", "tempfile.", "urllib.", "webbrowser.", "winreg.",
+    "sqlite3.load_extension", "subprocess.", "sys.remote_exec", "telnetlib.", "tempfile.", "urllib.", "webbrowser.",
+    "winreg.",
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 ROOMS = ("handlers.", "rig.agent", "rig.bootstrap", "rig.cli", "rig.clients", "rig.node")

@@ -36,6 +36,8 @@ EFFECTS = {
     "a handler": "import handlers.deploy",
     "an adapter": "import rig.clients.http",
 }
+if hasattr(sys, "remote_exec"):  # since Python 3.14
+    EFFECTS["code in another process"] = "sys.remote_exec(os.getppid(), 'there')"
 
 
 def guarded(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
