@@ -45,12 +45,10 @@ class BuildLog:
         path: Path,
         on_line: Callable[[str], None] | None = None,
         limit: int = LOG_LIMIT,
-        mask: Callable[[str], str] = lambda line: line,
     ) -> None:
         self._path = path
         self._on_line = on_line
         self._limit = limit
-        self._mask = mask
         self._size = 0
         self._seq = 0
         self._left_out: deque[tuple[int, Source, str]] = deque(maxlen=TAIL_LINES)
@@ -78,8 +76,8 @@ class BuildLog:
         self._add("rig", f"       {line}")
 
     def output(self, line: str) -> None:
-        """A line that a command wrote, without the values of secrets."""
-        self._add("out", self._mask(line))
+        """A line that a command wrote."""
+        self._add("out", line)
 
     def tail(self) -> list[str]:
         """The last lines, oldest first, as an error shows them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rig.contract.project import HealthConfig
 from rig.kernel.errors import RigError
@@ -19,14 +19,9 @@ OUTPUT_WIDTH = 1000
 """Characters of such a line that are shown. A line may have 64 KiB, and a record of the journal takes 1 MiB in all."""
 
 
-async def check(
-    instances: Sequence[Instance], config: HealthConfig, hostname: str, mask: Callable[[str], str] = str
-) -> None:
-    """Wait until every instance is ready. Raises `RigError` with its last output for the first that is not.
-
-    ``mask`` hides what must not be shown of that output: it goes into the record.
-    """
-    waiting = {asyncio.create_task(_check_one(instance, config, hostname, mask)) for instance in instances}
+async def check(instances: Sequence[Instance], config: HealthConfig, hostname: str) -> None:
+    """Wait until every instance is ready. Raises `RigError` with its last output for the first that is not."""
+    waiting = {asyncio.create_task(_check_one(instance, config, hostname)) for instance in instances}
     try:
         for done in asyncio.as_completed(waiting):
             await done
@@ -36,18 +31,18 @@ async def check(
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def _check_one(instance: Instance, config: HealthConfig, hostname: str, mask: Callable[[str], str]) -> None:
+async def _check_one(instance: Instance, config: HealthConfig, hostname: str) -> None:
     try:
         if instance.port:
             await wait_ready(instance.port, config, pids=instance.pids, exited=instance.exited, hostname=hostname)
         else:
             await wait_alive(instance.exited, STEADY_SECONDS)
     except RigError as error:
-        error.details.setdefault("output", await asyncio.to_thread(_last_lines, instance, mask))
+        error.details.setdefault("output", await asyncio.to_thread(_last_lines, instance))
         error.details.setdefault("instance", instance.name)
         raise
 
 
-def _last_lines(instance: Instance, mask: Callable[[str], str]) -> list[str]:
-    lines = [mask(line.text) for line in LogReader(instance.log_dir).tail(OUTPUT_LINES)]
+def _last_lines(instance: Instance) -> list[str]:
+    lines = [line.text for line in LogReader(instance.log_dir).tail(OUTPUT_LINES)]
     return [line if len(line) <= OUTPUT_WIDTH else line[: OUTPUT_WIDTH - 1] + "…" for line in lines]

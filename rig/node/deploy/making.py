@@ -75,7 +75,7 @@ class Maker:
             for spec in instance_specs(job, build, self._driver, counts_of(self._world.app(app), version)):
                 launched.append(await self._supervisor.launch(spec))
             self._enter(app, "checking")
-            await check(launched, job.config.health, self._routing.hostname(app), job.mask)
+            await check(launched, job.config.health, self._routing.hostname(app))
             failpoint("release.healthy")
             self._enter(app, "switching")
             await self._switch(job, launched, cause)

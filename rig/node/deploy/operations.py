@@ -75,7 +75,7 @@ class Operations:
     async def _unready(self, instances: list[Instance], job: Job) -> RigError | None:
         """Wait until instances are ready; gives why one is not."""
         try:
-            await check(instances, job.config.health, self._routing.hostname(job.app), job.mask)
+            await check(instances, job.config.health, self._routing.hostname(job.app))
         except RigError as error:
             log.warning("not all of %s is ready: %s", job.app, error.message)
             return error
@@ -114,7 +114,7 @@ class Operations:
         try:
             for spec in specs:
                 launched.append(await self._supervisor.launch(spec))
-            await check(launched, job.config.health, self._routing.hostname(job.app), job.mask)
+            await check(launched, job.config.health, self._routing.hostname(job.app))
             async with self._routing.switched(job.app, ports_of(launched)):
                 failpoint("restart.switched")
                 for instance in launched:

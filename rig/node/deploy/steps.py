@@ -33,7 +33,6 @@ from rig.node.deploy.logs import kept_log
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Driver, ProcessSpec
 from rig.node.runtime.removal import remove_tree
-from rig.node.secrets.mask import Mask
 from rig.node.supervisor.model import InstanceSpec
 from rig.node.variables.resolve import build_environment, build_secrets, environment, secret_names
 from rig.node.world import config_of
@@ -59,9 +58,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     build_secrets: dict[str, str]
     """Names in ``build_env`` that are secrets, each with its keyed digest."""
     secrets: tuple[str, ...]
-    """Names in ``env`` that are secrets."""
-    mask: Mask
-    """Hides their values in what is shown of its output."""
+    """Names in ``env`` that are secrets. Their values are hidden in what its processes print."""
 
 
 def job_of(
@@ -76,8 +73,6 @@ def job_of(
     config = config_of(release.started)
     key = build_of(state, version, driver.isolation)
     scopes = {"network": split_app(app)[0], "app": app}
-    env = environment(release.started, scopes, reveal)
-    secrets = tuple(secret_names(release.started))
     built = bool(release.build)
     return Job(
         app=app,
@@ -85,11 +80,10 @@ def job_of(
         release=release,
         config=config,
         paths=BuildPaths(paths.app(app), key),
-        env=env,
+        env=environment(release.started, scopes, reveal),
         build_env={} if built else build_environment(release.started, scopes, reveal),
         build_secrets={} if built else {name: ref.digest for name, ref in build_secrets(release.started).items()},
-        secrets=secrets,
-        mask=Mask({name: env[name] for name in secrets}),
+        secrets=tuple(secret_names(release.started)),
     )
 
 
@@ -179,7 +173,7 @@ async def run_release_command(job: Job, build: Build, nodepaths: NodePaths, driv
         log_dir=state_dir / "log",
     )
     seconds = job.config.deploy.release_timeout
-    with BuildLog(log_path, mask=job.mask) as log:
+    with BuildLog(log_path) as log:
         log.heading(f"Running the release command `{command}`")
         try:
             status = await driver.run(spec, seconds, log.output)

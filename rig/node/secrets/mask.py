@@ -5,29 +5,20 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the cost of importing typing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import AnyStr
 
 SHORTEST = 4
 """Characters of a value, or of a line of one, that is looked for: a shorter one stands in too many other words."""
 
 
-class Mask:
-    """Replaces each value that occurs verbatim by the name of its secret; of values of several lines, each line."""
-
-    def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
-        self._labels = labels(secrets or {})
-
-    def __call__(self, text: str) -> str:
-        return masked(text, self._labels, len(text))[0]
-
-
 class OutputMask:
-    """The same for output as it comes from a pipe, a piece at a time."""
+    """Replaces each value that occurs verbatim by the name of its secret; of values of several lines, each line.
+
+    It is used where output comes from its pipe, so that whatever is kept or told of that output is masked already.
+    """
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        found = {_bytes(part): _bytes(label) for part, label in labels(secrets).items()}
-        self._labels = {part: found[part] for part in sorted(found, key=len, reverse=True)}
-        self.longest = max(map(len, found), default=0)
+        self._labels = labels(secrets)
+        self.longest = max(map(len, self._labels), default=0)
         """Bytes of the longest value."""
 
     def __call__(self, text: bytes, end: int) -> tuple[bytes, int]:
@@ -35,24 +26,24 @@ class OutputMask:
         return masked(text, self._labels, end)
 
 
-def labels(secrets: Mapping[str, str]) -> dict[str, str]:
+def labels(secrets: Mapping[str, str]) -> dict[bytes, bytes]:
     """What is looked for in a text → what is shown instead. The longest first: one may be the beginning of another."""
-    found: dict[str, str] = {}
+    found: dict[bytes, bytes] = {}
     for name, value in sorted(secrets.items()):
         for part in (value, *value.splitlines()):
             if len(part.strip()) >= SHORTEST:
-                found.setdefault(part.strip(), f"[secret {name}]")
+                found.setdefault(_bytes(part.strip()), _bytes(f"[secret {name}]"))
     return {part: found[part] for part in sorted(found, key=len, reverse=True)}
 
 
-def masked(text: AnyStr, shown: Mapping[AnyStr, AnyStr], end: int) -> tuple[AnyStr, int]:
+def masked(text: bytes, shown: Mapping[bytes, bytes], end: int) -> tuple[bytes, int]:
     """The text up to ``end`` with every part replaced that ``shown`` names, and how much of the text that took.
 
     Of several parts at one place the longest is replaced. One that begins before ``end`` is replaced as a whole, and
     one that begins within another and ends behind it, too.
     """
     places = {part: text.find(part) for part in shown if part in text}
-    pieces: list[AnyStr] = []
+    pieces: list[bytes] = []
     begin = 0
     while places:
         # `min` takes the first of equals, and the longest stands first.
@@ -72,12 +63,12 @@ def masked(text: AnyStr, shown: Mapping[AnyStr, AnyStr], end: int) -> tuple[AnyS
                 del places[other]
     end = max(begin, end)
     pieces.append(text[begin:end])
-    return text[:0].join(pieces), end
+    return b"".join(pieces), end
 
 
-def _reaching(text: AnyStr, parts: Iterable[AnyStr], at: int, begin: int) -> tuple[int, AnyStr] | None:
+def _reaching(text: bytes, parts: Iterable[bytes], at: int, begin: int) -> tuple[int, bytes] | None:
     """Of the parts that begin behind ``at``, in front of ``begin``, the one that ends furthest behind it; its place."""
-    found: tuple[int, AnyStr] | None = None
+    found: tuple[int, bytes] | None = None
     furthest = begin
     for part in parts:
         size = len(part)
