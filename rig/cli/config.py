@@ -7,7 +7,7 @@ from collections import Counter
 from rig.cli.humanize import count, minute, who
 from rig.cli.output import Output
 from rig.cli.variables import DIGITS, show_releases
-from rig.cli.verb import Verb
+from rig.cli.verb import Verb, detailed
 from rig.contract.configuration import (
     DIGEST,
     ApplyConfig,
@@ -109,14 +109,14 @@ def show_history(found: KeyHistory, out: Output) -> None:
         out.note(f"{count(len(rows), 'change')} shown; --limit shows more of them.")
 
 
-def differences(command: DiffConfig, plan: ConfigPlan) -> int:
-    """2 where the file and what is live are not the same, if that was asked for."""
-    return 2 if command.detailed_exitcode and differs(plan.changes) else 0
-
-
 VERBS = {
     "export": Verb(command=ExportConfig, render=show_document),
-    "diff": Verb(command=DiffConfig, render=show_plan, rows=lambda plan: plan.changes, exit_code=differences),
+    "diff": Verb(
+        command=DiffConfig,
+        render=show_plan,
+        rows=lambda plan: plan.changes,
+        exit_code=detailed(lambda plan: differs(plan.changes)),
+    ),
     "apply": Verb(command=ApplyConfig, render=show_plan, rows=lambda plan: plan.changes),
     "history": Verb(command=ConfigHistory, render=show_history, rows=lambda found: found.changes),
     "import": Verb(command=ImportConfig, render=show_document),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rig.cli.humanize import minute, who
 from rig.cli.output import Output
-from rig.cli.verb import Verb
+from rig.cli.verb import Verb, detailed
 from rig.contract.history import AppDiff, DiffReleases, Side
 
 SHORT = 12
@@ -41,6 +41,6 @@ VERBS = {
         command=DiffReleases,
         render=show,
         rows=lambda diff: diff.changes,
-        exit_code=lambda command, diff: 2 if command.detailed_exitcode and diff.changes else 0,
+        exit_code=detailed(lambda diff: diff.changes),
     )
 }

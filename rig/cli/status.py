@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rig.cli.humanize import ago, count, minute, size, who
 from rig.cli.output import Output
-from rig.cli.verb import Verb
+from rig.cli.verb import Verb, detailed
 from rig.contract.apps import AppStatus, FailedRelease, ShowAppStatus, Trouble
 from rig.contract.networks import NetworkStatus, ShowNetworkStatus
 
@@ -99,14 +99,12 @@ def show_network(status: NetworkStatus, out: Output) -> None:
         out.table(("NOT AS APPLIED", "WHAT", "WHO", "WHEN"), drift)
 
 
-def differences(command: ShowNetworkStatus, status: NetworkStatus) -> int:
-    """2 where the network is not as it was applied, if that was asked for."""
-    return 2 if command.detailed_exitcode and status.drift else 0
-
-
 VERBS = {
     "app": Verb(command=ShowAppStatus, render=show, rows=lambda status: status.instances),
     "network": Verb(
-        command=ShowNetworkStatus, render=show_network, rows=lambda status: status.apps, exit_code=differences
+        command=ShowNetworkStatus,
+        render=show_network,
+        rows=lambda status: status.apps,
+        exit_code=detailed(lambda status: status.drift),
     ),
 }

@@ -10,10 +10,18 @@ import msgspec
 from rig.cli.output import Output
 from rig.contract.base import Command
 
+DIFFERENCES = 2
+"""The exit code of a success that found differences, where `--detailed-exitcode` asked for it."""
+
 
 def exit_zero(command: Any, reply: Any) -> int:
     """The exit code of a reply that is no failure."""
     return 0
+
+
+def detailed(differences: Callable[[Any], Any]) -> Callable[[Any, Any], int]:
+    """The exit code of a command with `--detailed-exitcode`: ``differences`` are those that a reply tells of."""
+    return lambda command, reply: DIFFERENCES if command.detailed_exitcode and differences(reply) else 0
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True):

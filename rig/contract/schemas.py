@@ -38,7 +38,7 @@ def all_commands() -> list[type[Command]]:
 
 
 def replies() -> dict[str, type[Reply]]:
-    """Kind → what its ``data`` is, of every command that a user can give."""
+    """Kind → what its ``data`` is."""
     return {command.kind: command.reply for command in all_commands() if command.kind}
 
 

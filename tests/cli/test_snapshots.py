@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from syrupy.assertion import SnapshotAssertion
 
+from rig.cli.verb import DIFFERENCES
 from rig.contract.schemas import envelope_schema, replies
 from tests.cli.cases import FRESH, OTHER, PLATFORM
 from tests.cli.runner import PASSING, Result, Shell, comparable
@@ -23,8 +24,6 @@ def lines(text: str) -> Script:
 
 FORMATS = ("table", "json")
 BUG = 70
-DIFFERENCES = 2
-"""The exit code of a success that found something, where `--detailed-exitcode` asked for it."""
 
 
 def run(shell: Shell, before: str, line: str, after: str, output_format: str) -> Result:

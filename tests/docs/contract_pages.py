@@ -22,6 +22,7 @@ from tests.docs.commands_page import verbs
 EXITS = {
     0: "Success.",
     1: "The operation was tried and failed.",
+    2: "A success that found differences, where `--detailed-exitcode` asked for it.",
     4: "A login is needed.",
     8: "Not over yet; the wait has ended.",
     64: "The call is wrong.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.cli.verb import DIFFERENCES
 from rig.contract.api import ROUTES
 from rig.contract.errors import ERRORS
 from rig.contract.schemas import all_commands
@@ -43,7 +44,7 @@ def test_every_error_code_is_documented(code: str) -> None:
 
 
 def test_every_exit_code_is_documented() -> None:
-    assert {kind.exit for kind in ERRORS.values()} | {0} == set(EXITS)
+    assert {kind.exit for kind in ERRORS.values()} | {0, DIFFERENCES} == set(EXITS)
 
 
 @pytest.mark.parametrize("event", sorted(event_types()))
