@@ -26,6 +26,8 @@ from rig.node.http.origin import Origin
 
 MAX_BODY = 1024 * 1024
 MAX_HEADER = 200
+REVISION = r'"[0-9]{1,15}"'
+"""An ETag of this API: how often what was read has changed."""
 
 
 class Dispatcher(Protocol):
@@ -141,10 +143,9 @@ def expecting(command: Command, tag: str) -> Command:
         raise RigError(
             "usage", "If-Match is not heeded here. Nothing was done.", "Send the request without it: look first."
         )
-    found = re.fullmatch(r'"([0-9]{1,15})"', tag)
-    if found is None:
+    if not re.fullmatch(REVISION, tag):
         raise RigError("usage", "If-Match is not an ETag of this API.", "Send back the ETag of what was read.")
-    return msgspec.structs.replace(command, expect=int(found[1]))
+    return msgspec.structs.replace(command, expect=int(tag.strip('"')))
 
 
 def _given(request: web.Request, header: str) -> str:

@@ -10,6 +10,7 @@ from rig.contract.api import ROUTES, Route
 from rig.contract.base import tag_of
 from rig.contract.errors import Problem
 from rig.contract.routing import staying
+from rig.node.http.api import MAX_HEADER, REVISION
 
 REF = "#/components/schemas/{name}"
 
@@ -77,10 +78,10 @@ def _operation(route: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": _body(route, in_path if names else set())}}
         }
     if route.method != "GET":
-        key = {"type": "string", "maxLength": 200}
+        key = {"type": "string", "maxLength": MAX_HEADER}
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": key})
         if "expect" in fields:
-            tag = {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'}
+            tag = {"type": "string", "pattern": rf"^(\*|{REVISION})$"}
             parameters.append({"name": "If-Match", "in": "header", "required": False, "schema": tag})
     operation["parameters"] = parameters
     return operation
