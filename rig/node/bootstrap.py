@@ -35,7 +35,7 @@ from rig.node.builder.settings import held_back
 from rig.node.bundles import http as bundles_http
 from rig.node.bundles.stores import Stores
 from rig.node.collect.collector import Collector
-from rig.node.collect.model import Policy as Keeping
+from rig.node.collect.model import Retention
 from rig.node.collect.report import fact_of
 from rig.node.collect.rounds import Rounds
 from rig.node.deploy.builds import KeptBuilds
@@ -295,12 +295,12 @@ async def _begin(kept: Kept, edge: Edge, api: Route | None, isolation: Isolation
         driver=driver,
         routing=routing,
     )
-    keeping = Keeping()
+    retention = Retention()
 
     async def collect_round() -> None:
-        collection = await collector.collect(keeping)
+        collection = await collector.collect(retention)
         if collection.garbage:
-            await kept.recorder.of_node(fact_of(collection, keeping))
+            await kept.recorder.of_node(fact_of(collection, retention))
 
     rounds = Rounds(collect_round)
     await deployer.start()

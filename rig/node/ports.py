@@ -13,7 +13,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.evidence import Evidence
 from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.principal import Principal
-from rig.node.collect.model import Policy
+from rig.node.collect.model import Retention
 from rig.node.runtime.driver import IsolationName
 from rig.node.world import World
 from storage.witness import Witness
@@ -76,7 +76,7 @@ class Builds(Protocol):
 class Garbage(Protocol):
     """What the node keeps for its apps and nothing needs."""
 
-    def collect_now(self, policy: Policy, *, dry_run: bool = False) -> Collection:
+    def collect_now(self, retention: Retention, *, dry_run: bool = False) -> Collection:
         """Look for it, and remove it unless this is a dry run. It takes its time."""
         ...
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events.app import AppState, DeployBuilt, DeployFailed, DeployStarted
 from events.base import Fact
-from rig.node.collect.model import CACHE_AGE, CACHE_BYTES, Download, Found, Kind, Policy, Verdict
+from rig.node.collect.model import CACHE_AGE, CACHE_BYTES, Download, Found, Kind, Retention, Verdict
 from rig.node.collect.plan import evict, gone_app, gone_network, kept_bundles, plan_app, span
 from tests.unit.given import APP, CREATED, app, served, started
 from tests.unit.given import NOW as NOW_NS
@@ -47,7 +47,7 @@ def why(verdicts: list[Verdict]) -> dict[str, str]:
 
 def test_builds_of_the_newest_releases_stay() -> None:
     state = releases(*range(1, 15))
-    verdicts = plan_app(state, builds(*range(1, 15)), Policy(), NOW)
+    verdicts = plan_app(state, builds(*range(1, 15)), Retention(), NOW)
     assert going(verdicts) == ["build-1", "build-2", "build-3", "build-4"]
     reasons = why(verdicts)
     assert reasons["build-4"] == "v4 is older than the newest 10 that succeeded"
@@ -56,7 +56,7 @@ def test_builds_of_the_newest_releases_stay() -> None:
 
 
 def test_what_another_app_is_about_to_copy_stays() -> None:
-    verdicts = plan_app(releases(*range(1, 15)), builds(1, 2), Policy(), NOW, lent={"build-1"})
+    verdicts = plan_app(releases(*range(1, 15)), builds(1, 2), Retention(), NOW, lent={"build-1"})
     assert going(verdicts) == ["build-2"]
     assert why(verdicts)["build-1"] == "another app is about to copy it"
 
@@ -69,7 +69,7 @@ def test_what_served_before_stays_however_little_is_kept() -> None:
         DeployStarted(app=APP, version=3, bundle="c" * 64, previous=2),
         *served(3)[1:],
     )
-    verdicts = plan_app(state, builds(1, 2, 3), Policy(keep=1), NOW)
+    verdicts = plan_app(state, builds(1, 2, 3), Retention(keep=1), NOW)
     assert going(verdicts) == ["build-1"]
     assert why(verdicts)["build-2"] == "v2 served before"
 
@@ -77,7 +77,7 @@ def test_what_served_before_stays_however_little_is_kept() -> None:
 def test_what_is_being_made_and_what_still_runs_stays() -> None:
     state = app(CREATED, *served(1), *served(2), *served(3), started(4), DeployBuilt(app=APP, version=4, build="new"))
     everything = [*builds(1, 2, 3), found("build", "new"), found("build", "asked-for")]
-    verdicts = plan_app(state, everything, Policy(keep=1), NOW, making="asked-for", running={1})
+    verdicts = plan_app(state, everything, Retention(keep=1), NOW, making="asked-for", running={1})
     assert going(verdicts) == ["build-2"]
     assert why(verdicts)["build-1"] == "v1 has not ended yet"
     assert why(verdicts)["new"] == why(verdicts)["asked-for"] == "v4 is being made"
@@ -87,7 +87,7 @@ def test_a_build_that_several_releases_share_stays_for_the_newest() -> None:
     facts: list[Fact] = [CREATED]
     for version in range(1, 4):
         facts += [started(version), DeployBuilt(app=APP, version=version, build="one"), served(version)[-1]]
-    verdicts = plan_app(app(*facts), [found("build", "one")], Policy(keep=1), NOW)
+    verdicts = plan_app(app(*facts), [found("build", "one")], Retention(keep=1), NOW)
     assert why(verdicts) == {"one": "v3 serves"}
 
 
@@ -98,20 +98,20 @@ def test_failed_and_unknown_builds_go_when_they_are_old() -> None:
         DeployBuilt(app=APP, version=1, build="bad"),
         DeployFailed(app=APP, version=1, code="unhealthy", reason="It never got healthy."),
     )
-    verdicts = plan_app(state, [found("build", "bad"), found("build", "half-made")], Policy(), NOW)
+    verdicts = plan_app(state, [found("build", "bad"), found("build", "half-made")], Retention(), NOW)
     assert why(verdicts) == {"bad": "v1 failed", "half-made": "no release stands on it"}
     assert going(verdicts) == ["bad", "half-made"]
 
 
 @pytest.mark.parametrize(("age", "goes"), [(0, False), (7 * DAY - 1, False), (7 * DAY, True)])
 def test_nothing_goes_that_was_used_lately(age: int, goes: bool) -> None:
-    policy = Policy(keep=1, older_than=7 * DAY)
+    retention = Retention(keep=1, older_than=7 * DAY)
     everything = [
         *builds(1, used=0),
         found("layer", "python-1"),
         found("log", "v1.build", version=1),
     ]
-    verdicts = plan_app(releases(1, 2), everything, policy, THEN + age)
+    verdicts = plan_app(releases(1, 2), everything, retention, THEN + age)
     assert {verdict.goes for verdict in verdicts} == {goes}
     if not goes:
         assert set(why(verdicts).values()) == {"it was used within 7 days"}
@@ -124,7 +124,7 @@ def test_layers_stay_with_the_builds_that_stand_on_them() -> None:
         *builds(2, layers=("new", "shared")),
         *(found("layer", name) for name in ("old", "new", "shared")),
     ]
-    verdicts = plan_app(state, everything, Policy(keep=1), NOW)
+    verdicts = plan_app(state, everything, Retention(keep=1), NOW)
     assert going(verdicts) == ["build-1", "old"]
     assert why(verdicts)["shared"] == "build build-2 stands on it"
     assert why(verdicts)["old"] == "no kept build stands on it"
@@ -132,7 +132,7 @@ def test_layers_stay_with_the_builds_that_stand_on_them() -> None:
 
 def test_a_build_that_is_young_keeps_its_layers() -> None:
     everything = [*builds(1, layers=("old",), used=NOW - 1), found("layer", "old")]
-    assert going(plan_app(releases(1, 2), everything, Policy(keep=1), NOW)) == []
+    assert going(plan_app(releases(1, 2), everything, Retention(keep=1), NOW)) == []
 
 
 def test_logs_of_kept_releases_and_of_the_latest_failures_stay() -> None:
@@ -140,7 +140,7 @@ def test_logs_of_kept_releases_and_of_the_latest_failures_stay() -> None:
     for version in range(2, 6):
         facts += [started(version), DeployFailed(app=APP, version=version, code="build_failed", reason="No.")]
     logs = [found("log", f"v{version}.build", version=version) for version in range(1, 6)]
-    verdicts = plan_app(app(*facts), logs, Policy(keep=2), NOW)
+    verdicts = plan_app(app(*facts), logs, Retention(keep=2), NOW)
     assert going(verdicts) == ["v2.build", "v3.build"]
 
 
@@ -153,7 +153,7 @@ def test_of_the_caches_what_nobody_used_goes_then_what_is_too_much() -> None:
     npm = found("cache", "npm", downloads=(download("d", 1, 2), download("e", 1, CACHE_AGE + 1)))
     idle = found("cache", "idle", downloads=(download("f", 1, 0),))
     odd = found("cache", "odd", odd=True)
-    verdicts = plan_app(releases(1), [pip, npm, idle, odd], Policy(), NOW)
+    verdicts = plan_app(releases(1), [pip, npm, idle, odd], Retention(), NOW)
     gone = {verdict.found.name: [each.path for each in verdict.downloads] for verdict in verdicts if verdict.goes}
     assert gone == {"pip": [b"b", b"c"], "npm": [b"e"], "odd": []}
 
@@ -178,8 +178,8 @@ def test_bundles_of_kept_releases_are_needed() -> None:
 def test_folders_of_what_was_deleted_go() -> None:
     assert gone_app(APP, Path("hello")).goes
     network = found("network", "demo", used=NOW - DAY)
-    assert gone_network(network, Policy(), NOW).goes
-    assert not gone_network(network, Policy(), NOW - 1).goes
+    assert gone_network(network, Retention(), NOW).goes
+    assert not gone_network(network, Retention(), NOW - 1).goes
 
 
 @pytest.mark.parametrize(

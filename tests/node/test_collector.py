@@ -21,14 +21,14 @@ from rig.node.bundles.store import Store
 from rig.node.bundles.verify import commit
 from rig.node.collect import collector as collector_module
 from rig.node.collect.collector import Collector
-from rig.node.collect.model import CACHE_AGE, Policy
+from rig.node.collect.model import CACHE_AGE, Retention
 from rig.node.edge.slots import access_log
 from tests.node.deploying import APP, BUNDLE, OTHER, Deploying, deploying
 from tests.node.made_bundles import Source, send
 from tests.support import until, wait_until
 
 DAY = 86_400
-NOW = Policy(keep=1, older_than=0)
+NOW = Retention(keep=1, older_than=0)
 """Keep as little as can be."""
 THIRD = "c" * 64
 
@@ -193,7 +193,7 @@ def test_what_is_left_of_deleted_apps_and_networks_goes(tmp_path: Path) -> None:
         node.stores("young")
         for path in (node.paths.network("old"), node.paths.store("old"), *node.paths.store("old").iterdir()):
             os.utime(path, (5, 5))
-        collection = await collector.collect(Policy())
+        collection = await collector.collect(Retention())
         assert told(collection) == [("app", "demo/gone", ""), ("network", "old", "")]
         assert not node.paths.app("demo/gone").exists()
         assert not node.paths.network("old").exists()
@@ -212,10 +212,10 @@ def test_the_access_log_of_an_app_goes_with_it(tmp_path: Path) -> None:
             link = access_log(node.paths.edge, f"{name}.demo.localhost")
             link.parent.mkdir(exist_ok=True)
             link.symlink_to(f"../slots/{number}/access.log")
-        planned = await collector.collect(Policy(), dry_run=True)
+        planned = await collector.collect(Retention(), dry_run=True)
         assert told(planned) == [("access", "demo/gone", ""), ("access", "demo/gone", "")]
         assert access_log(node.paths.edge, "gone.demo.localhost").exists()
-        assert told(await collector.collect(Policy())) == told(planned)
+        assert told(await collector.collect(Retention())) == told(planned)
         assert [path.name for path in (node.paths.edge / "access").iterdir()] == ["hello.demo.localhost.log"]
         assert not (node.paths.edge / "slots/2/access.log").exists()
         assert access_log(node.paths.edge, "hello.demo.localhost").read_text() == "GET /\n"
@@ -306,7 +306,7 @@ def test_a_network_that_is_deleted_meanwhile_has_no_garbage(tmp_path: Path) -> N
         await node.say(NetworkCreated(name="other"), stream="network:other")
         await node.say(AppCreated(name="other/app"), stream="app:other/app")
         with held(sources, "collect") as (reached, let_go):
-            collection = asyncio.create_task(collector.collect(Policy()))
+            collection = asyncio.create_task(collector.collect(Retention()))
             await asyncio.to_thread(reached.wait, 20)
             node.world.networks.pop("demo")
             node.stores("demo").close()

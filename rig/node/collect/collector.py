@@ -27,10 +27,10 @@ from rig.contract.collect import Collection, Garbage
 from rig.kernel.errors import RigError
 from rig.node.bundles import collect as sources
 from rig.node.bundles.marks import Stopped
-from rig.node.bundles.store import Store
+from rig.node.bundles.stores import Stores
 from rig.node.collect import caches
 from rig.node.collect.disposal import measure, move_away
-from rig.node.collect.model import Found, Policy, Verdict
+from rig.node.collect.model import Found, Retention, Verdict
 from rig.node.collect.plan import gone_access, gone_app, gone_network, kept_bundles, plan_app
 from rig.node.collect.report import of_store, of_verdict, total
 from rig.node.collect.survey import access_logs, apps_on_disk, empty_networks, survey_app
@@ -50,16 +50,6 @@ log = logging.getLogger("rig.node.collect")
 
 Placed = tuple[Verdict, Path]
 """What goes, and where it lies now."""
-
-
-class Stores(Protocol):
-    """The bundles of each network."""
-
-    def __call__(self, network: str) -> Store: ...
-
-    def remove(self, network: str) -> None:
-        """Forget all bundles of a network."""
-        ...
 
 
 class Apps(Protocol):
@@ -83,7 +73,7 @@ class Writer(Protocol):
 class _Run(msgspec.Struct):
     """One collection on its way."""
 
-    policy: Policy
+    retention: Retention
     now: int
     dry_run: bool
     going: list[Placed] = []
@@ -110,7 +100,7 @@ class Collector:
         # Another one, so that who asks next need not wait until the disk is free.
         self._freeing = ThreadPoolExecutor(1, thread_name_prefix="freeing", initializer=_stand_back)
 
-    async def collect(self, policy: Policy, *, dry_run: bool = False) -> Collection:
+    async def collect(self, retention: Retention, *, dry_run: bool = False) -> Collection:
         """Look for garbage, and remove it unless this is a dry run.
 
         What was found is out of the way when this returns; the disk is freed in the background. Raises `RigError`
@@ -120,15 +110,15 @@ class Collector:
             raise RigError("locked", "The node is collecting garbage already.", "Try again when it is done.")
         async with self._busy:
             try:
-                return await self._collect(_Run(policy, int(time.time()), dry_run))
+                return await self._collect(_Run(retention, int(time.time()), dry_run))
             except Stopped:
                 raise RigError(
                     "interrupted", "The node ended before all was collected.", "What is left goes the next time."
                 ) from None
 
-    def collect_now(self, policy: Policy, *, dry_run: bool = False) -> Collection:
+    def collect_now(self, retention: Retention, *, dry_run: bool = False) -> Collection:
         """The same for a thread that may block; not for the event loop, nor for the writer."""
-        return asyncio.run_coroutine_threadsafe(self.collect(policy, dry_run=dry_run), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self.collect(retention, dry_run=dry_run), self._loop).result()
 
     async def close(self) -> None:
         """Stop at the next step; what is left goes with a later collection."""
@@ -187,7 +177,7 @@ class Collector:
         if state.exists:
             making = pending_build(state, self._isolation)
             lent = lent_builds(self._world.being_made(), app)
-            verdicts = plan_app(state, found, run.policy, run.now, making=making, lent=lent, running=running)
+            verdicts = plan_app(state, found, run.retention, run.now, making=making, lent=lent, running=running)
         elif running:
             verdicts = []  # it is being taken down
         else:
@@ -199,7 +189,7 @@ class Collector:
         network = found.app
         if network in self._world.existing_networks():
             return
-        verdict = gone_network(found, run.policy, run.now)
+        verdict = gone_network(found, run.retention, run.now)
         if verdict.goes and not run.dry_run:
             self._stores.remove(network)
         self._carry_out([verdict], run)
@@ -220,9 +210,9 @@ class Collector:
     async def _sources(self, network: str, run: _Run) -> list[Garbage]:
         bundles: set[str] = set()
         for app in self._world.apps_of(network):
-            bundles |= kept_bundles(self._world.app(app), run.policy.keep)
+            bundles |= kept_bundles(self._world.app(app), run.retention.keep)
         store = await self._in_thread(lambda: self._stores(network))
-        grace = max(sources.GRACE, run.policy.older_than)
+        grace = max(sources.GRACE, run.retention.older_than)
         try:
             swept = await self._in_thread(
                 lambda: sources.collect(store, bundles, grace=grace, dry_run=run.dry_run, stop=self._stop.is_set)

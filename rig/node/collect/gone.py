@@ -9,20 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import Protocol
 
+from rig.node.bundles.stores import Stores
 from rig.node.collect.survey import apps_on_disk
 from rig.node.paths import NodePaths
 from rig.node.runtime.removal import free, put_away
 from rig.node.world import World
-
-
-class Stores(Protocol):
-    """The bundles of each network."""
-
-    def remove(self, network: str) -> None:
-        """Forget all bundles of a network."""
-        ...
 
 
 def put_away_app(paths: NodePaths, app: str) -> Path | None:

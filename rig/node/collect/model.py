@@ -15,7 +15,7 @@ CACHE_BYTES = 1 << 30
 """How much the download caches of one app may hold."""
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept for its own sake."""
 
     keep: int = 10

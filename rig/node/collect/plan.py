@@ -1,4 +1,5 @@
-"""Decides what goes. Pure: the state of an app, what is on the disk, the policy and the time come in, verdicts go out.
+"""Decides what goes. Pure: the state of an app, what is on the disk, what is to be kept and the time come in, verdicts
+go out.
 
 What a release needs that serves, that is being made, or that can be rolled back to never goes, whatever its age.
 """
@@ -9,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from events.app import AppState, ReleaseState
-from rig.node.collect.model import CACHE_AGE, CACHE_BYTES, Download, Found, Policy, Verdict
+from rig.node.collect.model import CACHE_AGE, CACHE_BYTES, Download, Found, Retention, Verdict
 
 _NS = 1_000_000_000
 
@@ -17,7 +18,7 @@ _NS = 1_000_000_000
 def plan_app(
     state: AppState,
     found: Sequence[Found],
-    policy: Policy,
+    retention: Retention,
     now: int,
     *,
     making: str = "",
@@ -29,14 +30,14 @@ def plan_app(
     ``making`` is the build that the pending release will ask for, ``lent`` are those that other apps are about to copy,
     ``running`` the releases of which an instance has not ended yet.
     """
-    kept = kept_releases(state, policy.keep, running)
+    kept = kept_releases(state, retention.keep, running)
     asked = {making: kept.get(state.pending, "a release that is being made asks for it")}
     asked |= dict.fromkeys(lent, "another app is about to copy it")
-    builds = [_build(each, state, kept, policy, now, asked) for each in found if each.kind == "build"]
+    builds = [_build(each, state, kept, retention, now, asked) for each in found if each.kind == "build"]
     needed = {layer: build.found.name for build in builds if not build.goes for layer in build.found.layers}
-    layers = [_layer(each, needed, policy, now) for each in found if each.kind == "layer"]
-    logged = {*kept, *sorted(state.releases, reverse=True)[: policy.keep]}
-    logs = [_log(each, logged, policy, now) for each in found if each.kind == "log"]
+    layers = [_layer(each, needed, retention, now) for each in found if each.kind == "layer"]
+    logged = {*kept, *sorted(state.releases, reverse=True)[: retention.keep]}
+    logs = [_log(each, logged, retention, now) for each in found if each.kind == "log"]
     return [*builds, *layers, *logs, *_caches([each for each in found if each.kind == "cache"], now)]
 
 
@@ -71,19 +72,19 @@ def gone_access(found: Found) -> Verdict:
     return Verdict(found=found, goes=True, reason="the app was deleted")
 
 
-def gone_network(found: Found, policy: Policy, now: int) -> Verdict:
+def gone_network(found: Found, retention: Retention, now: int) -> Verdict:
     """What becomes of the folder of a network that does not exist; a first deployment sends source ahead of it."""
-    if _young(found.used, policy, now):
-        return _young_one(found, policy)
+    if _young(found.used, retention, now):
+        return _young_one(found, retention)
     return Verdict(found=found, goes=True, reason="the network does not exist")
 
 
-def _young_one(found: Found, policy: Policy) -> Verdict:
-    return Verdict(found=found, goes=False, reason=f"it was used within {span(policy.older_than)}")
+def _young_one(found: Found, retention: Retention) -> Verdict:
+    return Verdict(found=found, goes=False, reason=f"it was used within {span(retention.older_than)}")
 
 
 def _build(
-    found: Found, state: AppState, kept: dict[int, str], policy: Policy, now: int, asked: dict[str, str]
+    found: Found, state: AppState, kept: dict[int, str], retention: Retention, now: int, asked: dict[str, str]
 ) -> Verdict:
     users = {version: release for version, release in state.releases.items() if release.build == found.name}
     needing = [kept[version] for version in kept if version in users]
@@ -92,33 +93,33 @@ def _build(
     if needing:
         return Verdict(found=found, goes=False, reason=needing[-1])
     used = max([found.used, *(_last_used(release) for release in users.values())])
-    if _young(used, policy, now):
-        return _young_one(found, policy)
-    return Verdict(found=found, goes=True, reason=_why_not(users, policy))
+    if _young(used, retention, now):
+        return _young_one(found, retention)
+    return Verdict(found=found, goes=True, reason=_why_not(users, retention))
 
 
-def _why_not(users: dict[int, ReleaseState], policy: Policy) -> str:
+def _why_not(users: dict[int, ReleaseState], retention: Retention) -> str:
     if not users:
         return "no release stands on it"
     version = max(users)
     if all(release.outcome != "succeeded" for release in users.values()):
         return f"v{version} failed"
-    return f"v{version} is older than the newest {policy.keep} that succeeded"
+    return f"v{version} is older than the newest {retention.keep} that succeeded"
 
 
-def _layer(found: Found, needed: dict[str, str], policy: Policy, now: int) -> Verdict:
+def _layer(found: Found, needed: dict[str, str], retention: Retention, now: int) -> Verdict:
     if found.name in needed:
         return Verdict(found=found, goes=False, reason=f"build {needed[found.name]} stands on it")
-    if _young(found.used, policy, now):
-        return _young_one(found, policy)
+    if _young(found.used, retention, now):
+        return _young_one(found, retention)
     return Verdict(found=found, goes=True, reason="no kept build stands on it")
 
 
-def _log(found: Found, logged: set[int], policy: Policy, now: int) -> Verdict:
+def _log(found: Found, logged: set[int], retention: Retention, now: int) -> Verdict:
     if found.version in logged:
         return Verdict(found=found, goes=False, reason=f"v{found.version} is among the releases that are kept")
-    if _young(found.used, policy, now):
-        return _young_one(found, policy)
+    if _young(found.used, retention, now):
+        return _young_one(found, retention)
     return Verdict(found=found, goes=True, reason=f"v{found.version} is older than the releases that are kept")
 
 
@@ -149,8 +150,8 @@ def evict(downloads: Iterable[tuple[str, Download]], now: int) -> list[tuple[str
     return going
 
 
-def _young(used: int, policy: Policy, now: int) -> bool:
-    return now - used < policy.older_than
+def _young(used: int, retention: Retention, now: int) -> bool:
+    return now - used < retention.older_than
 
 
 def _last_used(release: ReleaseState) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from events.node import NodeCollected
 from rig.contract.collect import Collection, Garbage, Thing
 from rig.node.bundles.collect import Swept, Tally
-from rig.node.collect.model import Policy, Verdict
+from rig.node.collect.model import Retention, Verdict
 
 
 def of_verdict(verdict: Verdict, size: int = 0) -> Garbage:
@@ -39,12 +39,14 @@ def of_store(network: str, swept: Swept) -> list[Garbage]:
     ]
 
 
-def fact_of(collection: Collection, policy: Policy) -> NodeCollected:
+def fact_of(collection: Collection, retention: Retention) -> NodeCollected:
     """What the record says of a collection that has found something."""
     counts = Counter[str]()
     for garbage in collection.garbage:
         counts[garbage.what] += garbage.count
-    return NodeCollected(bytes=collection.bytes, counts=dict(counts), keep=policy.keep, older_than=policy.older_than)
+    return NodeCollected(
+        bytes=collection.bytes, counts=dict(counts), keep=retention.keep, older_than=retention.older_than
+    )
 
 
 def total(garbage: Iterable[Garbage]) -> int:

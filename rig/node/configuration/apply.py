@@ -56,7 +56,8 @@ def decide(
     require_consent(command, changes)
     if any(map(deletes_app, changes)):
         require_unprotected(network, "an app of it")
-    mine, of_apps = _by_app(network.name, to_do(changes))
+    asked_for = to_do(changes)
+    mine, of_apps = _by_app(network.name, asked_for)
     require_room(network.name, len(apps), sum(name not in apps for name in of_apps))
     own = _variables(network.name, network.config, mine)
     after = _folded(network, own)
@@ -77,10 +78,10 @@ def decide(
             releases[name] = state.last + 1
         if found or released:
             facts[name] = [*found, *released]
-    document, made = msgspec.to_builtins(command.document), len(to_do(changes))
-    if made or network.applied is None or network.applied.document != document:
+    document = msgspec.to_builtins(command.document)
+    if asked_for or network.applied is None or network.applied.document != document:
         own = [*own, NetworkConfigured(name=network.name, document=document)]
-    return Decided(network=own, apps=facts, changes=made, releases=releases, later=later)
+    return Decided(network=own, apps=facts, changes=len(asked_for), releases=releases, later=later)
 
 
 def require_secrets(network: str, changes: Sequence[ConfigChange], deployed: set[str]) -> None:

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from events.base import Fact
 from rig.kernel.ports import Recorded
-from rig.node.bundles.store import Store
 
 
 class Record(Protocol):
@@ -20,14 +19,4 @@ class Secrets(Protocol):
 
     def reveal(self, scope: str, name: str, version: int) -> str:
         """The value of one version of a secret. Raises `RigError` where it cannot be decrypted."""
-        ...
-
-
-class Stores(Protocol):
-    """The bundles of each network."""
-
-    def __call__(self, network: str) -> Store: ...
-
-    def remove(self, network: str) -> None:
-        """Forget all bundles of a network."""
         ...

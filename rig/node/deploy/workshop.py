@@ -9,7 +9,8 @@ import msgspec
 from rig.kernel.apps import wanted_now
 from rig.kernel.errors import RigError
 from rig.node.builder.model import load_build
-from rig.node.deploy.ports import Record, Secrets, Stores
+from rig.node.bundles.stores import Stores
+from rig.node.deploy.ports import Record, Secrets
 from rig.node.deploy.routing import Routing
 from rig.node.deploy.steps import Job, instance_specs, job_of
 from rig.node.paths import NodePaths
