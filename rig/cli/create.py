@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment
+from rig.cli.humanize import moment, scope
 from rig.cli.output import Output
 from rig.cli.variables import show_change
 from rig.cli.verb import Verb
@@ -25,17 +25,12 @@ def show_app(app: App, out: Output) -> None:
 
 
 def show_member(member: Member, out: Output) -> None:
-    out.line(f"{member.name} is {member.role} of {whole(member.network)} now.")
-
-
-def whole(network: str) -> str:
-    """The network, or all of them, in the words of people."""
-    return "the whole platform" if network == "*" else f"network {network}"
+    out.line(f"{member.name} is {member.role} of {scope(member.network)} now.")
 
 
 def show_token(token: NewToken, out: Output) -> None:
     # The token alone goes to standard output, so that it can be piped to where a CI keeps its secrets.
-    may = f"{token.role} of {whole(token.network)}"
+    may = f"{token.role} of {scope(token.network)}"
     out.note(f"Token {token.name}: {may}, until {moment(token.expires_at)}. It is shown this once:")
     out.line(token.token)
 

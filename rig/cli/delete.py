@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.create import whole
-from rig.cli.humanize import count, moment
+from rig.cli.humanize import count, moment, scope
 from rig.cli.output import Output
 from rig.cli.variables import show_change
 from rig.cli.verb import Verb
@@ -26,7 +25,7 @@ def show_app(app: App, out: Output) -> None:
 
 
 def show_member(member: Member, out: Output) -> None:
-    out.line(f"{member.name} is no longer {member.role} of {whole(member.network)}.")
+    out.line(f"{member.name} is no longer {member.role} of {scope(member.network)}.")
 
 
 def show_token(token: Token, out: Output) -> None:
@@ -64,7 +63,7 @@ VERBS = {
     "member": Verb(
         command=DeleteMember,
         render=show_member,
-        question=lambda command: f"Take the role of {command.name} in {whole(command.network)} away?",
+        question=lambda command: f"Take the role of {command.name} in {scope(command.network)} away?",
         look=lambda command: ShowMember(network=command.network, name=command.name),
         seen=lambda command, details: f"It is {details.member.role}.",
     ),

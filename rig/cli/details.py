@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.create import whole
-from rig.cli.humanize import moment, size
+from rig.cli.humanize import moment, scope, size
 from rig.cli.output import Output
 from rig.cli.variables import DIGITS, shown, state
 from rig.cli.verb import Verb
@@ -28,12 +27,17 @@ def show_app(app: App, out: Output) -> None:
             ("promoted from", app.promoted_from),
             ("environment", app.environment),
             ("for this release", ", ".join(app.overrides)),
-            ("processes", ", ".join(f"{name}={count}" for name, count in sorted(app.processes.items()))),
+            ("processes", processes(app)),
             ("memory", memory(app)),
             ("created", f"{moment(app.created_at)} by {app.created_by}"),
             ("updated", moment(app.updated_at)),
         ]
     )
+
+
+def processes(app: App) -> str:
+    """``web=2, worker=1``."""
+    return ", ".join(f"{name}={count}" for name, count in sorted(app.processes.items()))
 
 
 def memory(app: App) -> str:
@@ -100,7 +104,7 @@ def show_token(token: Token, out: Output) -> None:
     out.pairs(
         [
             ("token", token.name),
-            ("may", f"{token.role} of {whole(token.network)}"),
+            ("may", f"{token.role} of {scope(token.network)}"),
             ("until", moment(token.expires_at)),
             ("last used", moment(token.used_at) or "never"),
             ("made", f"{moment(token.created_at)} by {token.created_by}"),
@@ -111,7 +115,7 @@ def show_token(token: Token, out: Output) -> None:
 def show_member(details: MemberDetails, out: Output) -> None:
     member = details.member
     state = " (invited)" if member.state == "invited" else ""
-    out.pairs([("member", member.name), ("may", f"{member.role} of {whole(member.network)}{state}")])
+    out.pairs([("member", member.name), ("may", f"{member.role} of {scope(member.network)}{state}")])
     if details.changes:
         out.line()
     rows = [(moment(change.at), change.what, change.role, change.by) for change in details.changes]

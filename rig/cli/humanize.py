@@ -62,3 +62,8 @@ def duration(milliseconds: int) -> str:
 def who(actor: str) -> str:
     """``ana`` for ``user:ana``, ``node`` for the platform itself; the kinds of others are said."""
     return actor.removeprefix("user:").removeprefix("system:")
+
+
+def scope(network: str) -> str:
+    """Where a role or a token is good: ``network demo``, or ``the whole platform`` for `*`."""
+    return "the whole platform" if network == "*" else f"network {network}"

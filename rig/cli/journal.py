@@ -23,6 +23,11 @@ from rig.contract.evidence import (
 )
 from rig.contract.verification import JournalReport, Verification
 
+ANCHORS = {"pin": "the pin on this machine,", "witness": "the witness", "kept": "the checkpoint that was kept,"}
+INCOMPLETE = (
+    "Completeness is not proven: each record is proven to stand in the journal, and records may have been left out."
+)
+
 
 def show_verification(report: Verification, out: Output) -> None:
     out.line(f"{report.verdict}: {count(report.records, 'record')} of {report.origin}, root {report.root[:16]}")
@@ -48,12 +53,6 @@ def show_verification(report: Verification, out: Output) -> None:
     if outside < report.size:
         rest = f"What comes after record {outside - 1}" if outside else "All of it"
         out.line(f"{rest} rests on the machine that wrote it, and its key, alone.")
-
-
-ANCHORS = {"pin": "the pin on this machine,", "witness": "the witness", "kept": "the checkpoint that was kept,"}
-INCOMPLETE = (
-    "Completeness is not proven: each record is proven to stand in the journal, and records may have been left out."
-)
 
 
 def show_info(report: JournalReport, out: Output) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rig.cli.create import show_member
-from rig.cli.details import memory, show_network
+from rig.cli.details import memory, processes, show_network
 from rig.cli.output import Output
 from rig.cli.verb import Verb
 from rig.contract.apps import App, UpdateApp
@@ -12,8 +12,7 @@ from rig.contract.networks import UpdateNetwork
 
 
 def show(app: App, out: Output) -> None:
-    counts = ", ".join(f"{process}={count}" for process, count in sorted(app.processes.items()))
-    out.line(f"{app.name} now wants {counts or 'nothing yet'}.")
+    out.line(f"{app.name} now wants {processes(app) or 'nothing yet'}.")
     if app.memory:
         out.line(f"Its processes may take: {memory(app)}.")
 

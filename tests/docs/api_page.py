@@ -67,7 +67,7 @@ def page() -> str:
             f"`{tag_of(route.command)}`",
             structs.summary(route.command).split("\n")[0],
             route.permission if route.permission != "anyone" else "a login",
-            f"{route.status} {_link(route.command.reply.__name__)}",
+            f"{route.status} {structs.link(route.command.reply)}",
         )
         for route in ROUTES
     ]
@@ -93,10 +93,6 @@ def page() -> str:
             LOGIN,
         ]
     )
-
-
-def _link(reply: str) -> str:
-    return f"[{reply}](output.md#{reply.lower()})"
 
 
 def openapi() -> str:

@@ -67,8 +67,7 @@ def _section(name: str, verb: Verb) -> str:
     ]
     if rows:
         parts.append(structs.table(("", "default", ""), rows))
-    reply = command.reply.__name__
-    said = [f"`-o json` prints the kind `{command.kind}`: [{reply}](output.md#{reply.lower()})."]
+    said = [f"`-o json` prints the kind `{command.kind}`: {structs.link(command.reply)}."]
     said.append(EFFECTS[command.effect])
     if command.look:
         said.append(f"With `--{command.look.replace('_', '-')}` it reads only.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import sys
+from collections.abc import Iterable
 
 import msgspec
 
@@ -123,12 +124,7 @@ def event_page() -> str:
     named: list[type[msgspec.Struct]] = []
     for fact in event_types().values():
         _collect(fact, named)
-    parts.append("## Types\n")
-    for struct in sorted(set(named) - set(event_types().values()), key=lambda struct: struct.__name__):
-        parts.append(f"### {struct.__name__}\n")
-        parts.append(structs.summary(struct) + "\n")
-        parts.append(_fields(struct))
-    return "\n".join(parts)
+    return "\n".join([*parts, *_types(set(named) - set(event_types().values()))])
 
 
 def settings() -> str:
@@ -158,14 +154,20 @@ def output() -> str:
         f"`error` is {structs.type_text(ErrorBody)}; `data` goes by the kind.\n",
         "## Kinds\n",
         structs.table(("kind", "data", "printed by"), kinds),
-        "## Types\n",
+        *_types(named),
     ]
+    return "\n".join(parts)
+
+
+def _types(named: Iterable[type[msgspec.Struct]]) -> list[str]:
+    """The last chapter of a page: every Struct that it mentions, by name."""
+    parts = ["## Types\n"]
     for struct in sorted(named, key=lambda struct: struct.__name__):
         parts.append(f"### {struct.__name__}\n")
         if structs.summary(struct):
             parts.append(structs.summary(struct) + "\n")
         parts.append(_fields(struct))
-    return "\n".join(parts)
+    return parts
 
 
 def _collect(struct: type[msgspec.Struct], named: list[type[msgspec.Struct]]) -> None:

@@ -100,6 +100,11 @@ def type_text(hint: Any) -> str:
     return PLAIN[hint]
 
 
+def link(reply: type[msgspec.Struct]) -> str:
+    """A link to what a reply is, from another page than its own."""
+    return f"[{reply.__name__}](output.md#{reply.__name__.lower()})"
+
+
 def _bounds(meta: msgspec.Meta) -> str:
     if meta.ge is not None and meta.le is not None:
         return f"{meta.ge} to {meta.le}"
