@@ -10,9 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rig.kernel.processes import alive, start_time
-
-POLL = 0.25
-"""Seconds between two looks at a process, where the system has no pidfd (pidfd_open(2) is Linux)."""
+from rig.node.processes import until_ended
 
 
 class EdgeProcess:
@@ -85,8 +83,7 @@ class EdgeProcess:
 
     async def ended(self) -> None:
         """Return when the process has ended, and leave no zombie."""
-        while self.alive:
-            await self._changed()
+        await until_ended(self.pid, lambda: self.alive)
         if self._child is not None:
             self._child.wait()
 
@@ -102,22 +99,3 @@ class EdgeProcess:
             except TimeoutError:
                 continue
         await self.ended()
-
-    async def _changed(self) -> None:
-        if not hasattr(os, "pidfd_open"):
-            await asyncio.sleep(POLL)
-            return
-        try:
-            descriptor = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return
-        loop = asyncio.get_running_loop()
-        over = asyncio.Event()
-        try:
-            loop.add_reader(descriptor, over.set)
-            # The pid may have gone to somebody else before it was opened.
-            if self.alive:
-                await over.wait()
-        finally:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)

@@ -19,6 +19,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.files import write_atomic
 from rig.node.logs.reader import META, LogReader, StreamInfo
+from rig.node.processes import until_ended
 from rig.node.runtime import identity, keeper, sandbox, shim
 from rig.node.runtime.cgroups import MemoryLimiter
 from rig.node.runtime.driver import ExitStatus, Handle, IsolationName, ProcessSpec
@@ -27,7 +28,7 @@ from rig.node.runtime.ownership import hand_over
 
 _SPEC = "spec.json"
 _POLL = 0.05
-"""Seconds between looks at a run where the system cannot tell its end (no pidfd), and at the output of `run`."""
+"""Seconds between looks at the output of `run`."""
 _GRACE = 10.0
 """Seconds a shim may take beyond the stop timeout before it is killed itself."""
 
@@ -122,7 +123,7 @@ class ProcessDriver:
         return pids
 
     async def wait(self, handle: Handle) -> ExitStatus:
-        await self._gone(handle)
+        await until_ended(handle.pid, lambda: self.alive(handle))
         status = _decode(handle.state_dir / keeper.EXIT, ExitStatus)
         if status is None:
             await asyncio.to_thread(self._sweep, handle)
@@ -243,24 +244,6 @@ class ProcessDriver:
             finally:
                 os.close(fd)
 
-    async def _gone(self, handle: Handle) -> None:
-        """Return when the shim has ended."""
-        if sys.platform != "linux":
-            while self.alive(handle):  # noqa: ASYNC110 - only a parent is told by the system
-                await asyncio.sleep(_POLL)
-            return
-        fd = _pidfd(handle)
-        if fd is None:
-            return
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(fd, _settle, ended)
-        try:
-            await ended
-        finally:
-            loop.remove_reader(fd)
-            os.close(fd)
-
     def _sweep(self, handle: Handle) -> None:
         """End what a shim that was killed left behind, and wait until it is gone."""
         run, spec = self._read(handle.state_dir)
@@ -295,11 +278,6 @@ def _pidfd(handle: Handle) -> int | None:
         return fd
     os.close(fd)
     return None
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def _decode(path: Path, kind: type[T]) -> T | None:
