@@ -37,7 +37,7 @@ class Runtime(Protocol):
     def instances(self, app: str) -> list[Instance]: ...
 
     def phase(self, app: str) -> Phase:
-        """The phase of the release that is being made; ``done`` where none is."""
+        """How far the release is that is being made; ``queued`` before it is begun."""
         ...
 
     def waiting(self) -> int:

@@ -13,7 +13,7 @@ from rig.contract.names import split_app
 from rig.contract.project import AppConfig
 from rig.kernel.errors import RigError
 from rig.node.ports import Builds, NodeContext
-from rig.node.releases import changes, find_good
+from rig.node.releases import changes, collected, find_good, fits, isolated_otherwise
 from rig.node.variables.resolve import supply
 from rig.node.world import config_of, no_app
 
@@ -85,14 +85,9 @@ def configured(release: ReleaseState, current: ReleaseState | None) -> AppConfig
 
 def begin(asked: Promotion, message: str = "") -> tuple[DeployStarted, DeployBuilt]:
     """The facts of the release that a promotion makes. Raises `RigError` ``conflict`` or ``bad_config``."""
+    if not fits(asked.release, asked.isolation):
+        raise isolated_otherwise(asked.source.name, asked.version, asked.release, asked.isolation)
     started, current = asked.release.started, asked.current
-    if started.isolation and started.isolation != asked.isolation:
-        raise RigError(
-            "conflict",
-            f"v{asked.version} of `{asked.source.name}` was built with isolation `{started.isolation}`, and this node "
-            f"runs with `{asked.isolation}`.",
-            f"Deploy it again: `rig deploy --app {asked.source.name}`.",
-        )
     deployed = current.started if current else None
     config: dict[str, Any] = msgspec.to_builtins(configured(asked.release, current))
     supplied = supply(
@@ -138,11 +133,7 @@ def gather(app: str, source: str, version: int, ctx: NodeContext) -> Promotion:
     build = origin.releases[chosen].build
     made = ctx.ports.builds.made(source, build)
     if not made:
-        raise RigError(
-            "conflict",
-            f"The build of v{chosen} of `{source}` is no longer on the node: it was collected.",
-            f"Deploy that source again: `rig deploy --app {source}`.",
-        )
+        raise collected(source, chosen, origin.releases[chosen])
     current = target.releases.get(target.current)
     return Promotion(
         source=origin,

@@ -36,6 +36,37 @@ def find_good(state: AppState, version: int) -> ReleaseState:
     return release
 
 
+def fits(release: ReleaseState, isolation: str) -> bool:
+    """Whether the build of a release holds under an isolation: paths inside of it differ. Older records say none."""
+    return not isolation or release.started.isolation in {"", isolation}
+
+
+def isolated_otherwise(app: str, version: int, release: ReleaseState, isolation: str) -> RigError:
+    """The error for a release of which the build does not fit the isolation that is in force."""
+    made = release.started.isolation
+    return RigError(
+        "conflict",
+        f"v{version} of `{app}` was built for isolation `{made}`, and the node runs apps with `{isolation}` now; it is"
+        " not built anew.",
+        f"{_deploy_again(app, release)} Or start the node with `--isolation {made}` again.",
+    )
+
+
+def collected(app: str, version: int, release: ReleaseState) -> RigError:
+    """The error for a release of which the build is gone."""
+    return RigError(
+        "conflict",
+        f"The build of v{version} of `{app}` is no longer on the node: it was collected.",
+        _deploy_again(app, release),
+    )
+
+
+def _deploy_again(app: str, release: ReleaseState) -> str:
+    commit = str(release.started.source.get("commit", ""))
+    check_out = f"`git checkout {commit[:12]}`, then " if commit else ""
+    return f"Deploy that source again: {check_out}`rig deploy --app {app}`."
+
+
 def changes(state: AppState, bundle: str, config: dict[str, Any], supplied: Supplied = NOTHING) -> list[str]:
     """What differs from the release that serves, as ``source``, ``env.NAME``, ``secret.NAME``, ``processes.web``."""
     current = state.releases.get(state.current)

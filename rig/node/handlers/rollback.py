@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from events.app import AppState, DeployBuilt, DeployStarted, ReleaseState
+from events.app import AppState, DeployBuilt, DeployStarted
 from events.base import Fact
 from rig.contract.names import split_app
 from rig.contract.releases import Rollback, RollbackReport, version_number
@@ -14,7 +14,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.words import some_of
 from rig.node.emitting import emit_app
 from rig.node.ports import NodeContext
-from rig.node.releases import changes, find_good
+from rig.node.releases import changes, collected, find_good, fits, isolated_otherwise
 from rig.node.rules import require_unlocked
 from rig.node.variables.change import restore, restore_memory, told_limits
 from rig.node.variables.readable import require_readable
@@ -43,18 +43,18 @@ def choose(state: AppState, version: int, there: Callable[[str], bool] = every, 
         if version == state.current:
             raise RigError("conflict", f"v{version} of `{state.name}` serves already.", "Name an earlier release.")
         if not there(release.build):
-            raise _collected(state.name, version, release)
-        if not _fits(release, isolation):
-            raise _isolated_otherwise(state.name, version, release, isolation)
+            raise collected(state.name, version, release)
+        if not fits(release, isolation):
+            raise isolated_otherwise(state.name, version, release, isolation)
         return version
     kept = {
         v: release
         for v, release in state.releases.items()
         if release.outcome == "succeeded" and v < state.current and there(release.build)
     }
-    good = [v for v, release in kept.items() if _fits(release, isolation)]
+    good = [v for v, release in kept.items() if fits(release, isolation)]
     if kept and not good:
-        raise _isolated_otherwise(state.name, max(kept), kept[max(kept)], isolation)
+        raise isolated_otherwise(state.name, max(kept), kept[max(kept)], isolation)
     if not good:
         raise RigError(
             "conflict",
@@ -62,35 +62,6 @@ def choose(state: AppState, version: int, there: Callable[[str], bool] = every, 
             f"`rig history {state.name}` lists them.",
         )
     return max(good)
-
-
-def _fits(release: ReleaseState, isolation: str) -> bool:
-    """Whether the build of a release holds under an isolation: paths inside of it differ. Older records say none."""
-    return not isolation or release.started.isolation in {"", isolation}
-
-
-def _collected(app: str, version: int, release: ReleaseState) -> RigError:
-    return RigError(
-        "conflict",
-        f"The build of v{version} of `{app}` is no longer on the node: it was collected.",
-        _deploy_again(app, release),
-    )
-
-
-def _isolated_otherwise(app: str, version: int, release: ReleaseState, isolation: str) -> RigError:
-    made = release.started.isolation
-    return RigError(
-        "conflict",
-        f"v{version} of `{app}` was built for isolation `{made}`, and the node runs apps with `{isolation}` now; a"
-        " rollback makes no build.",
-        f"{_deploy_again(app, release)} Or start the node with `--isolation {made}` again.",
-    )
-
-
-def _deploy_again(app: str, release: ReleaseState) -> str:
-    commit = str(release.started.source.get("commit", ""))
-    check_out = f"`git checkout {commit[:12]}`, then " if commit else ""
-    return f"Deploy that source again: {check_out}`rig deploy --app {app}`."
 
 
 def decide(
