@@ -30,6 +30,8 @@ def parse_with_typer(
         values = _typer_command(command, fields, prog).main(args=argv, prog_name=prog, standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if message.startswith("Got unexpected extra argument"):
+            message = _too_many(fields, prog)
         raise RigError("usage", message.rstrip(".") + ".", f"See `{prog} --help`.") from error
     except SystemExit as ended:
         # Nobody reads the help page any more; typer would end the process for that.
@@ -37,6 +39,14 @@ def parse_with_typer(
     if not isinstance(values, dict):
         return None
     return {name: value for name, value in values.items() if value not in (None, [])}
+
+
+def _too_many(fields: Mapping[str, Field], prog: str) -> str:
+    """That there are too many arguments. They are not repeated: one may be the value of a secret."""
+    taken = sum(field.option.positional for field in fields.values())
+    if not taken:
+        return f"`{prog}` takes no arguments"
+    return f"`{prog}` takes {taken} argument{'' if taken == 1 else 's'} at most, and was given more"
 
 
 def _typer_command(command: type[Command], fields: Mapping[str, Field], prog: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -84,3 +85,11 @@ def test_every_verb_has_a_snapshot() -> None:
     told = [line for _, line, _ in [*PLATFORM.values(), *FRESH.values()]]
     missing = [name for name in ALL if not any(line.startswith(name) for line in told)]
     assert missing == []
+
+
+def test_every_verb_has_a_snapshot_of_a_failure() -> None:
+    kept = (Path(__file__).parent / "__snapshots__" / "test_snapshots.ambr").read_text()
+    exits = dict(re.findall(r"^# name: test_\w+\[(.*)-table\]\n  '''\n  exit (\d+)", kept, re.MULTILINE))
+    cases = {**PLATFORM, **FRESH}
+    failing = [cases[case][1] for case, code in exits.items() if int(code) not in {0, DIFFERENCES}]
+    assert [name for name in ALL if not any(line.startswith(name) for line in failing)] == []
