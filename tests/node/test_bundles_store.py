@@ -161,10 +161,24 @@ def test_a_broken_pack_after_parts_leaves_no_file(store: Store, source: Source) 
     assert files_on_disk(store) == set()
 
 
-def test_a_directory_that_is_none_is_refused_on_arrival(store: Store) -> None:
-    data = HEADER + b"\x01" + bytes(8) + bytes(32) + b"\x00\x02.."
-    with pytest.raises(RigError, match="cannot be a name"):
+@pytest.mark.parametrize(
+    ("mode", "name", "problem"),
+    [
+        (1, b"..", "cannot be a name"),
+        (1, b".", "cannot be a name"),
+        (1, b"/etc/passwd", "cannot be a name"),
+        (1, b"a/../../b", "cannot be a name"),
+        (1, b"a\0b", "cannot be a name"),
+        (5, b"device", "mode"),
+        (0o60, b"device", "mode"),
+    ],
+)
+def test_a_directory_that_is_none_is_refused_on_arrival(store: Store, mode: int, name: bytes, problem: str) -> None:
+    data = HEADER + bytes([mode]) + bytes(8) + bytes(32) + len(name).to_bytes(2, "big") + name
+    with pytest.raises(RigError, match=problem) as refused:
         send(store, [PackObject(pack.DIRECTORY, sha256(data).digest(), len(data), 0, data)])
+    assert refused.value.kind.status < 500
+    assert files_on_disk(store) == set(), "nothing is left behind"
 
 
 def test_a_content_beyond_the_limit_is_refused_before_it_takes_room(tmp_path: Path) -> None:

@@ -153,6 +153,35 @@ def test_a_source_arrives_as_it_is(node: Node, source: Path, tmp_path: Path) -> 
     assert "negotiate" not in node.taken(), "an empty store need not be asked"
 
 
+def test_names_that_are_odd_arrive_as_they_are(node: Node, tmp_path: Path) -> None:
+    root = os.fsencode(tmp_path / "odd")
+    deep = b"/".join([b"d" * 200] * 18)
+    names = [
+        b"a b",
+        b"line\nbreak",
+        b"\xff\xfe",
+        b"-rf",
+        b"*",
+        b"n" * 255,
+        "é".encode(),
+        "e\u0301".encode(),
+        deep + b"/x",
+    ]
+    for name in names:
+        path = os.path.join(root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(name if name != b"a b" else b"")
+    result = send(node, Path(os.fsdecode(root)))
+    assert result.files == len(names)
+    materialise(node.store("demo"), result.bundle, tmp_path / "out")
+    out = os.fsencode(tmp_path / "out")
+    for name in names:
+        with open(os.path.join(out, name), "rb") as file:
+            assert file.read() == (name if name != b"a b" else b"")
+    assert same_tree(Path(os.fsdecode(root)), tmp_path / "out")
+
+
 def test_nothing_changed_is_one_small_request(node: Node, source: Path) -> None:
     send(node, source)
     node.taken()
