@@ -14,6 +14,7 @@ from rig.clients.locks import locked
 from rig.contract.settings import SETTINGS, SettingValue
 from rig.kernel.errors import RigError
 from rig.kernel.files import write_atomic
+from rig.kernel.toml import loads
 
 MAX_FILE = 1 << 20
 
@@ -100,12 +101,10 @@ class FileSettings:
             raise _bad(
                 f"{self.path} is larger than {MAX_FILE} bytes.", "It holds a few settings; see `rig settings list`."
             )
-        import tomllib
-
         try:
             text = content.decode()
-            table = tomllib.loads(text)
-        except ValueError as error:
+            table = loads(text)
+        except (ValueError, RecursionError) as error:
             raise _bad(f"{self.path} is not TOML: {error}.", "Correct it, or delete it to begin anew.") from error
         for key in table:
             if key not in SETTINGS:

@@ -9,7 +9,7 @@ import msgspec
 
 from rig.contract.names import LABEL_PATTERN, LABEL_RULE, PROCESS_PATTERN, SIZE_PATTERN, VARIABLE_PATTERN
 from rig.kernel.errors import RigError
-from rig.kernel.toml import is_dotted_without_end
+from rig.kernel.toml import loads
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -24,9 +24,7 @@ def decode(data: bytes, path: str) -> tuple[str, dict[str, Any]]:
 
     try:
         text = data.decode("utf-8-sig")
-        if is_dotted_without_end(text):
-            raise RecursionError
-        return text, tomllib.loads(text)
+        return text, loads(text)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         refuse(path, line, "it is not UTF-8 text", f"Save {path} as UTF-8.")

@@ -61,6 +61,9 @@ def test_no_color_is_obeyed(tmp_path: Path, environ: dict[str, str], value: str,
         ("[output]\nx = 1\n", "settings.toml:1: `output` cannot be", "It is table, json"),
         ("output = \n", "is not TOML", "Correct it"),
         ("output = '\xff'\n", "is not TOML", "Correct it"),
+        (f"output = {'[' * 100_000}", "nested too deeply", "Correct it"),
+        (f"{'.'.join(['output'] * 100_000)} = 1", "too many parts", "Correct it"),
+        (f"output = {'9' * 5_000}", "is not TOML", "Correct it"),
     ],
 )
 def test_a_wrong_file_is_refused_with_line_and_suggestion(tmp_path: Path, text: str, message: str, hint: str) -> None:

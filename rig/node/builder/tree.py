@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from rig.kernel.errors import RigError
-from rig.kernel.toml import is_dotted_without_end
+from rig.kernel.toml import loads
 
 TEXT_LIMIT = 16 * 1024 * 1024
 """Bytes of one file that a builder reads: a lock file of a big project has some megabytes."""
@@ -50,9 +49,7 @@ def pyproject(tree: Tree) -> dict[str, Any]:
         return {}
     said = text(tree, "pyproject.toml")
     try:
-        if is_dotted_without_end(said):
-            raise RecursionError("a key in it has too many parts")
-        return tomllib.loads(said)
+        return loads(said)
     except (ValueError, RecursionError) as error:
         raise RigError("build_failed", f"`pyproject.toml` is no TOML: {error}.", "Mend `pyproject.toml`.") from error
 
