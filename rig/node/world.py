@@ -146,6 +146,11 @@ class World:
         state = self.apps.get(app)
         return state is not None and state.exists
 
+    def network_exists(self, name: str) -> bool:
+        """Whether there is a network of this name."""
+        state = self.networks.get(name)
+        return state is not None and state.exists
+
     def apps_of(self, network: str) -> list[str]:
         """Names of the apps that exist in a network, sorted."""
         existing = self.existing_apps()

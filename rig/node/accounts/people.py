@@ -123,11 +123,11 @@ class People:
         return invited
 
     def prove(self, name: str, passphrase: str, src: str, now: int) -> bool:
-        """Whether this is the passphrase of ``name``. Failures slow down further tries, by name and by address.
+        """Whether this is the passphrase of the account ``name``. Failures slow down further tries, by name and
+        by address.
 
         Raises `RigError` ``rate_limited`` while a wait is in force, without looking at the passphrase.
         """
-        name = name.strip().lower()
         keys = (
             (f"passphrase:{name}:{src}", throttle.PASSPHRASE_HERE),
             (f"passphrase:{name}", throttle.PASSPHRASE_ANYWHERE),

@@ -187,7 +187,7 @@ class Collector:
 
     def _network(self, found: Found, run: _Run) -> None:
         network = found.app
-        if network in self._world.existing_networks():
+        if self._world.network_exists(network):
             return
         verdict = gone_network(found, run.retention, run.now)
         if verdict.goes and not run.dry_run:
@@ -218,7 +218,7 @@ class Collector:
                 lambda: sources.collect(store, bundles, grace=grace, dry_run=run.dry_run, stop=self._stop.is_set)
             )
         except sqlite3.ProgrammingError:
-            if network in self._world.existing_networks():
+            if self._world.network_exists(network):
                 raise
             return []  # it was deleted meanwhile, and its store closed
         return of_store(network, swept)

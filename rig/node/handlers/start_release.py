@@ -84,10 +84,8 @@ def check_build_secrets(names: Sequence[str], started: DeployStarted, *, new: bo
 
 def handle(command: StartRelease, ctx: NodeContext) -> Release:
     world, network = ctx.ports.world, split_app(command.app)[0]
-    if network not in world.existing_networks():
-        if not command.create:
-            world.network(network)
-        create_network.make(network, ctx)
+    makes = command.create and not world.network_exists(network)
+    inherited = create_network.make(network, ctx) if makes else world.network(network)
     if not ctx.ports.bundles.complete(network, command.bundle):
         raise RigError(
             "not_found",
@@ -95,7 +93,6 @@ def handle(command: StartRelease, ctx: NodeContext) -> Release:
             "Deploy again; what is missing is sent then.",
         )
     state = world.apps.get(command.app, AppState())
-    inherited = world.networks.get(network, NO_NETWORK)
     facts = decide(state, command, ctx.ports.isolation, inherited)
     if not state.exists:
         require_room(network, len(world.apps_of(network)))

@@ -204,7 +204,7 @@ class Supervisor:
         if self._on_change is not None:
             try:
                 self._on_change(instance.app, info)
-            except Exception:
+            except Exception:  # whatever it is: what happens to an instance does not depend on who listens
                 _log.exception("a listener failed on %s %s", instance.app, info.name)
 
     def _prune(self, instance: Instance) -> None:
