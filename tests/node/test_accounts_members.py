@@ -37,6 +37,9 @@ def test_a_role_is_given_to_who_has_an_account_and_none_yet() -> None:
     eve = member("eve", "operator")
     assert create_member.decide(OWNED, eve, known=True) == [RoleGranted(name="eve", network="demo", role="operator")]
     assert refused(create_member.decide, OWNED, eve, known=False) == "not_found"
+    with pytest.raises(RigError, match="`eve` was invited, and has not joined") as early:
+        create_member.decide(OWNED, eve, known=False, invited=True)
+    assert "rig node invite eve --network demo --role operator" in early.value.hint
     assert refused(create_member.decide, OWNED, member("cyd", "operator"), known=True) == "already_exists"
 
 
