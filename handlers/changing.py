@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from events.base import Fact
 from events.config import SecretsChanged, VarsChanged
-from handlers.follow import begun, conclude, ended, follow
+from handlers.follow import conclude, emit_begun, follow
 from rig.contract.releases import Release, ShowRelease
-from rig.contract.variables import ChangeNetworkVariables, ChangeVariables, MadeRelease, VariablesChange
+from rig.contract.variables import (
+    ChangeNetworkVariables,
+    ChangeVariables,
+    MadeRelease,
+    SecretDiff,
+    VarDiff,
+    VariablesChange,
+)
 from rig.kernel.client import ClientContext, send
 from rig.kernel.errors import RigError
 
@@ -32,26 +40,19 @@ def decide(reply: VariablesChange) -> list[Fact]:
     """What is on the record once the platform has agreed."""
     facts: list[Fact] = []
     if reply.vars:
-        changed = reply.vars
-        facts.append(
-            VarsChanged(
-                scope=reply.target,
-                set={name: diff.after for name, diff in changed.items() if diff.after is not None},
-                removed=sorted(name for name, diff in changed.items() if diff.after is None),
-                before={name: diff.before for name, diff in changed.items() if diff.before is not None},
-            )
-        )
+        facts.append(VarsChanged(scope=reply.target, **_sides(reply.vars)))
     if reply.secrets:
-        refs = reply.secrets
-        facts.append(
-            SecretsChanged(
-                scope=reply.target,
-                set={name: diff.after for name, diff in refs.items() if diff.after is not None},
-                removed=sorted(name for name, diff in refs.items() if diff.after is None),
-                before={name: diff.before for name, diff in refs.items() if diff.before is not None},
-            )
-        )
+        facts.append(SecretsChanged(scope=reply.target, **_sides(reply.secrets)))
     return facts
+
+
+def _sides(changed: Mapping[str, VarDiff | SecretDiff]) -> dict[str, Any]:
+    """What a fact says of a change: what is set now, what was removed, and what was before."""
+    return {
+        "set": {name: diff.after for name, diff in changed.items() if diff.after is not None},
+        "removed": sorted(name for name, diff in changed.items() if diff.after is None),
+        "before": {name: diff.before for name, diff in changed.items() if diff.before is not None},
+    }
 
 
 def begin(made: MadeRelease, ctx: ClientContext) -> Release:
@@ -61,8 +62,7 @@ def begin(made: MadeRelease, ctx: ClientContext) -> Release:
     except RigError as error:
         error.unclear = True  # the change itself was made
         raise
-    for fact in begun(release):
-        ctx.emit(f"app:{release.app}", fact, target=release.app)
+    emit_begun(release, ctx)
     return release
 
 
@@ -75,7 +75,7 @@ def watch(releases: list[Release], detach: bool, ctx: ClientContext) -> None:
             ctx.progress.step(f"Making v{begun_release.version} of {begun_release.app}")
         release = follow(begun_release, ctx)
         try:
-            conclude(release, ended(release), ctx)
+            conclude(release, ctx)
         except RigError as error:
             failures.append(error)
     if not failures:

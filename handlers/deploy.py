@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from handlers.create_vars import check_names
-from handlers.follow import begun, conclude, ended, follow
+from handlers.follow import conclude, emit_begun, follow
 from handlers.resume import find_begun, resumed_report, start_release, with_arguments
 from rig.contract.accounts import Login
 from rig.contract.deploy import Deploy, Deployment
@@ -84,8 +84,7 @@ def handle(command: Deploy, ctx: ClientContext) -> Deployment:
     with naming_create(command):
         release = start_release(start, key, command.lock_wait, ctx)
     failpoint("deploy.accepted")
-    for fact in begun(release):
-        ctx.emit(f"app:{release.app}", fact, target=release.app)
+    emit_begun(release, ctx)
     ctx.record()
     failpoint("deploy.begun")
     return watch(report, release, command, ctx)
@@ -120,7 +119,7 @@ def watch(report: Deployment, release: Release, command: Deploy, ctx: ClientCont
     if not command.detach:
         release = timed(report.timings, "release", lambda: follow(release, ctx, resumable=True))
         failpoint("deploy.over")
-        conclude(release, ended(release), ctx)
+        conclude(release, ctx)
     opened = command.open and not command.detach and ctx.ports.open_browser(release.url)
     return msgspec.structs.replace(
         report, url=release.url, version=release.version, release=release, opened=opened, detached=command.detach

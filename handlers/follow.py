@@ -27,8 +27,6 @@ STEPS = {
     "checking": "Checking the health of {}",
     "switching": "Switching to {}",
 }
-
-
 TAKING_OVER = "Taking over the build for {}"
 """What the phase ``building`` is of a release that was promoted."""
 REUSING = "Reusing the build of {}"
@@ -54,6 +52,12 @@ def begun(release: Release) -> list[Fact]:
             promoted=release.promoted,
         )
     ]
+
+
+def emit_begun(release: Release, ctx: ClientContext) -> None:
+    """Note the beginning of a release for the local record."""
+    for fact in begun(release):
+        ctx.emit(f"app:{release.app}", fact, target=release.app)
 
 
 def ended(release: Release) -> list[Fact]:
@@ -147,10 +151,10 @@ def _show_output(release: Release, shown: int, ctx: ClientContext) -> int:
             return shown
 
 
-def conclude(release: Release, facts: list[Fact], ctx: ClientContext) -> None:
+def conclude(release: Release, ctx: ClientContext) -> None:
     """Put the end of a release on the local record. Raises `RigError` with its reason if it failed."""
     outcome = "success" if release.outcome == "succeeded" else "failure"
-    for fact in facts:
+    for fact in ended(release):
         ctx.emit(f"app:{release.app}", fact, target=release.app, outcome=outcome)
     if release.outcome == "succeeded":
         return

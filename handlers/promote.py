@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.follow import begun, conclude, ended, follow
+from handlers.follow import conclude, emit_begun, follow
 from rig.contract.promotion import (
     Promote,
     PromotionPlan,
@@ -31,11 +31,10 @@ def handle(command: Promote, ctx: ClientContext) -> PromotionReport:
         message=command.message,
     )
     release = send(ctx, start, Release)
-    for fact in begun(release):
-        ctx.emit(f"app:{release.app}", fact, target=release.app)
+    emit_begun(release, ctx)
     ctx.record()
     release = follow(release, ctx)
-    conclude(release, ended(release), ctx)
+    conclude(release, ctx)
     return PromotionReport(plan=plan, release=release, undo=undo_of(plan))
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from handlers.follow import begun, conclude, ended, follow
+from handlers.follow import conclude, emit_begun, follow
 from rig.contract.releases import Rollback, RollbackReport
 from rig.kernel.client import ClientContext, send
 
 
 def handle(command: Rollback, ctx: ClientContext) -> RollbackReport:
     report = send(ctx, command, RollbackReport)
-    for fact in begun(report.release):
-        ctx.emit(f"app:{command.app}", fact, target=command.app)
+    emit_begun(report.release, ctx)
     ctx.record()
     release = follow(report.release, ctx)
-    conclude(release, ended(release), ctx)
+    conclude(release, ctx)
     return msgspec.structs.replace(report, release=release)

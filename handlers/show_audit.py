@@ -16,7 +16,9 @@ from rig.kernel.ids import rfc3339
 
 LAST = "g"
 """Behind every hexadecimal digit."""
+CORRELATED = "SELECT pos, leaf, rec FROM event WHERE corr = ? AND rec IS NOT NULL ORDER BY pos LIMIT ?"
 RELATED = 1_000
+"""Records of a correlation that are shown, of each source."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -29,8 +31,8 @@ class Found(msgspec.Struct, frozen=True):
 
     @property
     def fields(self) -> dict[str, Any]:
-        fields: dict[str, Any] = msgspec.json.decode(self.rec)
-        return fields
+        """What it says; decoded anew each time."""
+        return msgspec.json.decode(self.rec, type=dict[str, Any])
 
 
 def handle(command: ShowAudit, ctx: ClientContext) -> AuditRecord:
@@ -39,12 +41,8 @@ def handle(command: ShowAudit, ctx: ClientContext) -> AuditRecord:
     fields = found.fields
     related = [
         Found(source, row["pos"], row["leaf"], row["rec"])
-        for source, record in sources
-        for row in record.rows(
-            "SELECT pos, leaf, rec FROM event WHERE corr = ? AND rec IS NOT NULL ORDER BY pos LIMIT ?",
-            (fields["corr"], RELATED),
-        )
-        if fields["corr"]
+        for source, record in (sources if fields["corr"] else ())
+        for row in record.rows(CORRELATED, (fields["corr"], RELATED))
     ]
     signed, anchored = vouched(found, ctx)
     return AuditRecord(
@@ -96,7 +94,8 @@ def vouched(found: Found, ctx: ClientContext) -> tuple[int, str]:
 
 def tree(related: list[Found]) -> list[TreeEntry]:
     """The records of one correlation, each below what caused it, in the order in which they happened."""
-    nodes = {found.fields["id"]: (found, found.fields) for found in related}
+    decoded = [(found, found.fields) for found in related]
+    nodes = {fields["id"]: (found, fields) for found, fields in decoded}
     commands: dict[str, str] = {}
     for identity, (_, fields) in nodes.items():
         if fields["stream"].startswith("command:"):
