@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from heapq import merge
 from itertools import islice
 
@@ -17,7 +16,7 @@ from handlers.export_html import page
 from handlers.export_ocsf import event
 from handlers.list_audit import Sources, known_of, name_of, records
 from rig.contract.review import AuditEntry, AuditExport, ExportAudit, Replicated, Source
-from rig.kernel.client import ClientContext, ReaderGone
+from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Record
@@ -85,7 +84,7 @@ def handle(command: ExportAudit, ctx: ClientContext) -> AuditExport:
         return with_proofs(command, ctx)
     sources = records(command, command.from_file, ctx)
     entries, known, record = Counted(command, ctx, sources), known_of(sources, ctx), name_of(sources)
-    with suppress(ReaderGone), ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
+    with ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
         version = ctx.stamp.client.partition("/")[2]
         for part in document(command, iter(entries), facts(command, record, known, ctx.stamp.at), version):
             write(part)
@@ -133,7 +132,7 @@ def with_proofs(command: ExportAudit, ctx: ClientContext) -> AuditExport:
         "SELECT pos FROM event WHERE type LIKE 'command.%' AND stream IN (SELECT value FROM json_each(?))", (streams,)
     )
     positions = sorted({row["pos"] for row in rows} | {row["pos"] for row in ends})
-    with suppress(ReaderGone), ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
+    with ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
         ctx.ports.evidence.export(write, positions=positions, chosen_by=filters(command), at=ctx.stamp.at)
     return AuditExport(format="jsonl", file=command.file, entries=len(rows), excluded=total - len(rows))
 

@@ -15,7 +15,8 @@ from handlers.audit_query import question
 from handlers.list_audit import of_changes, of_records, records
 from handlers.observing import Observing
 from rig.contract.review import AuditEntry, Source, Streamed, TailAudit
-from rig.kernel.client import ClientContext, ReaderGone
+from rig.kernel.client import ClientContext
+from rig.kernel.errors import ReaderGone
 from rig.kernel.ports import Record
 
 POLL = 0.1

@@ -16,7 +16,7 @@ from rig.cli.verb import Verb, Verbs
 from rig.contract.base import tag_of
 from rig.contract.errors import ERRORS
 from rig.help import help_text
-from rig.kernel.errors import RigError
+from rig.kernel.errors import ReaderGone, RigError
 from rig.stdio import flush
 from rig.verbs import VERBS
 
@@ -142,6 +142,8 @@ class Invocation:
         """Say what went wrong, and give its exit code."""
         from rig.kernel.bus import as_rig_error
 
+        if isinstance(raised, ReaderGone):
+            raise BrokenPipeError from raised
         if self.printing and isinstance(raised, OSError):
             error = RigError("failed", f"The output could not be written: {raised.strerror or raised}.")
             self.output.format = "table"  # which says it on stderr alone
@@ -177,8 +179,6 @@ def agreed(verb: Verb, command: Any, terminal: Terminal, client: Client) -> Any:
 
 def show_item(verb: Verb, item: Any, output: Output) -> None:
     """Print one item of a verb's stream."""
-    from rig.kernel.client import ReaderGone
-
     try:
         if verb.item is not None:
             verb.item(item, output)

@@ -200,10 +200,6 @@ class ClientPorts(Protocol):
 ClientContext = Context[ClientPorts]
 
 
-class ReaderGone(Exception):
-    """Whoever read the stream has gone, as `head` does when it has enough."""
-
-
 def send(ctx: ClientContext, command: Command, reply: type[R]) -> R:
     """Send a command to the platform under this dispatch's idempotency key."""
     return ctx.ports.platform.call(command, reply, key=ctx.stamp.id, corr=ctx.stamp.corr)

@@ -60,6 +60,14 @@ class RigError(Exception):
         )
 
 
+class ReaderGone(RigError):
+    """Whoever read the stream has gone, as `head` does when it has enough. Nobody is told of it; the record is."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled", "Whoever read the output has gone.")
+        self.declined = True  # nothing else came of it
+
+
 def declined() -> RigError:
     """The error for a question that was not answered with a yes."""
     error = RigError("cancelled", "Nothing was done.")

@@ -77,6 +77,27 @@ def test_a_reader_that_has_gone(argv: tuple[str, ...], environ: Mapping[str, str
     assert (ran.exit, ran.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [("journal", "export"), *(("audit", "export", "--format", name) for name in ("jsonl", "html", "csv", "ocsf"))],
+    ids=" ".join,
+)
+def test_a_reader_of_an_export_that_has_gone(argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
+    """Nothing is said to have been exported that nobody has got."""
+    for _ in range(2):
+        run(("settings", "set", "network", "demo"), environ)
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ran = run(argv, environ, stdout=writing)
+    finally:
+        os.close(writing)
+    assert (ran.exit, ran.stderr) == (0, "")
+    record = Record(Path(environ["RIG_HOME"]))
+    assert record.news()[-1].fact.code == "cancelled"
+    assert record.verify().verdict == "verified"
+
+
 @pytest.mark.parametrize("argv", COMMANDS, ids=" ".join)
 def test_a_closed_stdout(argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
     ran = run(argv, environ, before=lambda: os.close(1))
