@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 # Not the RIG_HOME of the environment: that one is somebody's own, and `make demo-stop` removes this one.
 export RIG_HOME := $(CURDIR)/.rig
 
-.PHONY: demo demo-stop test lint docs bench clean help
+.PHONY: demo demo-stop test long lint docs bench clean help
 
 help:
 	@echo "make demo       install rig, start a Max node, deploy an example, fetch its page"
 	@echo "make demo-stop  stop that node and remove what it kept (.rig)"
 	@echo "make test       every check and every test"
+	@echo "make long       hundreds of random kills, flipped bits and truncations"
 	@echo "make bench      the benchmarks of docs/performance.md"
 	@echo "make docs       write the generated parts of the docs anew"
 
@@ -29,6 +30,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+long: $(VENV)/.dev
+	RIG_KILLS=200 $(BIN)/python -m pytest tests/kills/test_random_kills.py
+	RIG_DAMAGE=300 $(BIN)/python -m pytest tests/storage/test_damage.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.docs.generate
