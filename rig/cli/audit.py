@@ -54,11 +54,6 @@ def cells(entry: AuditEntry, *, narrow: bool) -> tuple[str, ...]:
     return pos, at, who(entry.actor) if narrow else entry.actor, action, target, outcome, src
 
 
-def ending(entry: AuditEntry) -> str:
-    """``success``, ``failure: build_failed``."""
-    return entry.outcome + (f": {entry.code}" if entry.code else "")
-
-
 def is_narrow(out: Output) -> bool:
     """Whether there is no room to write everything out."""
     return 0 < out.width < ROOMY
@@ -66,7 +61,7 @@ def is_narrow(out: Output) -> bool:
 
 def change_cells(entry: AuditEntry, *, narrow: bool) -> tuple[str, ...]:
     """A change as a row of a table; ``narrow`` ones fit 80 columns, and `rig audit show` says the rest."""
-    outcome = ending(entry)
+    outcome = entry.outcome + (f": {entry.code}" if entry.code else "")
     if narrow and entry.code:
         outcome = entry.outcome if entry.outcome == "denied" else entry.code
     return (

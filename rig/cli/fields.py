@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from rig.contract.base import CommandOption, option_of
+from rig.contract.base import CommandOption, description_of, option_of
 from rig.kernel.errors import RigError
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -90,8 +90,7 @@ def fields_of(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
         if option.wire_only:
             continue
         default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
-        described = [m for m in getattr(hints[field.name], "__metadata__", ()) if isinstance(m, msgspec.Meta)]
-        text = next((m.description for m in reversed(described) if m.description), "") or ""
+        text = description_of(hints[field.name])
         fields.append(Field(field.name, hints[field.name], option, text, field.required, default))
     return tuple(fields)
 

@@ -18,6 +18,8 @@ from rig.contract.errors import ErrorBody
 from rig.contract.settings import OutputFormat
 from rig.kernel.errors import RigError
 
+USUAL = 80
+"""Columns of a terminal that does not say how many it has."""
 COMPARED = 100
 """Characters by which a line is known again: the long ones are cut in the error of a platform."""
 
@@ -115,11 +117,10 @@ class Output:
     @property
     def width(self) -> int:
         """Columns to draw in; 0 where there is no limit."""
-        if not self.stdout.isatty():
-            return int(os.environ["COLUMNS"]) if os.environ.get("COLUMNS", "").isdigit() else 0
-        import shutil
-
-        return shutil.get_terminal_size((80, 24)).columns
+        if self.stdout.isatty():
+            return terminal_width(self.stdout) or USUAL
+        columns = os.environ.get("COLUMNS", "")
+        return int(columns) if columns.isdecimal() else 0
 
     def color(self, stream: TextIO) -> bool:
         """Whether ``stream`` gets colour: as told, else on a terminal without NO_COLOR (see no-color.org)."""

@@ -13,8 +13,9 @@ def terminal_width(stream: TextIO) -> int:
     """Columns of the terminal behind ``stream``; 0 where there is none, or it does not say."""
     if not stream.isatty():
         return 0
-    if os.environ.get("COLUMNS", "").isdigit():
-        return int(os.environ["COLUMNS"])
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal():
+        return int(columns)
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):

@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from rig.contract.errors import ErrorBody
+
 SCHEMA = "rig/1"
 """The version of the envelope on stdout. A new member does not change it; a changed meaning does."""
 
@@ -51,6 +53,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     carries a secret."""
 
 
+Names = Literal["", "apps", "networks", "contexts", "settings"]
+
+
 class CommandOption(msgspec.Struct, frozen=True):
     """How a field looks on the command line; see :func:`arg` and :func:`opt`."""
 
@@ -59,17 +64,20 @@ class CommandOption(msgspec.Struct, frozen=True):
     flags: tuple[str, ...] = ()
     secret: bool = False
     wire_only: bool = False
+    """Whether it has no place on the command line; see :func:`wire`."""
     stays: bool = False
-    completes: str = ""
+    """Whether it does not travel; see :func:`here`."""
+    completes: Names = ""
+    """What it names, if it names something that there is: shell completion can offer those."""
 
 
-def arg(description: str, *, metavar: str = "", completes: str = "") -> Meta:
-    """A positional argument. ``completes`` names what shell completion offers (``apps``, ``networks``)."""
+def arg(description: str, *, metavar: str = "", completes: Names = "") -> Meta:
+    """A positional argument."""
     option = CommandOption(positional=True, metavar=metavar, completes=completes)
     return Meta(description=description, extra={"option": option})
 
 
-def opt(description: str, *flags: str, metavar: str = "", secret: bool = False, completes: str = "") -> Meta:
+def opt(description: str, *flags: str, metavar: str = "", secret: bool = False, completes: Names = "") -> Meta:
     """An option. Without ``flags`` it is ``--field-name``. A ``secret`` field never enters the journal."""
     option = CommandOption(metavar=metavar, flags=flags, secret=secret, completes=completes)
     return Meta(description=description, extra={"option": option})
@@ -106,13 +114,19 @@ def option_of(field_type: Any) -> CommandOption:
     return CommandOption()
 
 
+def description_of(field_type: Any) -> str:
+    """What an annotated field is for: the last of its descriptions, empty where there is none."""
+    metas = [meta for meta in getattr(field_type, "__metadata__", ()) if isinstance(meta, Meta)]
+    return next((meta.description for meta in reversed(metas) if meta.description), "")
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """The one document on stdout, on success and on failure."""
 
     schema: str = SCHEMA
     kind: str = ""
     data: Any = None
-    error: Any = None
+    error: ErrorBody | None = None
     warnings: tuple[str, ...] = ()
 
 

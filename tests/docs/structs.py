@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from rig.contract.base import CommandOption, option_of
+from rig.contract.base import CommandOption, description_of, option_of
 
 PLAIN = {str: "text", int: "integer", bool: "boolean", Any: "any", type(None): "null"}
 
@@ -47,8 +47,7 @@ def fields(struct: type[msgspec.Struct]) -> list[Field]:
     rows = []
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
-        meta = metas(hint)
-        described = next((m.description for m in reversed(meta) if m.description), "")
+        described = description_of(hint)
         meaning = described if option_of(hint).flags or option_of(hint).positional else said.get(field.name, described)
         rows.append(
             Field(

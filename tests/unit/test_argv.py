@@ -122,7 +122,7 @@ def test_yes_is_no_option_of_what_asks_nothing() -> None:
     [
         (ListApps, ["--bogus"], "--bogus"),
         (ListApps, ["--limit"], "--limit"),
-        (ListApps, ["one", "two"], "one"),
+        (ListApps, ["one", "two"], "takes no arguments"),
         (SetSetting, [], "KEY"),
         (Deploy, ["--create=yes"], "--create"),
         (ListApps, ["-o", "xml"], "--output"),
