@@ -10,12 +10,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from rig.kernel.errors import RigError
+from rig.node.logs.retention import prune
 from rig.node.paths import NodePaths
 from rig.node.runtime.driver import Handle, IsolationName, ProcessSpec
 from rig.node.runtime.process import ProcessDriver
@@ -129,6 +131,29 @@ def test_an_end_that_nobody_asked_for_is_followed_by_a_restart_on_the_same_port(
             assert (info.port, info.exit) == (before.port, "SIGKILL")
             assert made.one().pid != before.pid
             assert "backoff" in made.states()
+
+    asyncio.run(scenario())
+
+
+def test_of_an_instance_that_keeps_ending_only_the_newest_logs_are_kept(
+    driver: ProcessDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rig.node.supervisor.supervisor.prune", partial(prune, runs=2))
+
+    async def scenario() -> None:
+        async with node(tmp_path, driver) as made:
+            instance = await made.supervisor.launch(web(driver, tmp_path))
+            made.supervisor.commit(instance)
+            for restarts in (1, 2, 3):
+                await made.answers()
+                os.kill(made.one().pid, signal.SIGKILL)
+                await made.sees(lambda info, n=restarts: info.restarts == n and info.state == "up", "the restart")
+
+            async def bounded() -> bool:
+                return len(list(instance.logs.iterdir())) == 2
+
+            await until(bounded, "two logs are left of four")
+            assert instance.log_dir.is_dir()
 
     asyncio.run(scenario())
 

@@ -6,10 +6,10 @@ from events.app import AppState
 from events.base import Fact
 from rig.kernel.errors import RigError
 from rig.node.handlers.rollback import decide as roll_back
-from rig.node.supervisor.model import InstanceInfo
+from rig.node.supervisor.model import InstanceInfo, State
 from rig.node.world import config_of
 
-DEAD = frozenset({"backoff", "crashed"})
+DEAD: frozenset[State] = frozenset({"backoff", "crashed"})
 """States of an instance that ended without being asked to."""
 
 

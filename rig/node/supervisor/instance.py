@@ -16,7 +16,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ids import uuid7
 from rig.node.runtime.driver import Driver, ExitStatus, Handle, ProcessSpec
-from rig.node.supervisor.model import InstanceInfo, InstanceRecord, InstanceSpec, save, time_of
+from rig.node.supervisor.model import InstanceInfo, InstanceRecord, InstanceSpec, State, save, time_of
 from rig.node.supervisor.policy import Ended, Event, NotStarted, Policy, Restarts, Started, Unstartable, decide
 
 _log = logging.getLogger("rig.node.supervisor")
@@ -34,7 +34,9 @@ class Instance:
         logs: Path,
         policy: Policy,
         changed: Callable[[Instance], None],
+        begun: Callable[[Instance], None],
     ) -> None:
+        """``changed`` is called on the event loop when its state changes, ``begun`` in a thread when a run was begun."""
         self.record = record
         self.folder = folder
         self.logs = logs
@@ -42,9 +44,10 @@ class Instance:
         self._spec = spec
         self._policy = policy
         self._changed = changed
+        self._begun = begun
         self._restarts = Restarts(count=record.restarts)
         self._handle: Handle | None = None
-        self._state = "starting"
+        self._state: State = "starting"
         self._started_at = 0
         self._exit: ExitStatus | None = None
         self._last_exit = ""
@@ -243,6 +246,7 @@ class Instance:
             if not self._first.done():
                 self._first.set_result(None)
             self._become("up" if self.committed else "starting")
+            await asyncio.to_thread(self._begun, self)
             return True
         return False
 
@@ -298,7 +302,7 @@ class Instance:
     def _note(self, event: Event) -> None:
         self._restarts = decide(self._restarts, event, time.monotonic(), self._policy)
 
-    def _become(self, state: str) -> None:
+    def _become(self, state: State) -> None:
         if state != self._state or state == "starting":
             self._state = state
             self._changed(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -12,6 +13,8 @@ from rig.kernel.ids import rfc3339
 from rig.node.runtime.driver import Mount
 
 RECORD = "instance.json"
+
+State = Literal["starting", "up", "stopping", "backoff", "crashed", "exited"]
 
 
 class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +80,7 @@ class InstanceInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     process: str
     version: int
-    state: str
-    """``starting``, ``up``, ``stopping``, ``backoff``, ``crashed`` or ``exited``."""
+    state: State
     pid: int = 0
     """Of the app's first process, 0 while none runs, or where the system was not asked."""
     port: int = 0

@@ -193,24 +193,26 @@ class Supervisor:
 
     def _instance(self, record: InstanceRecord, folder: Path, spec: InstanceSpec | None) -> Instance:
         logs = self._paths.app(record.app) / "logs"
-        instance = Instance(self._driver, record, spec, folder, logs, self._policy, self._changed)
+        instance = Instance(self._driver, record, spec, folder, logs, self._policy, self._changed, self._begun)
         self._instances.setdefault(record.app, {})[record.id] = instance
         return instance
 
     def _changed(self, instance: Instance) -> None:
         info = instance.info()
-        if info.state == "starting":
-            self._prune(instance)
         if self._on_change is not None:
             try:
                 self._on_change(instance.app, info)
             except Exception:  # whatever it is: what happens to an instance does not depend on who listens
                 _log.exception("a listener failed on %s %s", instance.app, info.name)
 
-    def _prune(self, instance: Instance) -> None:
+    def _begun(self, instance: Instance) -> None:
+        """Each new run has a log of its own: let go of the oldest."""
         live = {one.record.run for one in self._of(instance.app)}
-        if instance.logs.is_dir():
-            prune(instance.logs, live)
+        try:
+            if instance.logs.is_dir():
+                prune(instance.logs, live)
+        except OSError as error:
+            _log.warning("the oldest logs of %s could not be removed: %s", instance.app, error)
 
     def _take_lock(self) -> None:
         if self._lock >= 0:
