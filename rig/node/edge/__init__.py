@@ -1,5 +1,6 @@
 """The edge: Caddy, through which every request to an app comes in.
 
-:mod:`.config` turns routes into Caddy's configuration and does nothing else; :mod:`.caddy` runs the process, which goes
-on when the node is gone; :mod:`.binary` finds the program.
+:mod:`.caddy` is what the node uses. :mod:`.slots` says what of a route stands in files, :mod:`.config` turns the rest
+into Caddy's configuration and does nothing else; :mod:`.process` is the program, which goes on when the node is gone,
+:mod:`.binary` finds it, and :mod:`.admin` talks to it.
 """

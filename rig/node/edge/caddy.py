@@ -15,7 +15,8 @@ from rig.kernel.failpoints import failpoint
 from rig.kernel.files import write_atomic
 from rig.node.edge.admin import Admin, AdminRefused, bind_socket, remove_socket, socket_path, wait_until_answers
 from rig.node.edge.binary import find_caddy
-from rig.node.edge.config import ADMIN_FD, LISTEN_FDS, LOG, EdgeOptions, Tls, render
+from rig.node.edge.config import ADMIN_FD, LISTEN_FDS, EdgeOptions, Tls, render
+from rig.node.edge.failure import OUTPUT, log_size, start_failure
 from rig.node.edge.process import EdgeProcess
 from rig.node.edge.slots import Route, Slot, SlotFiles, assign, lay_out
 from rig.node.sockets import Listening, listen
@@ -32,17 +33,6 @@ DRAIN_POLL = 0.1
 """Seconds between two looks at what is in flight."""
 SETTLE = 0.5
 """Seconds after a switch in which a request may still reach an old instance: it was told the port just before."""
-
-OUTPUT = "caddy.out"
-"""What Caddy says before its logs are open."""
-
-
-class LogEntry(msgspec.Struct):
-    """A line of Caddy's log, as far as it matters here."""
-
-    level: str = ""
-    msg: str = ""
-    error: str = ""
 
 
 class EdgeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,7 +254,7 @@ class Edge:
         self._files.refill(record.slots, record.routes)
         self._files.forget(before.slots, record.slots)
         self._note(await asyncio.to_thread(self._config, record.slots))
-        said_before = _size(self.folder / LOG)
+        said_before = log_size(self.folder)
         with bind_socket(path) as admin_socket:
             numbers = [each.fileno() for each in inherited]
             env = {ADMIN_FD: str(admin_socket.fileno())} | dict(zip(LISTEN_FDS, map(str, numbers), strict=False))
@@ -291,7 +281,7 @@ class Edge:
             ended.cancel()
         if not up:
             await process.end(STOP_PATIENCE)
-            raise _start_failed(self.folder, said_before)
+            raise start_failure(self.folder, said_before)
 
     async def _keep_alive(self) -> None:
         """Start Caddy again when it has ended, with growing pauses where it keeps ending."""
@@ -350,31 +340,3 @@ class Edge:
             # The node's journal knows the routes; only a Caddy that still runs is lost sight of.
             log.error("%s is of no use: %s", path, error)
             return EdgeRecord()
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _start_failed(folder: Path, began: int) -> RigError:
-    """What Caddy said last before it ended, as an error: in its log, past ``began`` bytes, or before it had one."""
-    lines = (folder / OUTPUT).read_bytes()[-65536:].splitlines()
-    if (folder / LOG).exists():
-        lines += (folder / LOG).read_bytes()[began:].splitlines()
-    said = ""
-    for line in lines:
-        try:
-            entry = msgspec.json.decode(line, type=LogEntry)
-        except msgspec.DecodeError:
-            continue
-        if entry.level in ("error", "fatal", "panic"):
-            said = f"{entry.msg} {entry.error}".strip()
-    code, hint = "failed", f"Its log: {folder / LOG}."
-    if "address already in use" in said:
-        code, hint = "conflict", "Stop what has that port: `ss -ltnp` on Linux, `lsof -iTCP -sTCP:LISTEN` on macOS."
-    elif "permission denied" in said:
-        code, hint = (
-            "forbidden",
-            f"Let Caddy have ports below 1024: `sudo setcap cap_net_bind_service=+ep {find_caddy()}`.",
-        )
-    return RigError(code, f"The edge could not be started: {said or 'Caddy ended without a word'}.", hint)
