@@ -36,7 +36,7 @@ class Instance:
         changed: Callable[[Instance], None],
         begun: Callable[[Instance], None],
     ) -> None:
-        """``changed`` is called on the event loop when its state changes, ``begun`` in a thread when a run was begun."""
+        """``changed`` is called on the event loop when its state changes, ``begun`` in a thread when a run begins."""
         self.record = record
         self.folder = folder
         self.logs = logs
