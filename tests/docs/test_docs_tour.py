@@ -11,6 +11,7 @@ import pytest
 from tests.docs.checkout import Checkout
 from tests.docs.markdown import ROOT
 
+pytestmark = pytest.mark.xdist_group("tour")
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py:[\w.]+)`", (ROOT / "docs" / "tour.md").read_text(encoding="utf-8"))))
 
 TRACER = """\

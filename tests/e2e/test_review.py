@@ -105,12 +105,12 @@ def test_others_see_the_hashes_of_what_is_not_theirs(user: User) -> None:
     everything = owner.ask("GET", "/v1/journal/records").json
     for each, sees in ((token, True), (stranger, False)):
         seen = Browser(user, each).ask("GET", "/v1/journal/records").json
-        assert len(seen["records"]) <= everything["size"]
         shown = [json.loads(record["rec"]) for record in seen["records"] if record.get("rec")]
         assert any(record["stream"] == "app:demo/shop" for record in shown) == sees
         assert not any(record["stream"].startswith("witness:") for record in shown)
-        for one, other in zip(seen["records"], everything["records"], strict=False):
-            assert one["leaf"] == other["leaf"]
+        leaves = [record["leaf"] for record in everything["records"]]
+        assert leaves
+        assert [record["leaf"] for record in seen["records"]][: len(leaves)] == leaves
 
 
 def test_the_platform_tells_the_past_as_well(user: User) -> None:
@@ -152,10 +152,11 @@ def test_a_tail_tells_of_what_others_do_on_the_platform(user: User) -> None:
         assert tail.stdout is not None
         assert [json.loads(tail.stdout.readline())["type"] for _ in range(2)] == ["version", "item"]
         assert Browser(user, token).ask("DELETE", "/v1/apps/demo/shop").status == 403
-        entry = json.loads(tail.stdout.readline())["data"]
-        while entry["actor"] != "user:tailed":
-            entry = json.loads(tail.stdout.readline())["data"]
-        assert (entry["source"], entry["action"], entry["outcome"]) == ("observed", "app.delete", "denied")
+        told = (json.loads(line)["data"] for line in tail.stdout)
+        entry = next(one for one in told if one["actor"] == "user:tailed" and one["action"] == "app.delete")
+        if entry["outcome"] == "unknown":  # it was seen before its end, with which it is told again
+            entry = next(one for one in told if one["id"] == entry["id"])
+        assert (entry["source"], entry["outcome"]) == ("observed", "denied")
     finally:
         tail.kill()
         tail.communicate()
@@ -230,7 +231,7 @@ def test_a_replica_is_verified_against_the_node(tmp_path: Path, tampered: Callab
         user.ok("node", "stop")
         away = user.ok("journal", "verify", "-o", "json")
         assert (away.data["verdict"], away.data["compared"]) == ("verified", False)
-        assert "was not asked" in away.json["warnings"][0]
+        assert "checked by itself, and not against the platform" in away.json["warnings"][0]
         tampered(node, yesterday)
         user.ok("node", "start", "--isolation", "none")
         found = user.rig("journal", "verify", "-o", "json")

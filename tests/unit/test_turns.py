@@ -118,6 +118,7 @@ def test_who_gives_up_in_the_moment_of_its_turn_hands_it_on() -> None:
         await asyncio.sleep(0)  # the turn is granted, and `second` has not been told yet
         second.cancel()
         await asyncio.gather(leaving, second, return_exceptions=True)
+        assert second.cancelled()
         async with asyncio.timeout(5), turns.turn("c"):
             assert turns.waiting == 0
 
