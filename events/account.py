@@ -110,35 +110,23 @@ ROLE_FACTS = (AccountInvited, AccountJoined, RoleGranted, RoleRevoked)
 
 
 class AccountState(msgspec.Struct, frozen=True):
-    """What the stream says of one account."""
+    """What the stream says of one account: its roles. The sessions that go on are in the node's own store."""
 
-    invited: bool = False
-    joined: bool = False
     roles: dict[str, str] = {}
-    sessions: frozenset[str] = frozenset()
-    """Sessions that began and were not revoked; they may have run out."""
+    """Network → role; an invitation that was not taken up gives none."""
     revisions: dict[str, int] = {}
     """How often the role in a network, or the invitation to one, was changed."""
 
 
 def evolve(state: AccountState, fact: Fact, happened: Happened) -> AccountState:
     """Fold one fact into the state of its account."""
-    if isinstance(fact, ROLE_FACTS):
-        count = state.revisions.get(fact.network, 0) + 1
-        state = msgspec.structs.replace(state, revisions={**state.revisions, fact.network: count})
+    if not isinstance(fact, ROLE_FACTS):
+        return state
+    roles, revisions = state.roles.copy(), state.revisions.copy()
+    revisions[fact.network] = revisions.get(fact.network, 0) + 1
     match fact:
-        case AccountInvited():
-            return msgspec.structs.replace(state, invited=True)
-        case AccountJoined():
-            roles = {**state.roles, fact.network: fact.role}
-            return msgspec.structs.replace(state, invited=False, joined=True, roles=roles)
-        case RoleGranted():
-            return msgspec.structs.replace(state, roles={**state.roles, fact.network: fact.role})
+        case AccountJoined() | RoleGranted():
+            roles[fact.network] = fact.role
         case RoleRevoked():
-            roles = {network: role for network, role in state.roles.items() if network != fact.network}
-            return msgspec.structs.replace(state, roles=roles)
-        case AuthSucceeded():
-            return msgspec.structs.replace(state, sessions=state.sessions | {fact.session})
-        case TokenRevoked():
-            return msgspec.structs.replace(state, sessions=state.sessions - {fact.session})
-    return state
+            roles.pop(fact.network, None)
+    return AccountState(roles=roles, revisions=revisions)

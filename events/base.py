@@ -2,8 +2,8 @@
 
 A fact says in the past tense that something happened. It is frozen, it is versioned, and it is never edited: a shape
 that changes gets the next ``sv`` (schema version) and an upcaster in :mod:`events.upcast` that converts the old one on
-read. A module of this package holds one stream: its facts, its state, and the pure ``evolve`` that folds one into the
-other.
+read. A module of this package holds one stream: its facts, and where somebody asks for it its state, and the pure
+``evolve`` that folds one into the other.
 """
 
 from __future__ import annotations

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import msgspec
-
-from events.base import Fact, Happened
+from events.base import Fact
 
 
 class CommandReceived(Fact, frozen=True, kw_only=True):
@@ -61,19 +59,3 @@ class CommandUndone(Fact, frozen=True, kw_only=True):
     """Of the command that was taken back."""
     command: str
     """Its tag."""
-
-
-class CommandState(msgspec.Struct, frozen=True):
-    """What is known of one command: ``unknown`` until its end is on the record."""
-
-    command: str = ""
-    outcome: str = "none"
-
-
-def evolve(state: CommandState, fact: Fact, happened: Happened) -> CommandState:
-    """Fold one fact into the state of its command."""
-    if isinstance(fact, CommandReceived):
-        return CommandState(command=fact.command, outcome="unknown")
-    if isinstance(fact, CommandCompleted):
-        return CommandState(command=fact.command, outcome="success" if fact.exit == 0 else "failure")
-    return state

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import msgspec
-
-from events.base import Fact, Happened
+from events.base import Fact
 
 
 class NodeStarted(Fact, frozen=True, kw_only=True):
@@ -49,20 +47,3 @@ class NodeKeysRotated(Fact, frozen=True, kw_only=True):
     values: int
     forgotten: int = 0
     """Values that were forgotten, because their key was lost."""
-
-
-class NodeState(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the node runs, as far as the record tells; a killed node leaves no ``node.stopped``."""
-
-    running: bool = False
-    since: int = 0
-
-
-def evolve(state: NodeState, fact: Fact, happened: Happened) -> NodeState:
-    """Fold one fact into the state."""
-    match fact:
-        case NodeStarted():
-            return NodeState(running=True, since=happened.at)
-        case NodeStopped():
-            return NodeState(running=False, since=happened.at)
-    return state

@@ -1,4 +1,4 @@
-"""Folding facts: what a network, an app, an account, a command, a node and a witness are after what happened."""
+"""Folding facts: what a network, an app, an account and a witness are after what happened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events import account, command, node, witness
+from events import account, witness
 from events import app as app_stream
 from events import network as network_stream
 from events.account import (
@@ -31,10 +31,9 @@ from events.app import (
     DeploySucceeded,
 )
 from events.base import Fact, Happened
-from events.command import CommandCompleted, CommandReceived, CommandState
 from events.config import SecretRef, SecretsChanged, VarsChanged
 from events.network import NetworkCreated, NetworkDeleted, NetworkState, NetworkUpdated
-from events.node import NodeStarted, NodeState, NodeStopped
+from events.node import NodeStopped
 from events.witness import JournalRegistered, WitnessState
 from tests.unit.given import ANA, APP, CREATED, NOW, app, network, served, started
 
@@ -125,35 +124,12 @@ def test_an_account() -> None:
 
     invited = AccountInvited(name="bea", network="demo", role="viewer", expires_at="2026-11-01T00:00:00Z")
     joined = AccountJoined(name="bea", network="demo", role="viewer")
-    assert fold(invited) == AccountState(invited=True, revisions={"demo": 1})
-    assert fold(invited, joined) == AccountState(joined=True, roles={"demo": "viewer"}, revisions={"demo": 2})
+    assert fold(invited) == AccountState(revisions={"demo": 1})
+    assert fold(invited, joined) == AccountState(roles={"demo": "viewer"}, revisions={"demo": 2})
     granted = RoleGranted(name="bea", network="shop", role="owner")
     assert fold(invited, joined, granted).roles == {"demo": "viewer", "shop": "owner"}
-    begun = AuthSucceeded(method="device", session="s1")
-    assert fold(begun, AuthFailed(method="device", reason="passphrase")).sessions == {"s1"}
-    assert fold(begun, TokenRevoked(session="s1", reason="logout")).sessions == frozenset()
-
-
-def test_a_command_is_unknown_until_its_end_is_on_the_record() -> None:
-    def fold(*facts: Fact) -> CommandState:
-        state = CommandState()
-        for fact in facts:
-            state = command.evolve(state, fact, ANA)
-        return state
-
-    received = CommandReceived(command="deploy")
-    assert fold().outcome == "none"
-    assert fold(received) == CommandState("deploy", "unknown")
-    assert fold(received, CommandCompleted(command="deploy")) == CommandState("deploy", "success")
-    assert fold(received, CommandCompleted(command="deploy", exit=1)) == CommandState("deploy", "failure")
-    assert fold(CommandCompleted(command="app.list")).outcome == "success"
-
-
-def test_a_node() -> None:
-    start = NodeStarted(version="1", isolation="none", domain="localhost")
-    up = node.evolve(NodeState(), start, Happened(1, "system:node"))
-    assert up == NodeState(running=True, since=1)
-    assert node.evolve(up, NodeStopped(apps=True), Happened(2, "system:node")) == NodeState(running=False, since=2)
+    came, went = AuthSucceeded(method="device", session="s1"), TokenRevoked(session="s1", reason="logout")
+    assert fold(granted, came, AuthFailed(method="device", reason="passphrase"), went) == fold(granted)
 
 
 def test_a_witness_holds_a_journal_to_its_newest_key() -> None:
@@ -166,9 +142,7 @@ def test_a_stream_passes_over_facts_of_others() -> None:
     assert network(NetworkCreated(name="demo"), stranger).exists
     assert app(CREATED, stranger) == app(CREATED)
     assert account.evolve(AccountState(), stranger, ANA) == AccountState()
-    assert command.evolve(CommandState(), stranger, ANA) == CommandState()
     assert witness.evolve(WitnessState(), stranger, ANA) == WitnessState()
-    assert node.evolve(NodeState(), CREATED, ANA) == NodeState()
 
 
 names = st.sampled_from(["A", "B", "C", "D"])
