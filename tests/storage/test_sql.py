@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -48,28 +49,33 @@ def test_questions_are_answered(path: str, query: str, rows: list[dict[str, obje
         "INSERT INTO audit(pos) VALUES (9) RETURNING pos",
         "DROP TABLE audit",
         "CREATE TABLE x(y)",
-        "ATTACH '/tmp/other.sqlite' AS other",
+        "ATTACH '{folder}/other.sqlite' AS other",
         "PRAGMA user_version = 9",
         "PRAGMA table_info(audit)",
         "SELECT * FROM pragma_table_info('audit')",
         "SELECT * FROM outbox",
         "SELECT wrapped FROM subject_key",
         "SELECT load_extension('x')",
-        "SELECT writefile('/tmp/x', 'y')",
-        "VACUUM INTO '/tmp/x.sqlite'",
+        "SELECT writefile('{folder}/x', 'y')",
+        "VACUUM INTO '{folder}/x.sqlite'",
         "SELECT 1; DELETE FROM audit",
         "SELEC",
         "",
     ],
 )
 def test_anything_else_is_refused_and_changes_nothing(path: str, query: str, tmp_path: Path) -> None:
-    before = Path(path).read_bytes()
+    before = whole(path), sorted(tmp_path.iterdir())
     with pytest.raises(RigError) as refused:
-        sql.ask(path, query)
+        sql.ask(path, query.format(folder=tmp_path))
     assert refused.value.code == "usage"
     assert refused.value.message.startswith("--sql: ")
-    assert Path(path).read_bytes() == before
-    assert not os.path.exists("/tmp/x.sqlite")
+    assert (whole(path), sorted(tmp_path.iterdir())) == before
+
+
+def whole(path: str) -> list[str]:
+    """All that is in a database, and its version."""
+    with closing(sqlite3.connect(path)) as connection:
+        return [*connection.iterdump(), str(connection.execute("PRAGMA user_version").fetchone())]
 
 
 def test_an_answer_has_its_limits(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
