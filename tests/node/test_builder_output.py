@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +55,19 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     data = (tmp_path / "log").read_bytes()
     (tmp_path / "log").write_bytes(data[:-5])
     assert [line.text for line in read_log(tmp_path / "log")] == ["whole"]
+
+
+def test_what_a_full_disk_took_of_a_line_does_not_swallow_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with BuildLog(tmp_path / "log") as log:
+        log.output("first")
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", lambda fd, data, write=os.write: write(fd, data[:9]))
+            with pytest.raises(OSError, match="No space left"):
+                log.output("second")
+        log.output("third")
+    assert [line.text for line in read_log(tmp_path / "log")] == ["first", "third"]
 
 
 def test_the_size_is_bounded_and_the_end_is_kept(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ is bounded: beyond the limit only the newest lines are held, in memory, and put 
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections import deque
@@ -106,8 +107,11 @@ class BuildLog:
     def _write(self, at: int, source: Source, line: str) -> None:
         self._seq += 1
         data = msgspec.json.encode(_Entry(self._seq, at, source, line)) + b"\n"
+        if os.write(self._fd, data) != len(data):
+            # A part of a line would make the next one unreadable, too.
+            os.ftruncate(self._fd, self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(self._path))
         self._size += len(data)
-        os.write(self._fd, data)
 
 
 def read_logs(paths: Sequence[Path], after: int, limit: int) -> tuple[list[LogLine], bool]:
