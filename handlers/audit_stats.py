@@ -9,7 +9,7 @@ import msgspec
 
 from handlers.audit_answer import Row
 from handlers.audit_query import Question, question
-from handlers.list_audit import known_of, name_of, records
+from handlers.audit_sources import known_of, name_of, records
 from rig.contract.review import AuditFilter, AuditStats, AuditSummary, StatsRow
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError

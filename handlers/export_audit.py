@@ -12,9 +12,9 @@ import msgspec
 from handlers.audit_answer import Row, entry, everything, lead_of, number_of_all
 from handlers.audit_changes import fits, of_rows, told, told_in
 from handlers.audit_query import question
+from handlers.audit_sources import Sources, known_of, name_of, records
 from handlers.export_html import page
 from handlers.export_ocsf import event
-from handlers.list_audit import Sources, known_of, name_of, records
 from rig.contract.review import AuditEntry, AuditExport, ExportAudit, Replicated, Source
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError

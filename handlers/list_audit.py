@@ -10,14 +10,12 @@ from handlers import audit_changes
 from handlers.audit_answer import Answer, answer, entry
 from handlers.audit_changes import Found
 from handlers.audit_query import question
-from handlers.observe import observed, state_of, sync
-from rig.contract.review import AuditEntry, AuditFilter, AuditLog, ListAudit, Replicated, Source
+from handlers.audit_sources import Sources, known_of, name_of, records
+from handlers.observe import sync
+from rig.contract.review import AuditEntry, AuditFilter, AuditLog, ListAudit
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Record
-
-Sources = list[tuple[Source, Record]]
-"""Whose record, and the record."""
 
 
 def handle(command: ListAudit, ctx: ClientContext) -> AuditLog:
@@ -95,33 +93,6 @@ def matching(found: Sequence[Answer | Found]) -> tuple[int, bool]:
 def excluded(found: Iterable[Answer | Found]) -> int:
     """How many do not match. Of two records that is at least as many as the one with most has, as in `matching`."""
     return max(each.total - each.matched for each in found)
-
-
-def records(asked: AuditFilter, from_file: str, ctx: ClientContext, *, fetch: bool = True) -> Sources:
-    """The records that are asked: the local one, and the platform's as far as it is known; or one imported."""
-    if from_file:
-        return [("export", ctx.ports.imported(from_file))]
-    sources: Sources = [] if asked.source == "observed" else [("local", ctx.journal)]
-    replica = observed(ctx, fetch=fetch) if asked.source != "local" else None
-    if replica is not None:
-        sources.append(("observed", replica))
-    if not sources:
-        raise RigError(
-            "not_found",
-            "Nothing is known here of a platform's record yet.",
-            "`rig audit --sync` fetches what you may see.",
-        )
-    return sources
-
-
-def name_of(sources: Sources) -> str:
-    """``local+observed``."""
-    return "+".join(source for source, _ in sources)
-
-
-def known_of(sources: Sources, ctx: ClientContext) -> Replicated | None:
-    """How far the replica goes, where it was asked."""
-    return state_of(ctx.ports.replica) if any(source == "observed" for source, _ in sources) else None
 
 
 def merged(entries: list[AuditEntry], replica: Record) -> list[AuditEntry]:

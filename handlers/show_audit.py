@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from handlers.list_audit import Sources, records
+from handlers.audit_sources import Sources, records
 from handlers.observe import state_of
 from rig.contract.review import AuditFilter, AuditRecord, ShowAudit, Source, TreeEntry
 from rig.kernel.client import ClientContext

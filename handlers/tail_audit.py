@@ -12,7 +12,8 @@ import msgspec
 from handlers.audit_answer import Row, answer, entry
 from handlers.audit_changes import fits, of_rows, told, told_in
 from handlers.audit_query import question
-from handlers.list_audit import of_changes, of_records, records
+from handlers.audit_sources import records
+from handlers.list_audit import of_changes, of_records
 from handlers.observing import Observing
 from rig.contract.review import AuditEntry, Source, Streamed, TailAudit
 from rig.kernel.client import ClientContext
