@@ -315,6 +315,26 @@ def test_a_copy_goes_on_where_the_kernel_cannot(
     assert (tmp_path / "out/large").read_bytes() == data
 
 
+def test_what_the_disk_takes_in_pieces_is_written_whole(
+    store: Store, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write may take a part only; on a full disk the next one says why."""
+    large = os.urandom(PART_SIZE + 5)
+    root = source.root(source.file(b"large", large), source.file(b"small", b"0123456789"))
+    send(store, source.objects)
+    commit(store, root)
+    write = os.write
+
+    def half(fd: int, data: bytes) -> int:
+        return write(fd, data[: max(1, len(data) // 2)])
+
+    monkeypatch.delattr("rig.node.bundles.materialise.os.copy_file_range", raising=False)
+    monkeypatch.setattr("rig.node.bundles.materialise.os.write", half)
+    materialise(store, root, tmp_path / "out")
+    assert (tmp_path / "out/large").read_bytes() == large
+    assert (tmp_path / "out/small").read_bytes() == b"0123456789"
+
+
 def test_an_index_of_another_format_is_not_touched(store: Store, tmp_path: Path) -> None:
     import sqlite3
 

@@ -93,8 +93,9 @@ class _Writer:
                 _copy(source.fileno(), fd, place.size)
         elif place.size:
             data = os.pread(self._segment(digest, place), place.size, place.offset)
-            if len(data) != place.size or os.write(fd, data) != place.size:
+            if len(data) != place.size:
                 raise RigError("failed", f"The content {digest.hex()[:12]} cannot be read from the node's store.")
+            _write(fd, data)
 
     def _segment(self, digest: bytes, place: Place) -> int:
         fd = self._segments.get(place.segment)
@@ -115,9 +116,17 @@ def _copy(source: int, target: int, size: int) -> None:
             while left and (count := os.copy_file_range(source, target, min(left, _COPY))):
                 left -= count
     while left and (data := os.read(source, 1 << 20)):
-        left -= os.write(target, data)
+        _write(target, data)
+        left -= len(data)
     if left:
         raise RigError("failed", "A content cannot be read from the node's store: it is cut short.")
+
+
+def _write(fd: int, data: bytes) -> None:
+    """Write all of it: a disk that is nearly full takes a part, and says so with the rest. Raises `OSError`."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def _merged(path: bytes) -> RigError:
