@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from pathlib import Path
 
 from rig.kernel.ports import Recorded
+
+FOLDER = Path("/tmp")
+"""Not asked for: whoever asks for the folder of temporary files writes to it, to see whether that can be done."""
 
 
 class Reaching:
@@ -16,9 +18,9 @@ class Reaching:
     ddl = "CREATE TABLE reaching(pos INTEGER PRIMARY KEY) STRICT;\n"
 
     def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
-        (Path(tempfile.gettempdir()) / f"rig-reached-{recorded.id}").write_text("reached")
+        (FOLDER / f"rig-reached-{recorded.id}").write_text("reached")
 
 
 class Attaching(Reaching):
     def apply(self, connection: sqlite3.Connection, recorded: Recorded) -> None:
-        connection.execute("ATTACH DATABASE ? AS other", (f"/tmp/rig-reached-{recorded.id}.sqlite",))
+        connection.execute("ATTACH DATABASE ? AS other", (str(FOLDER / f"rig-reached-{recorded.id}.sqlite"),))

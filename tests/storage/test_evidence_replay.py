@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft
 from storage.journal import Journal
 from tests.storage.evidencing import COUNT, at, context, export, replay
-from tests.storage.reaching import Attaching, Reaching
+from tests.storage.reaching import FOLDER, Attaching, Reaching
 from tests.storage.support import (
     findings,
     open_journal,
@@ -93,7 +92,7 @@ def test_a_projection_that_reaches_out_is_stopped(journal: Journal) -> None:
         with pytest.raises(RigError, match=said) as refused:
             replay(journal)
         assert refused.value.code == "internal"
-    assert not list(Path(tempfile.gettempdir()).glob(f"rig-reached-{journal.read()[0].id}*"))
+    assert not list(FOLDER.glob(f"rig-reached-{journal.read()[0].id}*"))
 
 
 def test_a_rebuild_mends_what_somebody_edited(journal: Journal, tmp_path: Path) -> None:
