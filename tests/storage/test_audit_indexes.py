@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from handlers import audit_answer, audit_changes, audit_stats, list_audit, undo
+from handlers import audit_answer, audit_changes, audit_stats, inverses, list_audit, undo
 from handlers.audit_answer import answer, everything
 from handlers.audit_query import question
 from rig.contract.review import AuditFilter, ListAudit
@@ -119,7 +119,7 @@ def test_what_is_to_be_taken_back_is_found_without_a_scan(journal: Journal, tmp_
     ctx = context(planned, Ports(tmp_path), stamp("user:ben"))
     received, inverse = undo.newest(ctx)
     assert (received.target, inverse.typed) == ("demo/app39", "rig delete app demo/app39")
-    assert undo.setting_before("output", received.pos, ctx) == ""
+    assert inverses.setting_before("output", received.pos, ctx) == ""
     assert len(planned.plans) == 2
     assert planned.scans() == []
 

@@ -8,7 +8,7 @@ import pytest
 from events.app import AppLimited, AppScaled, AppState, DeployBuilt, DeployStarted, settings_of
 from events.base import Fact
 from events.config import Supplied
-from handlers.undo import limits_before
+from handlers.inverses import limits_before
 from rig.contract.apps import CreateApp, UpdateApp
 from rig.kernel.apps import limits_of, memory_of
 from rig.kernel.errors import RigError
