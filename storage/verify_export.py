@@ -25,6 +25,8 @@ FORMAT = "rig-journal-export/1"
 END = "rig-journal-export-end/1"
 MAX_LINE = 1 << 22
 MAX_FINDINGS = 1000
+TOLD = 5
+"""Findings of each kind that are printed: of an edited range there is one for every record."""
 UNPROVEN = frozenset({"NO_KEY", "BAD_PIN", "PIN_AHEAD", "UNREADABLE", "NOT_AN_EXPORT", "NO_CHECKPOINT"})
 """Findings that show no tampering, but leave something that cannot be told."""
 
@@ -489,8 +491,14 @@ def main() -> int:
         with open(key, encoding="utf-8") as file:
             key = file.read(1 << 12)
     export = Export(given.export, key, given.pin).check()
+    kinds: dict[str, int] = {}
     for code, message, _, _ in export.findings:
-        print(f"{code}: {message}")
+        kinds[code] = kinds.get(code, 0) + 1
+        if kinds[code] <= TOLD:
+            print(f"{code}: {message}")
+    for code, count in kinds.items():
+        if count > TOLD:
+            print(f"{code}: and {count - TOLD} more")
     print(f"{export.verdict}: {export.count} records")
     if export.verdict == "verified":
         header = export.header

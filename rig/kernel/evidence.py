@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +12,7 @@ from rig.kernel.errors import RigError
 
 if TYPE_CHECKING:
     from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
-    from rig.contract.verification import JournalReport, Verification
+    from rig.contract.verification import Finding, JournalReport, Verification
     from rig.kernel.ports import Stamp
 
 
@@ -85,19 +86,40 @@ class Evidence(Protocol):
         ...
 
 
+TOLD = 5
+"""Findings of each kind that people are told of; programs get them all."""
+
+
 def require_verified(report: Verification) -> None:
-    """Raise `RigError` ``tampered`` or ``unverifiable``, with the whole report as its details, unless it verifies."""
+    """Raise `RigError` ``tampered`` or ``unverifiable``, with the whole report as its details, unless it verifies.
+
+    What people read first is the first finding that has a place in the record: it says what to look at.
+    """
     if report.verdict == "verified":
         return
-    first = report.findings[0]
-    others = f" ({len(report.findings) - 1} more findings)" if len(report.findings) > 1 else ""
+    findings = report.findings
+    first = next((finding for finding in findings if finding.first >= 0), findings[0])
+    others = {1: "", 2: " (1 more finding)"}.get(len(findings), f" ({len(findings) - 1} more findings)")
     if report.verdict == "tampered":
         message = f"{report.path} does not verify: {first.code}, {first.message}{others}."
         hint = "Keep the file, and the `pins` folder if it is a journal, as they are; compare them with earlier copies."
     else:
         message = f"It cannot be told whether {report.path} is whole: {first.code}, {first.message}{others}."
         hint = MISSING.get(first.code, "Put back what is missing; `rig journal info` says where it belongs.")
-    raise RigError(report.verdict, message, hint, verification=msgspec.to_builtins(report))
+    told = {"output": _told(findings)} if others else {}
+    raise RigError(report.verdict, message, hint, verification=msgspec.to_builtins(report), **told)
+
+
+def _told(findings: Sequence[Finding]) -> list[str]:
+    """A line for each of the first findings of a kind, and one for the rest of them."""
+    kinds = Counter(finding.code for finding in findings)
+    shown: Counter[str] = Counter()
+    lines = []
+    for finding in findings:
+        shown[finding.code] += 1
+        if shown[finding.code] <= TOLD:
+            lines.append(f"{finding.code}: {finding.message}")
+    return lines + [f"{code}: and {count - TOLD} more" for code, count in kinds.items() if count > TOLD]
 
 
 MISSING = {

@@ -224,6 +224,16 @@ def forge(folder: Path, key: Ed25519PrivateKey) -> Path:
     return path
 
 
+def test_of_each_kind_of_finding_a_few_are_printed(folder: Path) -> None:
+    path = export_to(folder)
+    edit(path, lambda lines: [lines[0], *map(changed, lines[1:])], digest=False)
+    printed = run(path, "--key", trusted(folder)).stdout.splitlines()
+    breaks = [line for line in printed if line.startswith("CHAIN_BREAK")]
+    assert len(breaks) == 1 + verify_export.TOLD
+    assert breaks[-1] == f"CHAIN_BREAK: and {len(check(path, trusted(folder))[1]) - 2 - verify_export.TOLD} more"
+    assert {line.partition(":")[0] for line in printed} == {"CHAIN_BREAK", "EDITED", "ROOT_MISMATCH", "tampered"}
+
+
 def test_a_forgery_signed_with_another_key_exits_1(folder: Path) -> None:
     path = forge(folder, Ed25519PrivateKey.generate())
     done = run(path, "--key", trusted(folder))

@@ -12,6 +12,7 @@ from handlers import journal_info, verify_journal
 from rig.contract.evidence import JournalInfo, VerifyJournal
 from rig.kernel.context import Context
 from rig.kernel.errors import RigError
+from rig.kernel.evidence import TOLD
 from rig.kernel.ports import Progress
 from storage.evidence import Evidence
 from storage.journal import Journal
@@ -56,6 +57,26 @@ def test_one_that_does_not_is_a_failure_with_the_report(
     assert (raised.value.code, raised.value.exit) == (code, exit)
     assert raised.value.details["verification"]["verdict"] == code
     assert raised.value.hint
+
+
+def test_what_has_a_place_is_said_first_and_of_each_kind_a_few_are_told(journal: Journal, tmp_path: Path) -> None:
+    for number in range(10, 14):
+        journal.append([received(f"command:{number}")], stamp("user:ana"))
+    tamper(tmp_path, "UPDATE event SET rec = replace(rec, 'user:ana', 'user:eve')")
+    with pytest.raises(RigError) as raised:
+        verify_journal.handle(VerifyJournal(), context(journal))
+    error = raised.value
+    findings = error.details["verification"]["findings"]
+    first = next(finding for finding in findings if finding["first"] >= 0)
+    assert f"{first['code']}, {first['message']} ({len(findings) - 1} more findings)." in error.message
+    told = error.details["output"]
+    assert f"{first['code']}: {first['message']}" in told
+    edited = [finding["message"] for finding in findings if finding["code"] == "EDITED"]
+    assert len(edited) == 2 + TOLD
+    assert [line for line in told if line.startswith("EDITED")] == [
+        *(f"EDITED: {message}" for message in edited[:TOLD]),
+        "EDITED: and 2 more",
+    ]
 
 
 def test_a_pin_that_lags_is_a_warning(journal: Journal) -> None:
