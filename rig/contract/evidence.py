@@ -167,7 +167,9 @@ class ReplayJournal(Command, frozen=True, kw_only=True, tag="journal.replay"):
     ] = ""
     projection: Annotated[list[ProjectionName], opt("Only this one; may be given again.", metavar="NAME")] = []
     expect: Annotated[
-        str, Meta(pattern=optional(DIGEST_PATTERN)), opt("Fail unless the digest is this one.", metavar="DIGEST")
+        str,
+        Meta(pattern=optional(DIGEST_PATTERN)),
+        opt("Fail unless the digest is this one, of 64 hexadecimal digits as a replay prints it.", metavar="DIGEST"),
     ] = ""
     key: Key = ""
     pin: Pin = ""
