@@ -6,6 +6,7 @@ its ``app``), the other fields of a GET or DELETE are query parameters, those of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_type_hints
@@ -14,6 +15,8 @@ import msgspec
 
 from rig.contract.api import ROUTES, Route
 from rig.contract.base import Command, option_of
+
+_APP = "{network}/{name}"
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -34,6 +37,13 @@ def route_of(command: type[Command]) -> Route:
     raise KeyError(command.__name__)
 
 
+@cache
+def in_path(route: Route) -> frozenset[str]:
+    """The names that a route's path takes up: of its parameters, and ``app``, which two of them make."""
+    names = frozenset(re.findall(r"\{(\w+)\}", route.path))
+    return names | {"app"} if _APP in route.path else names
+
+
 def request_of(command: Command) -> Request:
     """The request that carries ``command``."""
     route = route_of(type(command))
@@ -41,8 +51,8 @@ def request_of(command: Command) -> Request:
     for name in {"type", *staying(type(command))} & set(fields):
         del fields[name]
     path = route.path
-    if "{network}/{name}" in path:
-        path = path.replace("{network}/{name}", fields.pop("app"))
+    if _APP in path:
+        path = path.replace(_APP, fields.pop("app"))
     for name in [name for name in fields if "{" + name + "}" in path]:
         path = path.replace("{" + name + "}", str(fields.pop(name)))
     if route.method in {"GET", "DELETE"}:
@@ -85,13 +95,14 @@ def command_of(
     body: Mapping[str, Any] | None,
 ) -> Command:
     """The command that a request carries. Raises `msgspec.ValidationError` where a value breaks its rules."""
-    known = {field.encode_name for field in msgspec.structs.fields(route.command)} - staying(route.command)
+    known = {field.encode_name for field in msgspec.structs.fields(route.command)}
+    known -= staying(route.command) | in_path(route)
     given = {**query, **(body or {})}
     unknown = sorted(set(given) - known)
     if unknown:
         raise msgspec.ValidationError(f"Unknown field `{unknown[0]}`")
     fields: dict[str, Any] = {**given, **path}
-    if "{network}/{name}" in route.path:
+    if _APP in route.path:
         fields["app"] = f"{path['network']}/{path['name']}"
         del fields["network"], fields["name"]
     # Path and query values are all text; a JSON body keeps its types.

@@ -9,7 +9,7 @@ import msgspec
 from rig.contract.api import ROUTES, Route
 from rig.contract.base import tag_of
 from rig.contract.errors import Problem
-from rig.contract.routing import staying
+from rig.contract.routing import in_path, staying
 from rig.node.http.api import MAX_HEADER, REVISION
 
 REF = "#/components/schemas/{name}"
@@ -53,7 +53,6 @@ def _operation(route: Route) -> dict[str, Any]:
     names = [part.strip("{}") for part in route.path.split("/") if part.startswith("{")]
     fields = {field.encode_name: field for field in msgspec.structs.fields(route.command)}
     hints = get_type_hints(route.command, include_extras=True)
-    in_path = {"app" if "{network}/{name}" in route.path else "name", *names}
     parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
     operation: dict[str, Any] = {
         "operationId": tag_of(route.command),
@@ -69,14 +68,12 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.method in {"GET", "DELETE"}:
         for name, field in fields.items():
-            if (name in in_path and names) or name in staying(route.command):
+            if name in in_path(route) | staying(route.command):
                 continue
             schema = msgspec.json.schema(hints[field.name])
             parameters.append({"name": name, "in": "query", "required": field.required, "schema": schema})
     else:
-        operation["requestBody"] = {
-            "content": {"application/json": {"schema": _body(route, in_path if names else set())}}
-        }
+        operation["requestBody"] = {"content": {"application/json": {"schema": _body(route)}}}
     if route.method != "GET":
         key = {"type": "string", "maxLength": MAX_HEADER}
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": key})
@@ -92,11 +89,11 @@ def _summary(struct: type) -> str:
     return (struct.__doc__ or struct.__name__).strip().splitlines()[0]
 
 
-def _body(route: Route, in_path: set[str]) -> dict[str, Any]:
+def _body(route: Route) -> dict[str, Any]:
     """The command's schema without what stands in the path and without the tag, which the route implies."""
     _, components = msgspec.json.schema_components([route.command], ref_template=REF)
     schema = dict(components[route.command.__name__])
-    dropped = in_path | {"type"} | staying(route.command)
+    dropped = in_path(route) | {"type"} | staying(route.command)
     schema["properties"] = {name: value for name, value in schema["properties"].items() if name not in dropped}
     schema["required"] = [name for name in schema.get("required", []) if name not in dropped]
     return schema
