@@ -50,6 +50,7 @@ def test_everything_in_the_folder_of_an_app_is_found(paths: NodePaths) -> None:
         folder,
         {
             "builds/half/app/main.py": "",
+            "builds/.DS_Store": "somebody else's",
             "cache/layers/python-1/bin/python": "",
             "cache/layers/python-1.json": "{}",
             "cache/layers/node-2/x": "",
@@ -78,7 +79,10 @@ def test_everything_in_the_folder_of_an_app_is_found(paths: NodePaths) -> None:
 
 
 def test_apps_and_empty_networks_are_found(paths: NodePaths) -> None:
-    files(paths.root, {"networks/demo/apps/hello/x": "", "networks/old/store/index.sqlite": ""})
+    files(
+        paths.root,
+        {"networks/demo/apps/hello/x": "", "networks/old/store/index.sqlite": "", "networks/.DS_Store": "no network"},
+    )
     for path in (paths.store("old"), paths.network("old")):
         os.utime(path, (5, 5))
     os.utime(paths.store("old") / "index.sqlite", (9, 9))

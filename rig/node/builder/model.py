@@ -15,7 +15,12 @@ from rig.node.runtime.driver import IsolationName, Mount
 BUILDER_VERSION = 1
 """Part of every layer's key: raised whenever a builder would install the same lock files in another way."""
 
-_BUILD_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+_BUILD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def is_build_id(name: str) -> bool:
+    """Whether a build can have this id, which is the name of its folder."""
+    return _BUILD_ID.fullmatch(name) is not None
 
 
 class BuildPaths(msgspec.Struct, frozen=True):
@@ -25,7 +30,7 @@ class BuildPaths(msgspec.Struct, frozen=True):
     id: str
 
     def __post_init__(self) -> None:
-        if not _BUILD_ID.match(self.id):
+        if not is_build_id(self.id):
             raise ValueError(f"{self.id!r} is no build id")
 
     @property

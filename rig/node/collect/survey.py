@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from rig.node.builder.layers import STAMP, stamp_of
-from rig.node.builder.model import BuildPaths, load_build
+from rig.node.builder.model import BuildPaths, is_build_id, load_build
 from rig.node.collect.caches import Odd, downloads
 from rig.node.collect.model import Found
 from rig.node.paths import NodePaths
@@ -33,7 +33,7 @@ def empty_networks(paths: NodePaths) -> list[Found]:
     found = []
     for folder in _entries(paths.networks):
         store = paths.store(folder.name)
-        if not _entries(folder / "apps"):
+        if folder.is_dir() and not _entries(folder / "apps"):
             used = max(map(_changed, (folder, store, *_entries(store))))
             found.append(Found(kind="network", app=folder.name, name=folder.name, path=folder, used=used))
     return found
@@ -63,6 +63,8 @@ def access_logs(paths: NodePaths, apps: Collection[str]) -> list[Found]:
 
 def _builds(app: str, folder: Path) -> Iterator[Found]:
     for path in _entries(folder / "builds"):
+        if not is_build_id(path.name):
+            continue  # somebody else's, as the .DS_Store of a Mac
         paths = BuildPaths(folder, path.name)
         build = load_build(paths)
         yield Found(
