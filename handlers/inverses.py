@@ -27,6 +27,10 @@ GONE = {
     "config.apply": "Apply the file as it was before: `rig config apply`, from your version control.",
     "network.delete": "`rig create network` makes one of the same name, without its roles.",
     "account.invite": "An invitation ends by itself a day after it was made.",
+    "member.create": "`rig delete member` takes the role away.",
+    "member.delete": "`rig create member` gives the role again.",
+    "member.update": "`rig update member` gives another role.",
+    "network.update": "`rig update network` changes it again.",
     "token.create": "`rig delete token` ends it.",
     "token.delete": "A token that was ended stays so; make another one under another name.",
 }

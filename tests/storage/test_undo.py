@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, get_type_hints
 
 import pytest
 
+import handlers
 from events.app import AppScaled
 from events.command import CommandCompleted, CommandReceived, CommandUndone
 from handlers import undo
+from handlers.inverses import GONE, UNDOABLE
 from rig.contract.apps import DeleteApp, StartApp, StopApp, UpdateApp
 from rig.contract.networks import DeleteNetwork
 from rig.contract.releases import Rollback
@@ -129,6 +133,8 @@ def test_a_setting_is_taken_back_by_the_one_before(own: Journal, asked: Any) -> 
     [
         ("app.delete", "cannot be taken back"),
         ("account.invite", "cannot be taken back"),
+        ("member.create", "cannot be taken back"),
+        ("network.update", "cannot be taken back"),
         ("deploy", "first release"),
         ("release.rollback", "No release"),
     ],
@@ -141,6 +147,18 @@ def test_what_cannot_be_taken_back(life: Life, own: Journal, asked: Any, tag: st
         undone(asked())
     assert refused.value.code == "conflict"
     assert refused.value.hint
+
+
+OTHERS = {"app.restart", "journal.register", "node.archive", "node.gc", "node.rotate_keys"}
+"""Changes that leave what is wanted as it was; they are passed over."""
+
+
+def test_no_change_is_passed_over_for_an_older_one() -> None:
+    """Whoever takes the newest change back would take back another one than they have in mind."""
+    modules = [import_module(f"handlers.{module.name}") for module in iter_modules(handlers.__path__)]
+    commands = [get_type_hints(module.handle)["command"] for module in modules if hasattr(module, "handle")]
+    changes = {command.__struct_config__.tag for command in commands if command.effect == "change"}
+    assert changes == {*UNDOABLE, *GONE, *OTHERS} - {"settings.set"}
 
 
 def test_a_deployment_that_others_followed_is_not_taken_back(life: Life, own: Journal, asked: Any) -> None:
