@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Reply, arg, opt, wire
-from rig.contract.files import Overwrite
+from rig.contract.files import FilePath, Overwrite
 from rig.contract.names import (
     LABEL_PATTERN,
     NETWORK_OR_APP,
@@ -164,7 +164,7 @@ class KeyHistory(Reply, frozen=True, kw_only=True):
     more: bool = False
 
 
-File = Annotated[str, arg("The file; - is standard input.", metavar="FILE")]
+File = Annotated[FilePath, arg("The file; - is standard input.", metavar="FILE")]
 ShowValues = Annotated[bool, opt("Show the values of variables; those of secrets are never shown.", "--show-values")]
 
 
@@ -198,7 +198,7 @@ class ExportConfig(Command, frozen=True, kw_only=True, tag="config.export"):
     reply: ClassVar[type[Reply]] = ConfigDocument
 
     network: NetworkName
-    file: Annotated[str, opt("Write it to this file, and not to standard output.", "--file", metavar="FILE")] = ""
+    file: Annotated[FilePath, opt("Write it to this file, and not to standard output.", "--file", metavar="FILE")] = ""
     overwrite: Overwrite = False
 
 
@@ -259,7 +259,7 @@ class ImportConfig(Command, frozen=True, kw_only=True, tag="config.import"):
     kind: ClassVar[str] = "config-document"
     reply: ClassVar[type[Reply]] = ConfigDocument
 
-    files: Annotated[list[str], Meta(max_length=100), arg("What to read.", metavar="FILE")]
+    files: Annotated[list[FilePath], Meta(max_length=100), arg("What to read.", metavar="FILE")]
     network: Annotated[
         str,
         Meta(pattern=optional(LABEL_PATTERN)),

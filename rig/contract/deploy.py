@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Effect, Reply, arg, opt
+from rig.contract.files import FilePath
 from rig.contract.releases import Message, Release, SourceInfo
 
 
@@ -59,7 +60,7 @@ class Deploy(Command, frozen=True, kw_only=True, tag="deploy"):
     kind: ClassVar[str] = "deployment"
     reply: ClassVar[type[Reply]] = Deployment
 
-    path: Annotated[str, Meta(max_length=4096), arg("The folder to deploy.", metavar="[FOLDER]")] = "."
+    path: Annotated[FilePath, arg("The folder to deploy.", metavar="[FOLDER]")] = "."
     app: Annotated[
         str,
         Meta(max_length=127),

@@ -18,9 +18,7 @@ Key = Annotated[
     Meta(max_length=4096),
     opt("The public key that you trust, as `rig journal info` prints it, or a file that holds it.", metavar="KEY"),
 ]
-Pin = Annotated[
-    str, Meta(max_length=4096), opt("A checkpoint that you have kept, to compare with: a file.", metavar="FILE")
-]
+Pin = Annotated[FilePath, opt("A checkpoint that you have kept, to compare with: a file.", metavar="FILE")]
 OfNode = Annotated[bool, opt("The journal of the embedded Max node, not that of this user.", "--node")]
 ProjectionName = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$(?!\n)")]
 

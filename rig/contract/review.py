@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from rig.contract.base import Command, Reply, arg, opt
-from rig.contract.files import Overwrite
+from rig.contract.files import FilePath, Overwrite
 from rig.contract.times import Time
 
 Outcome = Literal["success", "failure", "denied", "error", "unknown"]
@@ -20,8 +20,7 @@ _Text = Meta(max_length=200)
 
 
 FromFile = Annotated[
-    str,
-    Meta(max_length=4096),
+    FilePath,
     opt("Ask the database that `rig journal import` made of an export, and nothing else.", "--from", metavar="FILE"),
 ]
 
@@ -305,6 +304,6 @@ class ExportAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.ex
     all_records: Annotated[
         bool, opt("In html, every record, as the others have them; not one line a change.", "--all")
     ] = False
-    file: Annotated[str, Meta(max_length=4096), opt("Write there.", metavar="FILE")] = ""
+    file: Annotated[FilePath, opt("Write there.", metavar="FILE")] = ""
     overwrite: Overwrite = False
     from_file: FromFile = ""

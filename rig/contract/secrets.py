@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from rig.contract.apps import AppName
 from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt
+from rig.contract.files import FilePath
 from rig.contract.variables import Detach, InNetwork, Origin, Stage, TheNetwork, VariablesChange, VarName
 
 SecretName = Annotated[
@@ -49,7 +50,7 @@ class CreateSecret(Command, frozen=True, kw_only=True, tag="secret.create"):
     app: AppName = ""
     name: SecretName = ""
     network: InNetwork = ""
-    from_file: Annotated[str, opt("The file whose content is the value.", "--from-file", metavar="FILE")] = ""
+    from_file: Annotated[FilePath, opt("The file whose content is the value.", "--from-file", metavar="FILE")] = ""
     raw: Annotated[bool, opt("Take the value exactly as it is, with a line end behind it.", "--raw")] = False
     expect: IfMatch = -1
     stage: Stage = False

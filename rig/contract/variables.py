@@ -10,6 +10,7 @@ from msgspec import Meta
 from events.config import SecretRef
 from rig.contract.apps import AppName
 from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt, wire
+from rig.contract.files import FilePath
 from rig.contract.names import LABEL_PATTERN, VARIABLE_PATTERN, optional
 
 MAX_VALUE = 64 * 1024
@@ -158,7 +159,9 @@ class CreateVars(Command, frozen=True, kw_only=True, tag="var.create"):
         dict[str, str], arg("What to set, as A=1; may be given more than once.", metavar="NAME=VALUE")
     ] = {}
     network: InNetwork = ""
-    from_file: Annotated[str, opt("Set what this file says, in the form of .env.", "--from-file", metavar="FILE")] = ""
+    from_file: Annotated[
+        FilePath, opt("Set what this file says, in the form of .env.", "--from-file", metavar="FILE")
+    ] = ""
     allow_empty: Annotated[bool, opt("Let values be empty.", "--allow-empty")] = False
     expect: IfMatch = -1
     stage: Stage = False
