@@ -132,11 +132,9 @@ def _checked(key: str, value: object, where: str) -> str:
 
 def _line(text: str, key: str) -> int:
     """The line on which a top-level key stands, 1 if it cannot be told."""
-    pattern = re.compile(rf"""\s*\[?\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if pattern.match(line):
-            return number
-    return 1
+    from rig.clients.tomlfile import line_of
+
+    return line_of(text, (key,)) or 1
 
 
 def _nearest(value: str, rule: str) -> str:
