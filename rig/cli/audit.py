@@ -26,8 +26,6 @@ from rig.kernel.errors import RigError
 HEADERS = ("#", "WHEN", "WHO", "WHAT", "TARGET", "OUTCOME", "FROM")
 CHANGES = ("#", "WHEN", "WHO", "WHAT", "TARGET", "", "OUTCOME", "FROM")
 """The one without a name holds the release that came of it, beside its app."""
-ROOMY = 100
-"""Columns of a terminal from which on nothing is shortened."""
 
 
 def show_log(log: AuditLog, out: Output) -> None:
@@ -36,7 +34,7 @@ def show_log(log: AuditLog, out: Output) -> None:
         out.table(headers, [tuple(map(plain, row.values())) for row in log.rows], empty="There is no row.")
         return
     changes = log.each == "change"
-    narrow, row_of = is_narrow(out), change_cells if changes else cells
+    narrow, row_of = out.narrow, change_cells if changes else cells
     rows = [row_of(entry, narrow=narrow) for entry in log.entries]
     headers = CHANGES if changes else HEADERS
     out.table(headers, rows, empty="Nothing on the record matches.", whole=("WHEN", "OUTCOME"))
@@ -52,11 +50,6 @@ def cells(entry: AuditEntry, *, narrow: bool) -> tuple[str, ...]:
     """An entry as a row of a table; ``narrow`` ones fit 80 columns, as far as they can."""
     pos, at, _, action, target, _, outcome, src = change_cells(entry, narrow=narrow)
     return pos, at, who(entry.actor) if narrow else entry.actor, action, target, outcome, src
-
-
-def is_narrow(out: Output) -> bool:
-    """Whether there is no room to write everything out."""
-    return 0 < out.width < ROOMY
 
 
 def change_cells(entry: AuditEntry, *, narrow: bool) -> tuple[str, ...]:
@@ -121,7 +114,7 @@ def show_record(record: AuditRecord, out: Output) -> None:
     out.line()
     out.verbatim(record.record)
     out.line()
-    time = brief if is_narrow(out) else moment
+    time = brief if out.narrow else moment
     rows = [
         (
             "  " * entry.depth + entry.what + (" (ended)" if entry.type == "command.completed" else ""),
@@ -163,7 +156,7 @@ def show_item(entry: AuditEntry, out: Output) -> None:
     if out.format == "jsonl":
         out.event("item", data=entry)
         return
-    narrow = is_narrow(out)
+    narrow = out.narrow
     *aligned, outcome, src = change_cells(entry, narrow=narrow)
     if entry.outcome == "unknown" and not entry.ended_at:
         outcome = "…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import minute, who
+from rig.cli.humanize import brief, minute, who
 from rig.cli.output import Output
 from rig.cli.pages import more
 from rig.cli.verb import Verb
@@ -13,11 +13,12 @@ VALUES = ("env.", "secret.")
 
 
 def show(page: ReleasePage, out: Output) -> None:
+    when = brief if out.narrow else minute
     rows = [
         (
             f"v{release.version}" + (" *" if release.current else ""),
-            outcome(release, live=not page.as_of),
-            minute(release.created_at),
+            outcome(release, live=not page.as_of, narrow=out.narrow),
+            when(release.created_at),
             who(release.created_by),
             commit(release),
             release.bundle[:8],
@@ -26,19 +27,22 @@ def show(page: ReleasePage, out: Output) -> None:
         for release in page.releases
     ]
     headers = ("RELEASE", "OUTCOME", "WHEN", "WHO", "COMMIT", "BUNDLE", "WHAT CHANGED")
-    out.table(headers, rows, empty="No releases yet. Make one: rig deploy")
+    out.table(headers, rows, empty="No releases yet. Make one: rig deploy", whole=("WHEN",))
     more(page.next, out)
 
 
-def outcome(release: Release, *, live: bool = True) -> str:
+def outcome(release: Release, *, live: bool = True, narrow: bool = False) -> str:
     """``succeeded``, ``failed: build_failed`` or the phase of one that is being made.
 
     Of one that served and cannot be brought back, that its build was collected; the platform alone knows (``live``).
+    A ``narrow`` one leaves out what the other half implies: ``build_failed``, ``collected``.
     """
     if release.outcome == "pending":
         return release.phase
     if live and release.outcome == "succeeded" and not (release.current or release.rollbackable):
-        return "succeeded, collected"
+        return "collected" if narrow else "succeeded, collected"
+    if narrow and release.code:
+        return release.code
     return release.outcome + (f": {release.code}" if release.code else "")
 
 

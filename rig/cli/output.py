@@ -18,6 +18,8 @@ from rig.contract.errors import ErrorBody
 from rig.contract.settings import OutputFormat
 from rig.kernel.errors import RigError
 
+ROOMY = 100
+"""Columns of a terminal from which on nothing is shortened."""
 USUAL = 80
 """Columns of a terminal that does not say how many it has."""
 COMPARED = 100
@@ -121,6 +123,11 @@ class Output:
             return terminal_width(self.stdout) or USUAL
         columns = os.environ.get("COLUMNS", "")
         return int(columns) if columns.isdecimal() else 0
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is no room to write everything out."""
+        return 0 < self.width < ROOMY
 
     def color(self, stream: TextIO) -> bool:
         """Whether ``stream`` gets colour: as told, else on a terminal without NO_COLOR (see no-color.org)."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
+from rig.cli import history
+from rig.contract.releases import Release, ReleasePage, SourceInfo
 from tests.unit.printed import err, out, output, plain_environment  # noqa: F401 - the last is for every test
 
 
@@ -94,3 +99,27 @@ def test_an_empty_table_says_so_on_stderr() -> None:
     printed = output()
     printed.table(("NAME",), [], empty="None yet.")
     assert (out(printed), err(printed)) == ("", "None yet.\n")
+
+
+def test_the_releases_of_an_app_fit_eighty_columns_and_say_why_one_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(columns: int) -> str:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        printed = output(terminal=True, color=False)
+        history.show(page, printed)
+        assert max(map(len, out(printed).splitlines())) <= columns
+        return out(printed)
+
+    made = {"app": "demo/shop", "phase": "done", "url": "", "created_by": "user:ana", "bundle": "1f0c" * 16}
+    source = SourceInfo(commit="0823c798" * 5, dirty=True)
+    year = time.gmtime().tm_year
+    failed = Release(
+        version=2, outcome="failed", code="build_timeout", created_at=f"{year}-11-20T09:00:00Z", source=source, **made
+    )
+    old = Release(version=1, outcome="succeeded", created_at=f"{year - 1}-11-20T09:00:00Z", source=source, **made)
+    page = ReleasePage(releases=[failed])
+    assert re.search(r"v2 +build_timeout +11-20 09:00Z +ana +0823c798\+ +1f0c1f0c", shown(80))
+    page = ReleasePage(releases=[failed, old])
+    assert re.search(rf"v2 +failed: build_timeout +{year}-11-20 09:00Z +ana", shown(120))
+    assert re.search(r"v1 +succeeded, collected ", shown(120))
+    assert re.search(r"v2 +build_tim.*… +11-20 09:00Z +ana +0823c798\+ +1f0c1f0c", shown(80)), "times are cut last"
+    assert re.search(rf"v1 +collected +{year - 1}-11-20 09:00Z", shown(80))
