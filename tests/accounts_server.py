@@ -19,6 +19,7 @@ from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.http import add_routes, authenticate
 from rig.node.accounts.passphrases import Scrypt
 from rig.node.accounts.store import Store
+from rig.node.http.origin import Origin
 
 CHEAP = Scrypt(n=1 << 8, r=8, p=1)
 SECRET = "s" * 43
@@ -92,7 +93,7 @@ class AccountsServer:
             return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
         app = web.Application()
-        add_routes(app, self.accounts)
+        add_routes(app, self.accounts, Origin("the edge's own"))
         app.router.add_get("/v1/account", account)
         return app
 

@@ -18,6 +18,7 @@ from rig.node.accounts.accounts import Accounts
 from rig.node.accounts.oauth import OAuthError
 from rig.node.accounts.principal import Principal
 from rig.node.http.body import read_body
+from rig.node.http.origin import Origin
 
 MAX_FORM = 16 * 1024
 _CSRF = "rig_csrf"
@@ -27,18 +28,9 @@ _JSON_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 """RFC 6749, section 5.1."""
 
 
-def peer(request: web.Request) -> str:
-    """The address at the other end of the connection."""
-    return request.remote or ""
-
-
-def add_routes(app: web.Application, accounts: Accounts, source: Callable[[web.Request], str] = peer) -> None:
-    """Add everything under ``/v1/oauth/``, ``/device`` and ``/invite/``.
-
-    ``source`` gives the address that counts for throttling and the record; a node behind a proxy that it trusts takes
-    it from what that proxy says.
-    """
-    routes = _Routes(accounts, source)
+def add_routes(app: web.Application, accounts: Accounts, origin: Origin) -> None:
+    """Add everything under ``/v1/oauth/``, ``/device`` and ``/invite/``."""
+    routes = _Routes(accounts, origin)
     app.router.add_post("/v1/oauth/device_authorization", routes.device_authorization)
     app.router.add_post("/v1/oauth/token", routes.token)
     app.router.add_post("/v1/oauth/revoke", routes.revoke)
@@ -65,9 +57,9 @@ async def authenticate(request: web.Request, accounts: Accounts) -> Principal:
 
 
 class _Routes:
-    def __init__(self, accounts: Accounts, source: Callable[[web.Request], str]) -> None:
+    def __init__(self, accounts: Accounts, origin: Origin) -> None:
         self._accounts = accounts
-        self._source = source
+        self._origin = origin
 
     # OAuth
 
@@ -77,7 +69,7 @@ class _Routes:
             # What the client used may be a forwarded port, which its browser needs too; behind TLS we cannot see it.
             public = self._accounts.url()
             base = public if public.startswith("https://") else f"{request.scheme}://{request.host}"
-            source = self._source(request)
+            source = self._origin(request)
             asked = await asyncio.to_thread(oauth.device_authorization, form, self._accounts, source, base)
             return msgspec.json.encode(asked)
 
@@ -87,7 +79,7 @@ class _Routes:
         async def answer() -> bytes:
             form = await _form(request)
             # Off the event loop: it writes to disk and to the node's journal.
-            pair = await asyncio.to_thread(oauth.token, form, self._accounts, self._source(request))
+            pair = await asyncio.to_thread(oauth.token, form, self._accounts, self._origin(request))
             return msgspec.json.encode(pair)
 
         return await _oauth(answer)
@@ -95,7 +87,7 @@ class _Routes:
     async def revoke(self, request: web.Request) -> web.Response:
         async def answer() -> bytes:
             form = await _form(request)
-            await asyncio.to_thread(oauth.revoke, form, self._accounts, self._source(request))
+            await asyncio.to_thread(oauth.revoke, form, self._accounts, self._origin(request))
             return b"{}"
 
         return await _oauth(answer)
@@ -118,7 +110,7 @@ class _Routes:
         code, name, step = fields.get("user_code", "")[:20], fields.get("name", "")[:63], fields.get("step", "")
         if step == "look":
             return await self._look(request, csrf, code)
-        src = self._source(request)
+        src = self._origin(request)
         try:
             if step == "deny":
                 await asyncio.to_thread(self._accounts.deny, code, src)
@@ -138,7 +130,7 @@ class _Routes:
     ) -> web.Response:
         """The page that says who asks; with a ``problem`` it is shown again."""
         try:
-            asker = await asyncio.to_thread(self._accounts.asker, code, self._source(request))
+            asker = await asyncio.to_thread(self._accounts.asker, code, self._origin(request))
         except RigError as error:
             return _html(request, csrf, pages.enter_code(csrf, code, _words(error)), error.kind.status)
         ago = self._accounts.seconds_since(asker.asked_at)
@@ -165,7 +157,7 @@ class _Routes:
             passphrase = fields.get("passphrase", "")
             if not hmac.compare_digest(passphrase.encode(), fields.get("again", "").encode()):
                 raise RigError("invalid_data", "The two are not the same.", "Type the passphrase twice.")
-            joined = await asyncio.to_thread(self._accounts.join, code, passphrase, self._source(request))
+            joined = await asyncio.to_thread(self._accounts.join, code, passphrase, self._origin(request))
         except RigError as error:
             return _html(request, csrf, pages.invitation(csrf, invited, _words(error)), error.kind.status)
         return _html(request, csrf, pages.joined(joined, self._accounts.url()))
