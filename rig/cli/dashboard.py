@@ -14,8 +14,7 @@ from rig.contract.dashboard import AppDelivery, Dashboard, Delivery, ShowDashboa
 HEADERS = ("APP", "NOW", "LAST", "DEPLOYED", "FAILED", "LEAD", "RESTORE", "WHO", "CHANGED")
 DEFINITIONS = (
     "FAILED: deployments that failed, and releases that were rolled back.",
-    "LEAD: from a commit until it was live. RESTORE: from a failure until the next",
-    "release was live. Both are medians.",
+    "LEAD: from a commit until it was live. RESTORE: from a failure until the next release was live. Both are medians.",
 )
 
 

@@ -49,8 +49,8 @@ def show_invitation(invitation: Invitation, out: Output) -> None:
 
 
 def show_collection(collection: Collection, out: Output) -> None:
-    rows = [(thing(each), each.app, each.reason, size(each.bytes) if each.bytes else "") for each in collection.garbage]
-    out.table(("WHAT", "APP", "WHY", "SIZE"), rows, empty="There is nothing to collect.")
+    rows = [(thing(each), each.app, size(each.bytes) if each.bytes else "", each.reason) for each in collection.garbage]
+    out.table(("WHAT", "APP", "SIZE", "WHY"), rows, empty="There is nothing to collect.")
     if rows:
         out.line(("That would free " if collection.dry_run else "Freed ") + size(collection.bytes) + ".")
     for app in collection.skipped:
