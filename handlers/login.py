@@ -108,8 +108,7 @@ def _observe(ctx: ClientContext) -> None:
         return
     try:
         sync(ctx, replica, on_the_way=True)
-        state = replica.state()
-        contradiction = state.forked if state else ""
+        contradiction = replica.forked() or ""
     except RigError as error:
         if error.code != "journal_forked":
             return  # there is another day for it

@@ -52,15 +52,15 @@ def observed(ctx: ClientContext, *, fetch: bool = True) -> Replica | None:
             found = error.message if error.code == "journal_forked" else ""
             if not found and error.code not in AWAY:
                 ctx.warn(f"The platform's record could not be fetched: {error.message}")
-            elif not found and replica.state() is not None:
+            elif not found and replica.forked() is not None:
                 ctx.warn(
                     f"The platform's news could not be fetched, so what is newer there is missing: {error.message}"
                 )
-    state = replica.state()
-    if state is None:
+    forked = replica.forked()
+    if forked is None:
         return None
-    if state.forked:
-        found = f"The platform's record is not the one that it was: {state.forked}."
+    if forked:
+        found = f"The platform's record is not the one that it was: {forked}."
     if found:
         ctx.warn(f"{found} What is shown of it is what it showed first; keep {replica.path}.")
     return replica

@@ -104,6 +104,11 @@ class Replica:
             forked=head["forked"],
         )
 
+    def forked(self) -> str | None:
+        """See `rig.kernel.ports.Replica.forked`."""
+        head = self._head()
+        return str(head["forked"]) if head is not None else None
+
     def size(self) -> int:
         """See `rig.kernel.ports.Replica.size`."""
         head = self._head()

@@ -164,7 +164,11 @@ class Replica(Protocol):
     def path(self) -> str: ...
 
     def state(self) -> Replicated | None:
-        """How far it goes; None where nothing was replicated yet."""
+        """How far it goes; None where nothing was replicated yet. What is withheld is counted, which takes a while."""
+        ...
+
+    def forked(self) -> str | None:
+        """How the platform contradicts what it showed before, empty while it does not; None as for `state`."""
         ...
 
     def stream(self, name: str, after: int = 0) -> list[Recorded]:
