@@ -107,8 +107,11 @@ class Supervisor:
     async def end(self, instance: Instance) -> None:
         """SIGTERM, then SIGKILL after its stop timeout; returns when nothing of it is left. Again is fine."""
         await instance.end()
-        if self._instances.get(instance.app, {}).pop(instance.id, None) is not None:
+        those = self._instances.get(instance.app, {})
+        if those.pop(instance.id, None) is not None:
             self._ports.release(instance.port)
+            if not those:
+                del self._instances[instance.app]
 
     def retire(self, instance: Instance) -> None:
         """It gets no new requests any more. Whoever says so ends it, once those that it has are done."""
