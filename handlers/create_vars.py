@@ -10,6 +10,7 @@ from rig.contract.names import suggest_variable, variable_problem
 from rig.contract.variables import RESERVED, CreateVars, VariablesChange
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
+from rig.kernel.words import whose
 
 
 def handle(command: CreateVars, ctx: ClientContext) -> VariablesChange:
@@ -33,10 +34,11 @@ def wanted(command: CreateVars, filed: dict[str, str]) -> dict[str, str]:
     check_names(values)
     empty = sorted(name for name, value in values.items() if not value)
     if empty and not command.allow_empty:
+        of = whose(command.app, command.network)
         raise RigError(
             "invalid_data",
             f"The value of `{empty[0]}` is empty.",
-            f"If that is meant: `--allow-empty`. To remove it: `rig delete var {command.app} {empty[0]}`.",
+            f"If that is meant: `--allow-empty`. To remove it: `rig delete var {of} {empty[0]}`.",
         )
     return values
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rig.contract.secrets import ListNetworkSecrets, ListSecrets, SecretDetails, SecretPage, ShowSecret
 from rig.kernel.client import ClientContext, send
 from rig.kernel.errors import RigError
+from rig.kernel.words import whose
 
 
 def handle(command: ShowSecret, ctx: ClientContext) -> SecretDetails:
@@ -14,10 +15,9 @@ def handle(command: ShowSecret, ctx: ClientContext) -> SecretDetails:
     of_network = ListNetworkSecrets(name=command.network, filter=only, limit=1)
     page = send(ctx, of_network if command.network else ListSecrets(app=command.app, filter=only, limit=1), SecretPage)
     if not page.secrets:
-        where = f"--network {command.network}" if command.network else command.app
         raise RigError(
             "not_found",
             f"There is no secret `{command.name}` of `{command.network or command.app}`.",
-            f"`rig list secrets {where}` shows those there are.",
+            f"`rig list secrets {whose(command.app, command.network)}` shows those there are.",
         )
     return SecretDetails(name=command.name, secrets=page.secrets)

@@ -14,3 +14,8 @@ def some_of(texts: Sequence[str], at_most: int = NAMED, separator: str = ", ") -
         return separator.join(texts)
     before = "" if separator == ", " else separator.rstrip()
     return f"{separator.join(texts[:at_most])}{before} and {more} more"
+
+
+def whose(app: str, network: str) -> str:
+    """How a command line says whose variables are meant: ``demo/shop``, or ``--network demo``."""
+    return f"--network {network}" if network else app
