@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from weakref import ref
 
 import msgspec
 import pytest
@@ -325,6 +326,16 @@ def test_an_app_that_keeps_ending_gets_the_page_that_says_so(tmp_path: Path) -> 
 
         await until(given_up, "the page")
         assert set(node.app.crashed) == {"web.1"}
+
+    on_a_node(tmp_path, scenario)
+
+
+def test_the_lock_of_an_app_is_one_for_as_long_as_somebody_has_it(tmp_path: Path) -> None:
+    async def scenario(node: Deploying) -> None:
+        async with node.deployer.lock(APP):
+            left = ref(node.deployer.lock(APP))
+            assert node.deployer.lock(APP).locked()
+        assert left() is None
 
     on_a_node(tmp_path, scenario)
 
