@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import msgspec
+
 from rig.contract.apps import AppName
 from rig.contract.base import After, Command, Effect, Filters, IfMatch, Limit, Page, Reply, arg, opt
 from rig.contract.files import FilePath
@@ -118,32 +120,29 @@ class ListNetworkSecrets(Command, frozen=True, kw_only=True, tag="secret.list_ne
     after: After = ""
 
 
-class RevealSecrets(Command, frozen=True, kw_only=True, tag="secret.reveal"):
+class Reveal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which values of secrets are to be shown. That they were read, and by whom, is on the record."""
+
+    effect: ClassVar[Effect] = "access"
+    kind: ClassVar[str] = "secrets"
+    reply: ClassVar[type[Reply]] = SecretPage
+    keeps_reply: ClassVar[bool] = False
+
+    filter: Filters = []
+    limit: Limit = 1000
+    after: After = ""
+
+
+class RevealSecrets(Reveal, Command, frozen=True, kw_only=True, tag="secret.reveal"):
     """Show the values of an app's secrets. That they were read, and by whom, is on the record."""
 
-    effect: ClassVar[Effect] = "access"
-    kind: ClassVar[str] = "secrets"
-    reply: ClassVar[type[Reply]] = SecretPage
-    keeps_reply: ClassVar[bool] = False
-
     app: AppName
-    filter: Filters = []
-    limit: Limit = 1000
-    after: After = ""
 
 
-class RevealNetworkSecrets(Command, frozen=True, kw_only=True, tag="secret.reveal_network"):
+class RevealNetworkSecrets(Reveal, Command, frozen=True, kw_only=True, tag="secret.reveal_network"):
     """Show the values of a network's secrets. That they were read, and by whom, is on the record."""
 
-    effect: ClassVar[Effect] = "access"
-    kind: ClassVar[str] = "secrets"
-    reply: ClassVar[type[Reply]] = SecretPage
-    keeps_reply: ClassVar[bool] = False
-
     name: TheNetwork
-    filter: Filters = []
-    limit: Limit = 1000
-    after: After = ""
 
 
 class KeyRotation(Reply, frozen=True, kw_only=True):
