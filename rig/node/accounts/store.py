@@ -6,7 +6,6 @@ Times are nanoseconds since the epoch. Secrets stand in it as hashes alone.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rig.kernel.errors import RigError
-from storage.database import connect, transaction
+from rig.node.database import open_private
+from storage.database import transaction
 
 _SCHEMAS = (
     """
@@ -64,17 +64,12 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Made by us before SQLite sees it: SQLite would follow the umask.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        os.chmod(path, 0o600)
         self._lock = threading.RLock()
         self._inside = False
         """Whether a transaction is open, which belongs to the thread that has the lock."""
-        self._db = connect(str(path))
+        self._db = open_private(path)
         self._db.row_factory = sqlite3.Row
-        for pragma in ("foreign_keys=ON", "secure_delete=ON"):
-            self._db.execute(f"PRAGMA {pragma}")
+        self._db.execute("PRAGMA foreign_keys=ON")
         self._migrate(path)
 
     def _migrate(self, path: Path) -> None:

@@ -7,7 +7,6 @@ app, name or version does not open. The journal knows the version and a keyed di
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 import threading
@@ -20,8 +19,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rig.contract.names import split_app
 from rig.kernel.errors import RigError
+from rig.node.database import open_private
 from rig.node.secrets.keys import KEY_SIZE, NodeKeys, key_id
-from storage.database import connect, transaction
+from storage.database import transaction
 
 NONCE_SIZE = 12
 LOST = (
@@ -43,14 +43,9 @@ class Vault:
     """Keeps the values of secrets. One connection, used by one thread at a time: every call takes milliseconds."""
 
     def __init__(self, path: Path, keys: NodeKeys) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Made by us before SQLite sees it: SQLite would follow the umask.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock = threading.Lock()
         self._keys = keys
-        self._connection = connect(str(path))
-        # What is deleted is overwritten, so that a forgotten key is gone from the file, too.
-        self._connection.execute("PRAGMA secure_delete = ON")
+        self._connection = open_private(path)
         self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
