@@ -151,6 +151,7 @@ def test_one_that_does_not_answer_is_pending(folder: Path) -> None:
     with pytest.raises(RigError, match="does not answer") as late:
         node.start(StartNode(wait=1))
     assert late.value.exit == 8
+    wait_until(lambda: node.status().state != "stopped", "it has come to say that it is there")
     assert node.status().state == "starting"
     assert node.stop(StopNode()).state == "stopped"
 
