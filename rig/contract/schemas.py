@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
+from inspect import cleandoc
 from pkgutil import iter_modules
 from typing import Annotated, Any, ClassVar
 
@@ -44,7 +46,7 @@ def replies() -> dict[str, type[Reply]]:
 
 def envelope_schema(kind: str, reply: type[Reply]) -> dict[str, Any]:
     """The schema of one kind's document, success and failure: JSON Schema 2020-12."""
-    (data, error), components = msgspec.json.schema_components([reply, ErrorBody], ref_template="#/$defs/{name}")
+    (data, error), components = components_of([reply, ErrorBody], "#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": kind,
@@ -59,3 +61,15 @@ def envelope_schema(kind: str, reply: type[Reply]) -> dict[str, Any]:
         },
         "$defs": components,
     }
+
+
+def components_of(types: Sequence[type], ref: str) -> tuple[Sequence[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Their JSON Schemas, and by name those of all that they hold; ``ref`` is the template of a reference to one.
+
+    Python before 3.13 keeps the indentation of a docstring; here it is gone, so that every Python makes the same text.
+    """
+    schemas, components = msgspec.json.schema_components(types, ref_template=ref)
+    for component in components.values():
+        if "description" in component:
+            component["description"] = cleandoc(component["description"])
+    return schemas, components

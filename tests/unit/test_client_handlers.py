@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Any
 
 import pytest
@@ -183,3 +184,13 @@ def test_schemas_of_one_kind_of_all_and_of_none() -> None:
     with pytest.raises(RigError, match="no kind") as caught:
         show_schema.handle(ShowSchema(name="cat"), given())
     assert "app-status" in caught.value.hint
+
+
+def test_the_text_of_a_schema_is_not_indented() -> None:
+    """Or it would depend on the Python: from 3.13 on a docstring has no indentation."""
+    schemas = show_schema.handle(ShowSchema(), given()).schemas
+    texts = [
+        part["description"] for each in schemas.values() for part in each["$defs"].values() if "description" in part
+    ]
+    assert any("\n\n" in text for text in texts)
+    assert texts == [cleandoc(text) for text in texts]

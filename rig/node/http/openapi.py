@@ -10,6 +10,7 @@ from rig.contract.api import ROUTES, Route
 from rig.contract.base import tag_of
 from rig.contract.errors import Problem
 from rig.contract.routing import in_path, staying
+from rig.contract.schemas import components_of
 from rig.node.http.api import MAX_HEADER, REVISION
 
 REF = "#/components/schemas/{name}"
@@ -18,7 +19,7 @@ REF = "#/components/schemas/{name}"
 def document(version: str) -> dict[str, Any]:
     """The whole document."""
     types: list[type] = [route.command for route in ROUTES] + [route.command.reply for route in ROUTES] + [Problem]
-    _, components = msgspec.json.schema_components(types, ref_template=REF)
+    _, components = components_of(types, REF)
     for route in ROUTES:
         # A command is spread over path, query and body; whole it never travels.
         components.pop(route.command.__name__, None)
@@ -91,7 +92,7 @@ def _summary(struct: type) -> str:
 
 def _body(route: Route) -> dict[str, Any]:
     """The command's schema without what stands in the path and without the tag, which the route implies."""
-    _, components = msgspec.json.schema_components([route.command], ref_template=REF)
+    _, components = components_of([route.command], REF)
     schema = dict(components[route.command.__name__])
     dropped = in_path(route) | {"type"} | staying(route.command)
     schema["properties"] = {name: value for name, value in schema["properties"].items() if name not in dropped}
