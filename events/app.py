@@ -254,6 +254,11 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     """How often it was decided what it is to be. It goes on counting, as the numbers of releases do."""
 
+    @property
+    def serving(self) -> ReleaseState | None:
+        """The release that serves."""
+        return self.releases.get(self.current)
+
 
 def evolve(state: AppState, fact: Fact, happened: Happened, *, owned: bool = False) -> AppState:
     """Fold one fact into the state.

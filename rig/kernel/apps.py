@@ -49,7 +49,7 @@ def memory_of(started: DeployStarted, process: str) -> int:
 
 def limits_of(state: AppState) -> dict[str, int]:
     """The limits of memory in force, by process type; those that are set for an app that was never deployed."""
-    release = state.releases.get(state.current)
+    release = state.serving
     if release is None:
         return {process: limit for process, limit in state.memory.items() if limit}
     limits = {process: memory_of(release.started, process) for process in sorted(release.processes)}
@@ -64,7 +64,7 @@ def wanted_now(state: AppState) -> dict[str, int]:
 
 def app_of(state: AppState, *, url: str, hostname: str, at: str = "") -> App:
     """An app; ``at`` names the moment where ``state`` is not the one of now."""
-    release = state.releases.get(state.current)
+    release = state.serving
     return App(
         name=state.name,
         url=url,

@@ -39,7 +39,7 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def current(self) -> ReleaseState | None:
         """The release of the target that serves."""
-        return self.target.releases.get(self.target.current)
+        return self.target.serving
 
 
 def choose(source: AppState, target: str, version: int) -> int:
@@ -134,7 +134,7 @@ def gather(app: str, source: str, version: int, ctx: NodeContext) -> Promotion:
     made = ctx.ports.builds.made(source, build)
     if not made:
         raise collected(source, chosen, origin.releases[chosen])
-    current = target.releases.get(target.current)
+    current = target.serving
     return Promotion(
         source=origin,
         version=chosen,

@@ -69,7 +69,7 @@ def _deploy_again(app: str, release: ReleaseState) -> str:
 
 def changes(state: AppState, bundle: str, config: dict[str, Any], supplied: Supplied = NOTHING) -> list[str]:
     """What differs from the release that serves, as ``source``, ``env.NAME``, ``secret.NAME``, ``processes.web``."""
-    current = state.releases.get(state.current)
+    current = state.serving
     if current is None:
         return ["first release"]
     before = current.started

@@ -45,7 +45,7 @@ def kept_releases(state: AppState, keep: int, running: Collection[int] = ()) -> 
     """The releases that are kept, each with the reason."""
     succeeded = sorted((v for v, release in state.releases.items() if release.outcome == "succeeded"), reverse=True)
     kept = {version: f"v{version} can be rolled back to" for version in succeeded[:keep]}
-    current = state.releases.get(state.current)
+    current = state.serving
     if current is not None and current.started.previous in succeeded:
         kept[current.started.previous] = f"v{current.started.previous} served before"
     kept |= {version: f"v{version} has not ended yet" for version in running}

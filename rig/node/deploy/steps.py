@@ -232,7 +232,7 @@ async def end_leftovers(job: Job, nodepaths: NodePaths, driver: Driver) -> None:
 
 def drain_of(state: AppState) -> int:
     """How many seconds requests in flight are given by the release that serves."""
-    release = state.releases.get(state.current)
+    release = state.serving
     try:
         return (config_of(release.started) if release else AppConfig()).deploy.drain
     except RigError:

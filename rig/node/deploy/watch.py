@@ -19,7 +19,7 @@ def decide(state: AppState, instance: InstanceInfo, now: int, isolation: str) ->
     None where there is nothing to go back to, where the release is a rollback itself (two bad releases would take turns
     for ever), or where another one is being made already.
     """
-    release = state.releases.get(state.current)
+    release = state.serving
     if release is None or instance.version != state.current or instance.state not in DEAD or state.pending:
         return []
     started = release.started

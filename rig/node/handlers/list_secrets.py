@@ -24,7 +24,7 @@ def handle(command: ListSecrets, ctx: NodeContext) -> SecretPage:
     state = world.app(command.app)
     network = world.network(split_app(command.app)[0])
     stacks = secret_stacks(network, state)
-    serving = state.releases.get(state.current)
+    serving = state.serving
     deployed = stacks_of(serving.started) if serving else {}
     settings = settings_of(network, state)
     rows, following = rows_of(

@@ -43,7 +43,7 @@ def trouble(error: RigError | None) -> Trouble | None:
 def handle(command: ShowAppStatus, ctx: NodeContext) -> AppStatus:
     state, runtime = ctx.ports.world.app(command.app), ctx.ports.runtime
     phase = runtime.phase(command.app) if state.pending else ""
-    current = state.releases.get(state.current)
+    current = state.serving
     return AppStatus(
         app=app_view(state, ctx.ports),
         instances=runtime.instances(command.app),

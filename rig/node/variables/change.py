@@ -146,7 +146,7 @@ def release_facts(state: AppState, network: NetworkState, isolation: str) -> lis
 
     It is of the same deployment, so it keeps what that one alone was given.
     """
-    serving = state.releases.get(state.current)
+    serving = state.serving
     if serving is None:
         return []
     old = serving.started

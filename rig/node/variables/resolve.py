@@ -107,7 +107,7 @@ def stacks_of(started: DeployStarted) -> Stacks:
 @remembered(8)
 def stacks_next(network: NetworkState, app: AppState) -> Stacks:
     """The same for the next release, if it is of the same deployment as the one that serves."""
-    serving = app.releases.get(app.current)
+    serving = app.serving
     if serving is None:
         return resolve(layers(supply(network.config, app.config), {}))
     deployed = serving.started
