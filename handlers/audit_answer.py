@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from handlers.audit_query import BEGINS, BELONGS, Clause, Question, equal
+from handlers.audit_query import BEGINS, Clause, Question, equal
 from rig.contract.review import AuditEntry, Source
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Record, Texts
@@ -43,10 +43,12 @@ class Answer(msgspec.Struct, frozen=True):
     exact: bool
     """False where more may match than were counted."""
     total: int
+    """How many could match: all rows, or all changes, and with these the look-ups that do match."""
 
 
 LEAD = "coalesce(lead, pos)"
 """What tells changes apart; a look-up is taken for one where it is asked for."""
+LOOK_UPS = "count(CASE WHEN lead IS NULL THEN 1 END)"
 
 
 def lead_of(row: Row) -> int:
@@ -63,14 +65,17 @@ def answer(record: Record, asked: Question, limit: int, texts: Texts) -> Answer:
     if asked.all:
         matched, exact = total, True
     elif rare:
-        hint, counted = leads[0].hint, f"DISTINCT {LEAD}" if asked.changes else "*"
-        matched = _number(record, f"SELECT count({counted}) FROM audit {hint} WHERE {asked.where}", asked.parameters)
-        exact = True
+        counted = f"DISTINCT {LEAD}" if asked.changes else "*"
+        sql = f"SELECT count({counted}) AS n, {LOOK_UPS} AS looks FROM audit {leads[0].hint} WHERE {asked.where}"
+        row = next(record.rows(sql, asked.parameters))
+        matched, exact = row["n"], True
+        total += row["looks"] if asked.changes else 0
     else:
         counts = [_count(record, asked, lead, len(leads)) for lead in leads]
-        matched, exact = sum(count for count, _ in counts), all(exact for _, exact in counts)
+        matched, exact = sum(count for count, _, _ in counts), all(exact for _, _, exact in counts)
+        total += sum(looks for _, looks, _ in counts)
         if asked.changes and len(leads) > 1:
-            matched, exact = max(count for count, _ in counts), False  # one change may be found by several
+            matched, exact = max(count for count, _, _ in counts), False  # one change may be found by several
     if asked.forward and not rare:
         leads = [Clause("")]  # along the positions
     if len(leads) == 1:
@@ -79,13 +84,14 @@ def answer(record: Record, asked: Question, limit: int, texts: Texts) -> Answer:
 
 
 def number_of_all(record: Record, asked: Question) -> int:
-    """How many there are of what is asked for, whether they match or not: rows, or changes, or these and look-ups."""
-    if not asked.changes:
-        return _number(record, "SELECT count(*) FROM audit")
-    if BEGINS in asked.clauses or BELONGS in asked.clauses:
-        return _number(record, f"SELECT count(*) FROM audit {BEGINS.hint} WHERE {BEGINS.sql}")
-    parts = "SELECT count(*) FROM audit INDEXED BY audit_effects WHERE lead <> pos"
-    return _number(record, f"SELECT count(*) - ({parts}) FROM audit")
+    """How many there are of what is asked for, whether they match or not: rows, or changes."""
+    among = f"{BEGINS.hint} WHERE {BEGINS.sql}" if asked.changes else ""
+    return _number(record, f"SELECT count(*) FROM audit {among}")
+
+
+def is_look_up(row: Row) -> bool:
+    """Whether a row is no part of a change."""
+    return row["lead"] is None
 
 
 def everything(record: Record, asked: Question, texts: Texts, page: int = 2_000) -> Iterator[Row]:
@@ -155,17 +161,19 @@ def _leads(record: Record, asked: Question) -> tuple[list[Clause], bool]:
     return [asked.span], False
 
 
-def _count(record: Record, asked: Question, lead: Clause, shares: int) -> tuple[int, bool]:
-    """How many rows of a lead match, as far as they are counted, and whether that is all of them."""
+def _count(record: Record, asked: Question, lead: Clause, shares: int) -> tuple[int, int, bool]:
+    """How many rows or changes of a lead match, as far as they are counted; how many of these are look-ups, which are
+    no changes; and whether that is all of them."""
     narrowed, others = lead if lead is asked.span else asked.and_span(lead), asked.without(lead)
     where = narrowed.sql or "1"
     if asked.changes:
         bound = COUNTED_CHANGES // shares
         looked_at = f"SELECT * FROM audit {lead.hint} WHERE {where} LIMIT {bound}"
         fits = others.sql or "1"
-        sql = f"SELECT count(*) AS seen, count(DISTINCT CASE WHEN {fits} THEN {LEAD} END) AS n FROM ({looked_at})"
+        counted = f"count(DISTINCT {LEAD}) FILTER (WHERE matching) AS n, {LOOK_UPS} FILTER (WHERE matching) AS looks"
+        sql = f"SELECT count(*) AS seen, {counted} FROM (SELECT *, {fits} AS matching FROM ({looked_at}))"
         row = next(record.rows(sql, (*others.parameters, *narrowed.parameters)))
-        return row["n"], row["seen"] < bound
+        return row["n"], row["looks"], row["seen"] < bound
     bound = (COUNTED if others.sql or not lead.index else COUNTED_BY_INDEX) // shares
     seen = _number(
         record,
@@ -173,10 +181,10 @@ def _count(record: Record, asked: Question, lead: Clause, shares: int) -> tuple[
         narrowed.parameters,
     )
     if not others.sql:
-        return seen, seen < bound
+        return seen, 0, seen < bound
     looked_at = f"SELECT * FROM audit {lead.hint} WHERE {where} LIMIT {bound}"
     parameters = (*narrowed.parameters, *others.parameters)
-    return _number(record, f"SELECT count(*) FROM ({looked_at}) WHERE {others.sql}", parameters), seen < bound
+    return _number(record, f"SELECT count(*) FROM ({looked_at}) WHERE {others.sql}", parameters), 0, seen < bound
 
 
 def _walk(record: Record, asked: Question, lead: Clause, limit: int, columns: str = "*") -> list[Row]:
@@ -221,6 +229,7 @@ def _by_words(record: Record, asked: Question, limit: int, texts: Texts, total: 
     if asked.forward:
         listed.sort(key=lambda row: row["pos"])
     matched = len({lead_of(row) for row in listed}) if asked.changes else len(listed)
+    total += sum(map(is_look_up, listed)) if asked.changes else 0
     return Answer(listed[:limit], matched, not below, total)
 
 

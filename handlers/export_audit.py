@@ -9,7 +9,7 @@ from itertools import islice
 
 import msgspec
 
-from handlers.audit_answer import Row, entry, everything, lead_of, number_of_all
+from handlers.audit_answer import Row, entry, everything, is_look_up, lead_of, number_of_all
 from handlers.audit_changes import fits, of_rows, told, told_in
 from handlers.audit_query import question
 from handlers.audit_sources import Sources, known_of, name_of, records
@@ -69,7 +69,7 @@ class Counted:
             seen |= fresh.keys()
             for change in of_rows(record, source, fresh.values()):
                 if fits(change, self._asked):
-                    self._matching[source] += 1
+                    self._matching[source] += not is_look_up(change.head)
                     if local is None or not told_in(local, change, self._asked):
                         yield told(change)
 
