@@ -127,7 +127,8 @@ async def serve(options: NodeOptions) -> None:
         isolation = choose(options.isolation, public=public)
         releases = options.releases or (previous.releases if previous else 0) or RELEASES_AT_ONCE
         if isolation == "none":
-            log.warning("apps are not kept apart: isolation is off (%s)", probe() or "as asked")
+            why = "as asked" if options.isolation == "none" else probe()
+            log.warning("apps are not kept apart: isolation is off (%s)", why)
         for warning in held_back():
             log.warning("%s", warning)
         load_handlers()
