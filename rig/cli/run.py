@@ -299,6 +299,13 @@ def terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _print_anything(stream: TextIO) -> None:
-    """Where the terminal's encoding lacks a character, print its number: output must not fail for an ellipsis."""
-    if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+    """What is no terminal gets UTF-8, as JSON is, and exports whose bytes are hashed, whatever the locale says.
+
+    Where a terminal's encoding lacks a character, its number is printed: output must not fail for an ellipsis.
+    """
+    if not isinstance(stream, TextIOWrapper):
+        return
+    if stream.isatty():
         stream.reconfigure(errors="backslashreplace")
+    else:
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.runner import RIG, Shell
+from tests.faults.terminal import OnTerminal
 from tests.support import wait_until
 
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -53,11 +54,35 @@ def test_a_full_disk_behind_stdout_is_a_failure(fresh: Shell, argv: tuple[str, .
     assert result.stderr == "error: The output could not be written: No space left on device.\n"
 
 
-def test_any_encoding_will_do(fresh: Shell) -> None:
-    fresh.environ |= {"PYTHONIOENCODING": "ascii", "COLUMNS": "72", "RIG_NETWORK": "n" * 60}
+LOCALES = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "latin-1"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+]
+
+
+@pytest.mark.parametrize("locale", LOCALES, ids=lambda locale: " ".join(locale.values()))
+def test_what_is_no_terminal_gets_utf_8_whatever_the_locale(fresh: Shell, locale: dict[str, str]) -> None:
+    name = "naïve – 日本"
+    fresh.process("audit", "--text", name)  # which puts it on the record
+    fresh.environ |= locale | {"COLUMNS": "72", "RIG_NETWORK": "n" * 60}
     result = fresh.process("settings", "list")
-    assert result.code == 0
-    assert "\\u2026" in result.stdout
+    assert (result.code, "…" in result.stdout) == (0, True)
+    fresh.environ.pop("RIG_NETWORK")
+    export = fresh.process("journal", "export")
+    assert (export.code, name in export.stdout) == (0, True)
+    (fresh.folder / "export.jsonl").write_bytes(export.stdout.encode())
+    verified = fresh.process("journal", "verify", "export.jsonl", "-o", "json")
+    assert json.loads(verified.stdout)["data"]["verdict"] == "verified"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+@pytest.mark.parametrize("locale", LOCALES, ids=lambda locale: " ".join(locale.values()))
+def test_a_terminal_that_lacks_a_character_shows_its_number(fresh: Shell, locale: dict[str, str]) -> None:
+    environ = {**fresh.environ, **locale, "COLUMNS": "72", "RIG_NETWORK": "n" * 60}
+    with OnTerminal("settings", "list", env=environ) as running:
+        code, _ = running.wait()
+    assert (code, "\\u2026" in running.text) == (0, True), running.text
 
 
 def test_sigterm_ends_a_command_with_143_on_the_record(fresh: Shell) -> None:
