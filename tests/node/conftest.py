@@ -1,4 +1,4 @@
-"""Builders with and without a sandbox, and a store whose days pass as the test says."""
+"""Builders with and without a sandbox, a store whose days pass as the test says, and a node that does not rest long."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rig.node.bundles.store import Store
+from rig.node.deploy import making
 from rig.node.runtime.driver import Driver, IsolationName
 from rig.node.runtime.isolation import probe
 from rig.node.runtime.process import ProcessDriver
@@ -44,3 +45,9 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     store = Store(tmp_path / "store", clock=clock)
     yield store
     store.close()
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be recorded is tried again at once."""
+    monkeypatch.setattr(making, "RECORD_PAUSE", 0.01)

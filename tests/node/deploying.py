@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -309,3 +309,16 @@ async def deploying(base: Path, runs: Runs | None = None, edge: HandMadeEdge | N
         await made.deployer.close()
         await made.supervisor.stop_all()
         await made.close()
+
+
+def on_a_node(base: Path, scenario: Callable[[Deploying], Awaitable[None]], *, live: bool = False) -> None:
+    """Play a scenario on a node with one app, `demo/hello`, of which a release serves if it is to be ``live``."""
+
+    async def play() -> None:
+        async with deploying(base) as node:
+            await node.found()
+            if live:
+                await node.deploy()
+            await scenario(node)
+
+    asyncio.run(play())

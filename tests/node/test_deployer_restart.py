@@ -12,18 +12,14 @@ from events.app import AppScaled, DeployStarted, DeploySucceeded
 from events.network import NetworkCreated, NetworkDeleted
 from rig.contract.project import AppConfig, DeployConfig
 from rig.kernel.errors import RigError
-from rig.node.deploy import making
 from rig.node.edge.slots import Route
 from rig.node.runtime.driver import ExitStatus
 from tests.node.deploying import APP, OTHER, Deploying, HandMadeEdge, Runs, deploying
 from tests.support import until
 
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
 MIGRATES = AppConfig(deploy=DeployConfig(release="migrate", drain=0))
-
-
-@pytest.fixture(autouse=True)
-def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "RECORD_PAUSE", 0.01)
 
 
 class Machine:

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from events.app import AppRestartRequested, AppScaled, AppStarted, AppStopped
 from rig.node.supervisor.instance import Instance
-from tests.node.deploying import APP, OTHER, Deploying, deploying
+from tests.node.deploying import APP, OTHER, Deploying, deploying, on_a_node
 from tests.support import until
-
-
-def on_a_node(base: Path, scenario: Callable[[Deploying], Awaitable[None]]) -> None:
-    """Play a scenario on a node whose app `demo/hello` serves its first release."""
-
-    async def play() -> None:
-        async with deploying(base) as node:
-            await node.found()
-            await node.deploy()
-            await scenario(node)
-
-    asyncio.run(play())
 
 
 async def recorded(node: Deploying, kind: str) -> None:
@@ -55,7 +42,7 @@ def test_a_stopped_app_keeps_its_scale(tmp_path: Path) -> None:
         await node.runs_as(("web.1", 1), ("web.2", 1), ("web.3", 1))
         await node.serves(3)
 
-    on_a_node(tmp_path, scenario)
+    on_a_node(tmp_path, scenario, live=True)
 
 
 def test_what_is_stopped_stays_so_when_the_node_comes_back(tmp_path: Path) -> None:
@@ -82,7 +69,7 @@ def test_a_deployment_starts_what_was_stopped(tmp_path: Path) -> None:
         await node.runs_as(("web.1", 2))
         await node.serves(1)
 
-    on_a_node(tmp_path, scenario)
+    on_a_node(tmp_path, scenario, live=True)
 
 
 def test_a_restart_leaves_no_gap(tmp_path: Path) -> None:
@@ -98,7 +85,7 @@ def test_a_restart_leaves_no_gap(tmp_path: Path) -> None:
         await node.runs_as(("web.1", 1))
         assert (node.ports, node.app.restarting) == ((after,), False)
 
-    on_a_node(tmp_path, scenario)
+    on_a_node(tmp_path, scenario, live=True)
 
 
 def test_a_restart_that_does_not_get_healthy_leaves_the_old_instances_serving(tmp_path: Path) -> None:
@@ -111,7 +98,7 @@ def test_a_restart_that_does_not_get_healthy_leaves_the_old_instances_serving(tm
         await node.runs_as(("web.1", 1))
         assert node.ports == before
 
-    on_a_node(tmp_path, scenario)
+    on_a_node(tmp_path, scenario, live=True)
 
 
 def test_a_restart_that_cannot_be_kept_leaves_the_old_instances_serving(
@@ -133,7 +120,7 @@ def test_a_restart_that_cannot_be_kept_leaves_the_old_instances_serving(
         (left,) = node.supervisor.committed(APP)
         assert (left.port,) == before
 
-    on_a_node(tmp_path, scenario)
+    on_a_node(tmp_path, scenario, live=True)
 
 
 def test_where_nothing_runs_a_restart_is_over_at_once(tmp_path: Path) -> None:
@@ -144,7 +131,7 @@ def test_where_nothing_runs_a_restart_is_over_at_once(tmp_path: Path) -> None:
         await recorded(node, "app.restarted")
         await restarted(node)
 
-    on_a_node(tmp_path, scenario)
+    on_a_node(tmp_path, scenario, live=True)
 
 
 def test_a_restart_that_cannot_even_begin_is_on_the_record_and_may_be_tried_again(tmp_path: Path) -> None:
@@ -163,7 +150,7 @@ def test_a_restart_that_cannot_even_begin_is_on_the_record_and_may_be_tried_agai
         assert problem is not None
         assert "The build of v1 is no longer there" in problem.message
 
-    on_a_node(tmp_path, scenario)
+    on_a_node(tmp_path, scenario, live=True)
 
 
 def test_a_restart_that_was_cut_off_is_made_by_the_next_node(tmp_path: Path) -> None:
