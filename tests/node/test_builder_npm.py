@@ -42,6 +42,10 @@ PACKAGES: dict[str, Files] = {
 }
 
 
+BY_ADDRESS: Files = {".npmrc": "allow-remote=all\n"}
+"""From npm 12 on a package that is named by its address is refused otherwise."""
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
     """The address of a server with `PACKAGES` as tarballs."""
@@ -80,6 +84,7 @@ def test_development_dependencies_are_there_for_the_build_and_gone_afterwards(
         "devDependencies": {"tool": "file:./tool" if in_place else f"{registry}/tool.tgz"},
     }
     files = {
+        **BY_ADDRESS,
         "package.json": json.dumps(package),
         "server.js": "console.log(require('kept'), require('fs').readFileSync('out.txt', 'utf8'))",
         **({f"{name}/{path}": text for name in PACKAGES for path, text in PACKAGES[name].items()} if in_place else {}),
@@ -96,7 +101,7 @@ def test_development_dependencies_are_there_for_the_build_and_gone_afterwards(
 @pytest.mark.needs("npm")
 def test_without_a_build_step_the_packages_are_linked_from_the_layer(app: App, registry: str) -> None:
     package = {"dependencies": {"kept": f"{registry}/kept.tgz"}, "devDependencies": {"tool": f"{registry}/tool.tgz"}}
-    files = {"package.json": json.dumps(package), "index.js": "console.log(require('kept'))"}
+    files = {**BY_ADDRESS, "package.json": json.dumps(package), "index.js": "console.log(require('kept'))"}
     for name in ("one", "two"):
         paths = app.paths(name, files)
         built = app.build(paths)
@@ -112,7 +117,7 @@ def test_a_site_that_npm_builds_runs_without_its_packages(app: App, registry: st
         "scripts": {"build": "tool && mkdir dist && mv out.txt dist/index.html"},
         "devDependencies": {"tool": f"{registry}/tool.tgz"},
     }
-    paths = app.paths(files={"package.json": json.dumps(package), "index.html": "template"})
+    paths = app.paths(files={**BY_ADDRESS, "package.json": json.dumps(package), "index.html": "template"})
     built = app.build(paths, AppConfig(build=BuildConfig(builder="static")))
     assert (built.static_root, built.mounts) == ("dist", ())
     assert (paths.source / "dist" / "index.html").read_text() == "by the tool"
