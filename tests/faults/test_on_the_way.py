@@ -17,6 +17,7 @@ from events.config import VarsChanged
 from rig.clients import http as client_http
 from rig.clients.http import Patience
 from rig.contract.accounts import TokenPair
+from rig.contract.networks import Network
 from rig.kernel.ports import Draft
 from tests.faults.harness import Record, run_rig
 from tests.faults.http1 import Message
@@ -122,6 +123,16 @@ def test_a_check_says_that_it_was_not_against_the_platform(server: FaultServer) 
     assert (document["data"]["replicated"], document["data"]["compared"]) == (len(FACTS), False)
     assert "by itself" in document["warnings"][0]
     assert (len(server.requests), ended.seconds < BOUND) == (1, True)
+
+
+def test_a_change_that_was_made_does_not_wait_for_its_witness(server: FaultServer) -> None:
+    made = msgspec.json.encode(Network(name="other", domain="other.localhost"))
+    server.route = lambda request: Answer(201, made) if request.line.startswith("POST /v1/networks ") else None
+    ended = run_rig("create", "network", "other", where="json")
+
+    assert ended.exit == 0, ended
+    assert [request.line.split()[1] for request in server.requests] == ["/v1/networks", "/v1/journals/checkpoints"]
+    assert ended.seconds < BOUND
 
 
 def test_what_is_asked_for_is_waited_for(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
