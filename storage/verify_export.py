@@ -479,6 +479,13 @@ COMPLETENESS = (
 )
 
 
+def say(text: str) -> None:
+    """Print a line. What a forger wrote must neither move the cursor nor end the check where ASCII is all there is."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    encoding = sys.stdout.encoding or "ascii"
+    print(shown.encode(encoding, "backslashreplace").decode(encoding))
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Check an export of a rig journal.")
@@ -495,22 +502,22 @@ def main() -> int:
     for code, message, _, _ in export.findings:
         kinds[code] = kinds.get(code, 0) + 1
         if kinds[code] <= TOLD:
-            print(f"{code}: {message}")
+            say(f"{code}: {message}")
     for code, count in kinds.items():
         if count > TOLD:
-            print(f"{code}: and {count - TOLD} more")
-    print(f"{export.verdict}: {export.count} records")
+            say(f"{code}: and {count - TOLD} more")
+    say(f"{export.verdict}: {export.count} records")
     if export.verdict == "verified":
         header = export.header
-        print(f"They are from {header['origin']}, which had {export.size} records then; root {export.root.hex()}.")
+        say(f"They are from {header['origin']}, which had {export.size} records then; root {export.root.hex()}.")
         if export.complete:
-            print(f"Nothing is missing from {header['first']} to {header['end'] - 1}, in this order.")
+            say(f"Nothing is missing from {header['first']} to {header['end'] - 1}, in this order.")
         else:
-            print(COMPLETENESS)
+            say(COMPLETENESS)
         if export.anchored:
-            print(f"It goes on from the checkpoint over {export.anchored} records that you have kept.")
+            say(f"It goes on from the checkpoint over {export.anchored} records that you have kept.")
         elif given.pin:
-            print("The kept checkpoint lies outside of what is here, and could not be compared.")
+            say("The kept checkpoint lies outside of what is here, and could not be compared.")
     return {"verified": 0, "tampered": 1}.get(export.verdict, 65)
 
 

@@ -224,6 +224,17 @@ def forge(folder: Path, key: Ed25519PrivateKey) -> Path:
     return path
 
 
+def test_what_a_forger_wrote_does_not_reach_the_terminal(folder: Path) -> None:
+    path = export_to(folder)
+    lies = "\x1b[2J\x1b[Hverified: 13 records\n\x9b31m é \u202e"
+    edit(path, lambda lines: [with_field(lines[0], origin=lies), *lines[1:]])
+    done = run(path, "--key", trusted(folder))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("WRONG_ORIGIN: it says that it is of \\x1b[2J\\x1b[Hverified: 13 records\\n\\x9b31m ")
+    assert done.stdout.replace("\n", "").isprintable()
+    assert not any(line.startswith("verified") for line in done.stdout.splitlines())
+
+
 def test_of_each_kind_of_finding_a_few_are_printed(folder: Path) -> None:
     path = export_to(folder)
     edit(path, lambda lines: [lines[0], *map(changed, lines[1:])], digest=False)
