@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -105,6 +106,13 @@ class Invocation:
         options = parsed.options
         settings = user_settings(options.config, flags_of(options))
         self.output = output = output_of(options, settings)
+        if options.config and tag_of(verb.command) != "settings.set" and not os.path.exists(options.config):
+            # The usual file need not be there. One that was named is meant to say something.
+            raise RigError(
+                "not_found",
+                f"There is no settings file {options.config}.",
+                f"Make it: `rig settings set KEY VALUE --config {options.config}`.",
+            )
         if options.query:
             check_query(options.query)
         if verb.live and output.format not in {"table", "jsonl"}:

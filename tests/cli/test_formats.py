@@ -140,6 +140,9 @@ def test_colour_is_a_setting_and_never_a_surprise(fresh: Shell) -> None:
 
 def test_another_settings_file(fresh: Shell) -> None:
     other = fresh.folder / "other.toml"
+    missing = fresh("settings", "get", "network", f"--config={other}", "-o", "json")
+    assert (missing.code, missing.document["error"]["code"]) == (66, "not_found")
+    assert "no settings file" in missing.document["error"]["message"]
     fresh.do("--config", str(other), "settings", "set", "network", "demo")
     assert other.read_text() == 'network = "demo"\n'
     assert fresh("settings", "get", "network").stdout == "\n"
