@@ -1,4 +1,5 @@
-"""A journal of a few records, for the tests of evidence, and the life of an app, for those of its past."""
+"""A journal of a few records, for tests of evidence; the life of an app, for those of its past; the two records of a
+change."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import pytest
 from events.app import AppCreated
 from rig.kernel.ports import Stamp
 from storage.journal import Journal
+from storage.replica import Replica
 from tests.storage.evidencing import COUNT
 from tests.storage.lives import APP, Life
 from tests.storage.records import Platform, Ports, context, open_record, replica_of
@@ -54,3 +56,23 @@ def asked(life: Life, own: Journal, tmp_path: Path) -> Iterator[Any]:
     yield ask
     for replica in replicas:
         replica.close()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Journal]:
+    with open_record(tmp_path) as journal:
+        yield journal
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Journal]:
+    with open_record(tmp_path / "node", "node") as journal:
+        yield journal
+
+
+@pytest.fixture
+def replica(tmp_path: Path, node: Journal) -> Iterator[Replica]:
+    """Of ``node``, empty."""
+    replica = Replica(str(tmp_path / "replica.sqlite"), node.projections)
+    yield replica
+    replica.close()

@@ -2,106 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from events.app import AppCrashed, DeployBuilt, DeployFailed, DeployStarted, DeploySucceeded
-from events.base import Fact
-from events.command import CommandCompleted, CommandReceived
+from events.app import AppCrashed, DeployBuilt, DeployStarted, DeploySucceeded
+from events.command import CommandCompleted
 from events.node import NodeStarted
-from handlers import audit_answer, audit_stats, export_audit, list_audit, observing, tail_audit
-from rig.contract.review import AuditEntry, AuditStats, ExportAudit, ListAudit, TailAudit
-from rig.kernel.errors import RigError
-from rig.kernel.ports import Draft, Recorded, Stamp
+from handlers import audit_answer, audit_stats, export_audit, list_audit
+from rig.contract.review import AuditStats, ExportAudit, ListAudit
+from rig.kernel.ports import Draft, Stamp
 from storage.journal import Journal
 from storage.replica import Replica
-from tests.storage.records import Platform, Ports, context, follow, open_record
+from tests.storage.changing import SHOP, asked, command, deploy_here, deploy_there, end, fact, listed, told
+from tests.storage.records import Ports, context, follow
 from tests.storage.support import stamp
-from tests.support import wait_until
-
-SHOP = "demo/shop"
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Iterator[Journal]:
-    with open_record(tmp_path) as journal:
-        yield journal
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Journal]:
-    with open_record(tmp_path / "node", "node") as journal:
-        yield journal
-
-
-@pytest.fixture
-def replica(tmp_path: Path, node: Journal) -> Iterator[Replica]:
-    replica = Replica(str(tmp_path / "replica.sqlite"), node.projections)
-    yield replica
-    replica.close()
-
-
-def fact(fact: Fact, outcome: str = "success", caus: str = "") -> Draft:
-    return Draft(stream=f"app:{SHOP}", fact=fact, target=SHOP, outcome=outcome, caus=caus)
-
-
-def command(name: str, tag: str, target: str = SHOP, process: str = "") -> Draft:
-    received = CommandReceived(command=tag, process=process)
-    return Draft(stream=f"command:{name}", fact=received, target=target, outcome="unknown")
-
-
-def end(name: str, tag: str, code: str = "", outcome: str = "") -> Draft:
-    completed = CommandCompleted(command=tag, exit=1 if code else 0, code=code)
-    return Draft(stream=f"command:{name}", fact=completed, outcome=outcome or ("failure" if code else "success"))
-
-
-def asked(name: str, corr: str, actor: str = "user:ana") -> Stamp:
-    """What a platform knows of a client's command."""
-    return msgspec.structs.replace(stamp(actor, name), corr=corr, src="10.0.0.7")
-
-
-def deploy_here(journal: Journal, name: str, version: int, code: str = "", *, ends: bool = True) -> None:
-    by = stamp("user:ana", name)
-    journal.append([command(name, "deploy", process="7:1")], by)
-    journal.append([fact(DeployStarted(app=SHOP, version=version, bundle="b"))], by)
-    if ends:
-        last = DeployFailed(app=SHOP, version=version, code=code, reason="") if code else None
-        done = last or DeploySucceeded(app=SHOP, version=version)
-        journal.append([fact(done, "failure" if code else "success"), end(name, "deploy", code)], by)
-
-
-def deploy_there(
-    journal: Journal, name: str, asked_by: str, version: int, code: str = "", *, ends: bool = True
-) -> Recorded:
-    """A release as a platform records it: the request is answered before the release is done."""
-    by = asked(name, asked_by)
-    journal.append([command(name, "release.start")], by, idem=f"user:ana/{asked_by}")
-    began, _ = journal.append(
-        [fact(DeployStarted(app=SHOP, version=version, bundle="b")), end(name, "release.start")], by
-    )
-    journal.append([fact(DeployBuilt(app=SHOP, version=version, build="b"), caus=began.id)], by)
-    if ends:
-        failed = DeployFailed(app=SHOP, version=version, code=code, reason="It does not answer.")
-        done = (
-            fact(failed, "failure", began.id)
-            if code
-            else fact(DeploySucceeded(app=SHOP, version=version), caus=began.id)
-        )
-        journal.append([done], by)
-    return began
-
-
-def listed(journal: Journal, ports: Ports, **filters: Any) -> list[AuditEntry]:
-    return list_audit.handle(msgspec.convert(filters, ListAudit), context(journal, ports)).entries
-
-
-def told(entries: list[AuditEntry]) -> list[tuple[str, str, int, str]]:
-    return [(one.source, one.action, one.version, one.code or one.outcome) for one in entries]
 
 
 def test_a_deployment_is_one_line_in_whichever_record(
@@ -290,105 +207,3 @@ def test_a_page_has_one_line_a_change_and_none_is_left_out_for_its_filter(
         assert export_audit.handle(command_, context(local, ports)).entries == lines
         assert "".join(ports.shown).count("<tr id=") == lines
     assert export_audit.handle(ExportAudit(format="html", all_records=True), context(local, ports)).entries == 11
-
-
-# -- tail -----------------------------------------------------------------------------------------------------------
-
-
-def tail(journal: Journal, ports: Ports, **filters: Any) -> Iterator[AuditEntry]:
-    return tail_audit.follow(msgspec.convert(filters, TailAudit), context(journal, ports))
-
-
-def test_a_tail_tells_a_change_when_it_begins_and_when_it_has_ended(local: Journal, tmp_path: Path) -> None:
-    deploy_here(local, "d1", 1)
-    following = tail(local, Ports(tmp_path), limit=1)
-    assert told([next(following)]) == [("local", "deploy", 1, "success")]
-    local.append([command("d2", "deploy", process="7:1")], stamp("user:ana", "d2"))
-    assert told([next(following)]) == [("local", "deploy", 0, "unknown")]
-    by = stamp("user:ana", "d2")
-    local.append([fact(DeployStarted(app=SHOP, version=2, bundle="b"))], by)
-    local.append([fact(DeploySucceeded(app=SHOP, version=2)), end("d2", "deploy")], by)
-    assert told([next(following)]) == [("local", "deploy", 2, "success")]
-
-
-@pytest.mark.parametrize(
-    ("filters", "expected"),
-    [
-        ({"outcome": "failure"}, [[], ["health_failed"], []]),
-        ({"text": "shop"}, [["unknown"], ["health_failed"], []]),
-        ({"action": "deploy.failed"}, [[], ["health_failed"], []]),
-        ({"action": "app.list"}, [[], [], ["success"]]),
-        ({"actor": "user:bea"}, [[], [], []]),
-        ({"all_records": True}, [["unknown"], ["health_failed", "health_failed"], ["success"]]),
-    ],
-    ids=str,
-)
-def test_a_tail_is_filtered(local: Journal, tmp_path: Path, filters: dict[str, Any], expected: list[list[str]]) -> None:
-    ports = Ports(tmp_path)
-    local.append([command("a", "app.create", "other/app")], stamp("user:ana", "a"))
-    watch = tail_audit.Watch("local", local, msgspec.convert(filters, TailAudit), context(local, ports))
-    assert watch.news() == []
-    by = stamp("user:ana", "d1")
-    local.append([command("d1", "deploy", process="8:1")], by)
-    seen = [[code for *_, code in told(watch.news())]]
-    failed = DeployFailed(app=SHOP, version=2, code="health_failed", reason="")
-    local.append([fact(failed, "failure"), end("d1", "deploy", "health_failed")], by)
-    seen.append([code for *_, code in told(watch.news())])
-    local.append([Draft(stream="command:q", fact=CommandCompleted(command="app.list"))], by)
-    seen.append([code for *_, code in told(watch.news())])
-    assert seen == expected
-    assert watch.news() == []
-
-
-def test_a_tail_follows_the_platform_too_and_tells_what_was_asked_here_once(
-    local: Journal, node: Journal, tmp_path: Path, replica: Replica, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(observing, "EVERY", 0.01)
-    deploy_there(node, "n0", "old", 1)
-    follow(replica, node)
-    following = tail(local, Ports(tmp_path, replica, Platform(node)), limit=1)
-    assert told([next(following)]) == [("observed", "release.start", 1, "success")]
-    deploy_here(local, "d1", 2)
-    deploy_there(node, "n1", "d1", 2)
-    began = deploy_there(node, "n2", "elsewhere", 3, ends=False)
-    assert told(list(islice(following, 2))) == [
-        ("local", "deploy", 2, "success"),
-        ("observed", "release.start", 3, "unknown"),
-    ]
-    node.append([fact(DeploySucceeded(app=SHOP, version=3), caus=began.id)], asked("n2", "elsewhere"))
-    assert told([next(following)]) == [("observed", "release.start", 3, "success")]
-
-
-def test_a_tail_goes_on_where_the_platform_is_away(
-    local: Journal, node: Journal, tmp_path: Path, replica: Replica
-) -> None:
-    class Gone:
-        def call(self, *arguments: Any, **options: Any) -> Any:
-            raise RigError("unreachable", "The platform cannot be reached.")
-
-    follow(replica, node)
-    deploy_here(local, "d1", 1)
-    following = tail(local, Ports(tmp_path, replica, Gone()), limit=1)
-    assert next(following).version == 1
-    deploy_here(local, "d2", 2)
-    assert next(following).version == 2
-
-
-def test_a_platform_that_contradicts_itself_is_said_and_followed_no_more(
-    local: Journal, node: Journal, tmp_path: Path, replica: Replica
-) -> None:
-    warned: list[str] = []
-    deploy_there(node, "n", "d", 1)
-    follow(replica, node)
-    with open_record(tmp_path / "forged", "node") as forged:
-        deploy_there(forged, "n", "d", 1)
-        ports = Ports(tmp_path, replica, Platform(forged))
-        ctx = context(local, ports)
-        ctx.progress.warn = warned.append  # type: ignore[method-assign, assignment]
-        watching = observing.Observing(ctx, replica)
-        wait_until(lambda: watching.look() or warned, "an answer")
-    (warning,) = warned
-    assert "not the one that it was" in warning
-    state = replica.state()
-    assert state is not None
-    assert state.forked
