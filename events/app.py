@@ -13,6 +13,8 @@ from events.release import Promoted
 
 
 class AppCreated(Fact, frozen=True, kw_only=True):
+    """An app was made. Nothing of it runs before its first release."""
+
     type: ClassVar[str] = "app.created"
 
     name: str
@@ -20,6 +22,8 @@ class AppCreated(Fact, frozen=True, kw_only=True):
 
 
 class AppDeleted(Fact, frozen=True, kw_only=True):
+    """An app was deleted with all that ran of it. What its releases were stays on the record."""
+
     type: ClassVar[str] = "app.deleted"
 
     name: str

@@ -12,6 +12,8 @@ from events.config import ConfigState, SecretsChanged, VarsChanged
 
 
 class NetworkCreated(Fact, frozen=True, kw_only=True):
+    """A network was made."""
+
     type: ClassVar[str] = "network.created"
 
     name: str
@@ -28,6 +30,8 @@ class NetworkUpdated(Fact, frozen=True, kw_only=True):
 
 
 class NetworkDeleted(Fact, frozen=True, kw_only=True):
+    """A network was deleted with its variables, its secrets and the roles in it."""
+
     type: ClassVar[str] = "network.deleted"
 
     name: str
