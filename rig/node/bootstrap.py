@@ -146,6 +146,7 @@ async def serve(options: NodeOptions) -> None:
             proof = edge_proof(bootstrap_secret(paths.bootstrap_secret))
             route = Route(hostname=api_host, app="", ports=(listening.port,), proof=proof) if public else None
             running = await _begin(kept, edge, route, isolation, releases)
+            stack.push_async_callback(running.node.close)  # after the last request, while the writer is still there
             await answer_on(_application(kept, running.node, Origin(proof)), listening.sockets, stack)
             await kept.recorder.of_node(NodeStarted(version=__version__, isolation=isolation, domain=domain))
             edge_url = edge.url(domain)

@@ -44,6 +44,8 @@ BESIDE = (ArchiveNode, CollectGarbage, ListRecords, ShowAppStatus, ShowBuildLog)
 """Commands that take long, since they look at the disk or at all processes. They are not carried out in the writer
 thread, where everybody else would wait for them. So their handlers must not decide by the world, and what they read in
 several steps may change in between."""
+BESIDE_AT_ONCE = 8
+"""How many of them. In threads of their own: those that asyncio shares may all be busy with passphrases."""
 
 ACTOR = "system:node"
 """The node itself, as its journal names it."""
@@ -179,6 +181,7 @@ class Node:
         self._world = world
         self._deployer: Deployer | None = None
         self._background = Background()
+        self._beside = ThreadPoolExecutor(BESIDE_AT_ONCE, thread_name_prefix="beside")
 
     def attach(self, deployer: Deployer, *others: Listener) -> None:
         """From now on the deployer, and whoever else wants to, hears of every fact."""
@@ -203,8 +206,13 @@ class Node:
             authoritative=True,
         )
         if beside:
-            return await asyncio.to_thread(bus.dispatch, command, stamp)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._beside, bus.dispatch, command, stamp)
         return await self._writer.run(lambda: bus.dispatch(command, stamp))
+
+    async def close(self) -> None:
+        """Take no more commands; those beside the writer have come to their end when this returns."""
+        await asyncio.to_thread(self._beside.shutdown)
 
     def news(self, app: str) -> asyncio.Event:
         """What is set when something changes about an app."""
