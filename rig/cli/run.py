@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rig.cli.globals import GlobalOptions, format_of, take_word, wanted_format
 from rig.cli.output import Output
 from rig.cli.query import check_query
+from rig.cli.text import readable
 from rig.cli.verb import Verb, Verbs
 from rig.contract.base import tag_of
 from rig.contract.errors import ERRORS
@@ -51,7 +52,7 @@ class Invocation:
     def run(self) -> int:
         try:
             try:
-                code = self._run(self.argv)
+                code = self._run(readable(self.argv))
                 sys.stdout.flush()
             except BrokenPipeError:
                 raise

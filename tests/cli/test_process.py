@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import RIG, Shell
+from tests.cli.runner import RIG, Result, Shell
 from tests.faults.terminal import OnTerminal
 from tests.support import wait_until
 
@@ -74,6 +74,25 @@ def test_what_is_no_terminal_gets_utf_8_whatever_the_locale(fresh: Shell, locale
     (fresh.folder / "export.jsonl").write_bytes(export.stdout.encode())
     verified = fresh.process("journal", "verify", "export.jsonl", "-o", "json")
     assert json.loads(verified.stdout)["data"]["verdict"] == "verified"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="arguments are bytes on Unix alone")
+def test_arguments_are_utf_8_or_refused(fresh: Shell) -> None:
+    def choose(name: bytes, **environ: str) -> Result:
+        done = subprocess.run(
+            [*RIG, "-o", "json", "settings", "set", "context", name],
+            env=fresh.environ | environ,
+            cwd=fresh.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    refused = choose(b"de\xffmo").document["error"]
+    assert (refused["exit"], refused["message"]) == (64, "`de\\xffmo` is no text in UTF-8.")
+    other = choose("é".encode(), **LOCALES[-1]).document["error"]
+    assert (other["code"], "`é`" in other["message"]) == ("not_found", True), "it is read as what it is"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
