@@ -65,10 +65,15 @@ def decode(type_: str, sv: int, body: bytes | msgspec.Raw) -> Fact:
 @cache
 def is_current(type_: str, sv: int) -> bool:
     """Whether a fact is known here, and has the shape that it has today."""
+    return version_of(type_) == sv
+
+
+def version_of(type_: str) -> int | None:
+    """The version of the shape that a fact has today; None for one that is not known here."""
     try:
-        return _decoder(type_)[0].sv == sv
+        return _decoder(type_)[0].sv
     except UnknownFact:
-        return False
+        return None
 
 
 def _decoder(type_: str) -> tuple[type[Fact], msgspec.json.Decoder[Fact]]:

@@ -16,19 +16,19 @@ from storage.projections.audit_rows import (
     ACTION,
     CODE,
     COLUMNS,
+    COMPLETED,
     CORR,
     ENDED_AT,
     ENV,
     LEAD,
     OUTCOME,
-    POS,
     REASON,
-    STREAM,
     TARGET,
-    Entry,
     Row,
-    entries_of,
-    entry_of,
+    Shown,
+    row_of,
+    shown,
+    shown_of,
 )
 from storage.projections.leads import Leads
 
@@ -95,17 +95,17 @@ CREATE INDEX audit_effects ON audit(lead) WHERE lead <> pos;
 
     def apply_all(self, connection: sqlite3.Connection, records: Sequence[Recorded]) -> None:
         """Fold several records: an intent and its end that come together are one row from the start."""
-        _fold(connection, list(map(entry_of, records)))
+        _fold(connection, list(map(shown, records)))
 
-    def apply_written(self, connection: sqlite3.Connection, written: Sequence[str]) -> None:
-        """Fold records as they were written."""
-        _fold(connection, entries_of(written))
+    def apply_written(self, connection: sqlite3.Connection, written: str) -> None:
+        """Fold records as they were written, one on a line."""
+        _fold(connection, shown_of(written))
 
 
 OPEN = (
-    "SELECT pos, stream, action FROM audit INDEXED BY audit_stream"
-    " WHERE outcome = 'unknown' AND stream IN (SELECT value FROM json_each(?)) ORDER BY pos"
+    "SELECT pos FROM audit INDEXED BY audit_stream WHERE outcome = 'unknown' AND stream = ? AND action = ? ORDER BY pos"
 )
+"""The rows that have no end yet."""
 END_AT = (
     "UPDATE audit SET ended_at = ?, outcome = ?, code = ?, reason = ?, target = iif(target = '', ?, target)"
     " WHERE pos = ?"
@@ -118,43 +118,33 @@ ENVS = (
 INSERT = f"INSERT INTO audit VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - a number
 
 
-def _fold(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+def _fold(connection: sqlite3.Connection, records: Sequence[Shown]) -> None:
     rows: dict[int, Row] = {}
-    unknown = _open(connection, entries)
+    unknown: dict[Command, list[int]] = {}
     leads = Leads(connection)
-    for entry in entries:
-        row = entry.row
-        key = row[STREAM], row[ACTION]
-        if entry.ends:
-            ended = row[ENDED_AT], row[OUTCOME], row[CODE], row[REASON]
-            target = row[TARGET]  # a command may learn what it is about on its way
+    for one in records:
+        if one.type == COMPLETED:
+            key = one.stream, one.body.command
+            begun = unknown.get(key)
+            if not begun and one.ver > 1:
+                begun = unknown[key] = [pos for (pos,) in connection.execute(OPEN, key)]
             # A retried intent has several beginnings; the end belongs to the last one.
-            if begun := unknown.get(key):
-                pos = begun[-1] if row[OUTCOME] == "unknown" else begun.pop()
+            if begun:
+                pos = begun[-1] if one.outcome == "unknown" else begun.pop()
                 leads.end(pos)
-                if pos in rows:
-                    rows[pos][ENDED_AT], rows[pos][OUTCOME], rows[pos][CODE], rows[pos][REASON] = ended
-                    rows[pos][TARGET] = rows[pos][TARGET] or target
+                ended = int(one.at), one.outcome, one.body.code, one.body.message
+                if row := rows.get(pos):
+                    row[ENDED_AT], row[OUTCOME], row[CODE], row[REASON] = ended
+                    row[TARGET] = row[TARGET] or one.target  # a command may learn what it is about on its way
                 else:
-                    connection.execute(END_AT, (*ended, target, pos))
+                    connection.execute(END_AT, (*ended, one.target, pos))
                 continue
-        row[LEAD] = leads.of(entry)
-        rows[row[POS]] = row
-        if row[OUTCOME] == "unknown":
-            unknown.setdefault(key, []).append(row[POS])
+        row = rows[one.pos] = row_of(one)
+        row[LEAD] = leads.of(one)
+        if one.outcome == "unknown":
+            unknown.setdefault((one.stream, row[ACTION]), []).append(one.pos)
     _name_environments(connection, rows.values())
     connection.executemany(INSERT, rows.values())
-
-
-def _open(connection: sqlite3.Connection, entries: Sequence[Entry]) -> dict[Command, list[int]]:
-    """Positions of the rows that have no end yet, of all commands that end among these entries."""
-    begun = {entry.row[STREAM] for entry in entries if entry.ver == 1}  # nothing of these is older
-    streams = list({entry.row[STREAM] for entry in entries if entry.ends} - begun)
-    found: dict[Command, list[int]] = {}
-    if streams:
-        for pos, stream, action in connection.execute(OPEN, (msgspec.json.encode(streams).decode(),)):
-            found.setdefault((stream, action), []).append(pos)
-    return found
 
 
 def _name_environments(connection: sqlite3.Connection, rows: Collection[Row]) -> None:

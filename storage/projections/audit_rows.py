@@ -1,19 +1,18 @@
 """Rows of the audit table, from records that are decoded and from records as they were written.
 
-A whole journal is folded from what was written: only what the audit log shows of a record is decoded then, which takes
-half the time. Both ways make the same rows.
+A whole journal is folded from what was written: only what the audit log shows of a record is decoded then, page by
+page, which takes half the time. Both ways make the same rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from events.app import AppCrashed, AppRestartFailed, DeployBuilt, DeployFailed, DeployStarted, DeploySucceeded
-from events.codec import is_current
+from events.codec import version_of
 from events.command import CommandCompleted, CommandReceived
 from rig.kernel.ports import Recorded
 from storage import record
@@ -29,29 +28,13 @@ COLUMNS = (
     "pos", "at", "ended_at", "id", "stream", "actor", "action", "target", "outcome", "code", "reason", "src", "session",
     "corr", "context", "env", "privileged", "version", "key", "process", "lead",
 )  # fmt: skip
-POS, ENDED_AT, ID, STREAM, ACTION, TARGET, OUTCOME = map(
-    COLUMNS.index, ("pos", "ended_at", "id", "stream", "action", "target", "outcome")
-)
-CODE, REASON, CORR, ENV, KEY, PROCESS, LEAD = map(
-    COLUMNS.index, ("code", "reason", "corr", "env", "key", "process", "lead")
+ENDED_AT, ACTION, TARGET, OUTCOME, CODE, REASON, CORR, ENV, LEAD = map(
+    COLUMNS.index, ("ended_at", "action", "target", "outcome", "code", "reason", "corr", "env", "lead")
 )
 
-
+V = TypeVar("V")
 Row = list[Any]
 """The values of :data:`COLUMNS`."""
-
-
-class Entry(msgspec.Struct, gc=False):
-    """What one record adds to the audit log."""
-
-    row: Row
-    """``env`` is the record's own, and ``lead`` is not known yet."""
-    begins: bool
-    """Whether it is the intent of a command."""
-    ends: bool
-    """Whether it is the end of one."""
-    caus: str
-    ver: int
 
 
 class Arguments(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +56,10 @@ class Body(msgspec.Struct, frozen=True, gc=False):
     version: int = 0
 
 
-class Written(msgspec.Struct, frozen=True, gc=False):
+NOTHING = Body()
+
+
+class Shown(msgspec.Struct, frozen=True, gc=False):
     """What of a record is shown; see `storage.record.Record`."""
 
     actor: str
@@ -95,55 +81,100 @@ class Written(msgspec.Struct, frozen=True, gc=False):
 
 
 RECEIVED, COMPLETED = CommandReceived.type, CommandCompleted.type
-_decode = msgspec.json.Decoder(Written).decode
+COMMANDS = frozenset({RECEIVED, COMPLETED})
+_decoder = msgspec.json.Decoder(Shown)
 
 
-def entry_of(recorded: Recorded) -> Entry:
-    """The entry of a record that is decoded."""
+def shown(recorded: Recorded) -> Shown:
+    """What is shown of a record that is decoded."""
     fact = recorded.fact
-    env = fact.arguments.get("env", "") if isinstance(fact, CommandReceived | CommandCompleted) else ""
-    return _entry(recorded, fact.type, recorded.at, fact, env)
+    kind = fact.type
+    if isinstance(fact, CommandReceived | CommandCompleted):
+        body = Body(
+            arguments=Arguments(fact.arguments.get("env", "")),
+            code=getattr(fact, "code", ""),
+            command=fact.command,
+            context=fact.context,
+            message=getattr(fact, "message", ""),
+            process=getattr(fact, "process", ""),
+        )
+    elif kind in TELLING:
+        body = Body(
+            code=getattr(fact, "code", ""), reason=getattr(fact, "reason", ""), version=getattr(fact, "version", 0)
+        )
+    else:
+        body = NOTHING
+    return Shown(
+        recorded.actor, str(recorded.at), body, recorded.caus, recorded.corr, recorded.id, recorded.idem,
+        recorded.outcome, recorded.pos, recorded.session, recorded.src, recorded.stream, fact.sv, recorded.target, kind,
+        recorded.ver,
+    )  # fmt: skip
 
 
-def entries_of(written: Sequence[str]) -> list[Entry]:
-    """The entries of records as they were written. Raises `RigError` for one that this version of rig cannot read."""
-    return [_written_entry(data) for data in written]
+def shown_of(written: str) -> list[Shown]:
+    """What is shown of records as they were written, one on a line.
 
-
-def _written_entry(data: str) -> Entry:
+    Raises `RigError` for one that this version of rig cannot read.
+    """
+    lines = written.split("\n")
     try:
-        one = _decode(data)
-        if is_current(one.type, one.sv):
-            return _entry(one, one.type, int(one.at), one.body, one.body.arguments.env)
+        found = _decoder.decode_lines(written)
+    except msgspec.MsgspecError:
+        found = []
+    if len(found) != len(lines):  # one that cannot be read, or an empty line, which is skipped
+        return list(map(_shown, lines))
+    for place, one in enumerate(found):
+        if _versions[one.type] != one.sv:
+            found[place] = _shown(lines[place])
+    return found
+
+
+def _shown(written: str) -> Shown:
+    try:
+        one = _decoder.decode(written)
+        if _versions[one.type] == one.sv:
+            return one
     except msgspec.MsgspecError:
         pass  # a field of the body has the name of another one and is something else; or the record is damaged
-    return entry_of(record.recorded(data))
+    return shown(record.recorded(written))
 
 
-def _entry(one: Recorded | Written, kind: str, at: int, fact: Any, env: Any) -> Entry:
-    """``fact`` is the one of the record, or what is shown of it. Written out for each kind: there are millions."""
-    begins, ends = kind == RECEIVED, kind == COMPLETED
-    if begins or ends:
-        action = fact.command
-        code, reason, process, ended_at = (fact.code, fact.message, "", at) if ends else ("", "", fact.process, None)
-        row = [
-            one.pos, at, ended_at, one.id, one.stream, one.actor, action, one.target, one.outcome, code, reason,
-            one.src, one.session, one.corr, fact.context, env if type(env) is str else "", privileged(action), 0,
-            one.idem, process, None,
-        ]  # fmt: skip
-    else:
-        code, reason, version = "", "", 0
-        if kind in TELLING:
-            code, reason = getattr(fact, "code", ""), getattr(fact, "reason", "")
-            version = getattr(fact, "version", 0)
-        row = [
-            one.pos, at, None, one.id, one.stream, one.actor, kind, one.target, one.outcome, code, reason,
-            one.src, one.session, one.corr, "", "", privileged(kind), version, one.idem, "", None,
-        ]  # fmt: skip
-    return Entry(row, begins, ends, one.caus, one.ver)
+def row_of(one: Shown) -> Row:
+    """The row that a record begins; ``env`` is the record's own, and ``lead`` is not known yet."""
+    kind, body, at = one.type, one.body, int(one.at)
+    action, ended_at, code, reason, context, env, version, process = kind, None, "", "", "", "", 0, ""
+    if kind in COMMANDS:
+        action, context = body.command, body.context
+        if type(body.arguments.env) is str:
+            env = body.arguments.env
+        if kind == RECEIVED:
+            process = body.process
+        else:
+            ended_at, code, reason = at, body.code, body.message
+    elif kind in TELLING:
+        code, reason, version = body.code, body.reason, body.version
+    return [
+        one.pos, at, ended_at, one.id, one.stream, one.actor, action, one.target, one.outcome, code, reason, one.src,
+        one.session, one.corr, context, env, _privileges[action], version, one.idem, process, None,
+    ]  # fmt: skip
 
 
-@cache
 def privileged(action: str) -> bool:
     """Whether an action touches how rights are given, or takes something away for good."""
     return action.startswith(PRIVILEGED) or action.endswith((".delete", ".deleted"))
+
+
+class _Memo(dict[str, V]):
+    """Remembers what a function gave for each name. Of what is asked for every record, `functools.cache` is slow."""
+
+    def __init__(self, function: Callable[[str], V]) -> None:
+        self._function = function
+
+    def __missing__(self, name: str) -> V:
+        value = self[name] = self._function(name)
+        return value
+
+
+_versions = _Memo(version_of)
+_privileges = _Memo(lambda action: int(privileged(action)))
+"""As a column has it: `sqlite3` is slow with what is not just an integer."""

@@ -2,7 +2,8 @@
 
 A long journal is divided: several processes fold a range of the records each. What belongs together across the ranges,
 a command that was under way or a correlation that goes on, is told by the indexes of the journal, and folded again
-when all the rows are in one place.
+when all the rows are in one place. Indexes are made there and then: to sort keys takes a quarter of the time, and only
+who sorts beside the journal can do it in several processes, and without its lock.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 from rig.kernel.failpoints import failpoint
 from storage.database import connect
 from storage.projections.base import Divisible, Projection
-from storage.projections.folding import fold_range, make_tables
+from storage.projections.folding import fold_range, make_indexes, make_tables
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -27,6 +28,8 @@ WORTH_PROCESSES = 200_000
 """Records from which on it pays to start processes: to get one going takes as long as to fold thirty thousand."""
 MAX_PROCESSES = 8
 """Of which each makes a database; SQLite attaches ten at most."""
+SORTING = 65_536
+"""KiB that a process may take to sort the keys of an index."""
 MAX_AGAIN = 20_000
 """Records that may be folded again. Where there are more of them, dividing gains nothing."""
 
@@ -59,13 +62,11 @@ def fold_beside(
     processes = processes_for(end - first)
     if divisible and processes > 1:
         bounds = [first + (end - first) * number // processes for number in range(processes + 1)]
-        again = crossing(connection, bounds[1:-1])
-        if len(again) <= MAX_AGAIN:
-            others = [each for each in projections if each not in divisible]
-            files = _divided(connection, path, divisible, others, bounds)
-            if files:
-                return Beside(files, again)
-            remove(path)
+        others = [each for each in projections if each not in divisible]
+        made = _divided(connection, path, divisible, others, bounds)
+        if made is not None:
+            return made
+        remove(path)
     whole = f"{path}.shadow"
     _fold_into(connection, whole, projections, first, end)
     return Beside([(whole, list(projections))])
@@ -109,8 +110,8 @@ def _divided(
     divisible: Sequence[Projection],
     others: Sequence[Projection],
     bounds: Sequence[int],
-) -> list[tuple[str, list[Projection]]]:
-    """Fold a range in each of several processes, and here meanwhile what is not divisible. Gives no file on failure."""
+) -> Beside | None:
+    """Fold a range in each of several processes, and here meanwhile what is not divisible. None where it failed."""
     files = [(f"{path}.{number}.shadow", list(divisible)) for number in range(len(bounds) - 1)]
     whole = f"{path}.shadow"
     with start(len(files)) as pool:
@@ -118,10 +119,12 @@ def _divided(
             pool.submit(fold_part, path, file, divisible, *span)
             for (file, _), span in zip(files, pairwise(bounds), strict=True)
         ]
+        # It is seldom too much, and not worth that all wait until that is known.
+        again = crossing(connection, bounds[1:-1])
         _fold_into(connection, whole, others, bounds[0], bounds[-1])
         failed = [each for each in running if each.exception() is not None]
     # What is wrong is found again, and told, by who folds all of it; that processes cannot be started is nothing wrong.
-    return [] if failed else [*files, (whole, list(others))]
+    return None if failed or len(again) > MAX_AGAIN else Beside([*files, (whole, list(others))], again)
 
 
 def start(processes: int) -> Executor:
@@ -148,10 +151,13 @@ def _fold_into(source: sqlite3.Connection, file: str, projections: Sequence[Proj
     target = connect(file)
     try:
         target.execute("PRAGMA synchronous=OFF")
+        target.execute(f"PRAGMA cache_size={-SORTING:d}")
         target.execute("BEGIN")
         for projection in projections:
             make_tables(target, projection)
         fold_range(target, source, "event", projections, first, end)
+        for projection in projections:
+            make_indexes(target, projection)
         target.execute("COMMIT")
     finally:
         target.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from storage.projections.audit_rows import ACTION, CORR, ID, KEY, OUTCOME, POS, PROCESS, STREAM, Entry, privileged
+from storage.projections.audit_rows import COMPLETED, RECEIVED, Shown, privileged
 
 LOOKED = frozenset({"success", "unknown"})
 """Outcomes of queries that are nothing but look-ups."""
@@ -39,26 +39,22 @@ class Leads:
         self._running: dict[int, tuple[str, str, int]] = {}
         """Position of a command that has no end yet → its correlation, process and lead."""
 
-    def of(self, entry: Entry) -> int | None:
+    def of(self, one: Shown) -> int | None:
         """Position of the row that leads this one, perhaps itself; None for a look-up."""
-        row = entry.row
-        pos, corr, stream = row[POS], row[CORR], row[STREAM]
-        lead: int
-        if entry.ends:
-            if row[OUTCOME] in LOOKED or (row[OUTCOME] == "failure" and not privileged(row[ACTION])):
+        pos, corr, stream, kind = one.pos, one.corr, one.stream, one.type
+        if kind == COMPLETED:
+            if one.outcome in LOOKED or (one.outcome == "failure" and not privileged(one.body.command)):
                 return None
             lead = pos
         elif not corr:
-            return int(pos)
-        elif entry.begins:
-            lead = self._of_command(pos, corr, stream, entry)
+            return pos
         else:
-            lead = self._of_fact(pos, corr, entry.caus)
+            lead = self._of_command(one) if kind == RECEIVED else self._of_fact(one)
         if stream.startswith(STREAMS) and (corr, stream) not in self._by_cause:
             # The first that was begun counts, and that may stand in the table already.
-            older = self._stored(CAUSE, corr, stream, "") if entry.ver > 1 else None
+            older = self._stored(CAUSE, corr, stream, "") if one.ver > 1 else None
             self._by_cause[corr, stream] = lead if older is None else older
-        self._by_cause[corr, row[ID]] = lead
+        self._by_cause[corr, one.id] = lead
         self._first.setdefault(corr, lead)
         return lead
 
@@ -66,29 +62,31 @@ class Leads:
         """The command that began there has come to its end: nothing that begins from now on is a part of it."""
         self._running.pop(pos, None)
 
-    def _of_command(self, pos: int, corr: str, stream: str, entry: Entry) -> int:
-        lead, process = None, entry.row[PROCESS]
+    def _of_command(self, one: Shown) -> int:
+        pos, corr, process = one.pos, one.corr, one.body.process
+        lead = None
         if process:
             # Where it is not the first of its correlation, it follows from another command that the process is at, or
             # both were given their correlation from outside.
-            if stream != STREAMS + corr:
+            if one.stream != STREAMS + corr:
                 lead = self._stored(AROUND, corr, process)
                 if lead is None:
                     around = (each for *where, each in self._running.values() if where == [corr, process])
                     lead = next(around, None)
-            if entry.row[OUTCOME] == "unknown":
+            if one.outcome == "unknown":
                 self._running[pos] = corr, process, pos if lead is None else lead
-        elif not entry.row[KEY] and entry.ver > 1:
-            lead = self._caused(corr, stream, "")  # another try at what was begun
+        elif one.ver > 1 and not one.idem:
+            lead = self._caused(corr, one.stream, "")  # another try at what was begun
         return pos if lead is None else lead
 
-    def _of_fact(self, pos: int, corr: str, caus: str) -> int:
+    def _of_fact(self, one: Shown) -> int:
+        corr, caus = one.corr, one.caus
         lead = self._caused(corr, STREAMS + caus, caus)
         if lead is None and caus == corr:
             lead = self._stored(FIRST, corr)
             if lead is None:
                 lead = self._first.get(corr)
-        return pos if lead is None else lead
+        return one.pos if lead is None else lead
 
     def _caused(self, corr: str, stream: str, identity: str) -> int | None:
         for key in (stream, identity):

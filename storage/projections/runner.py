@@ -19,7 +19,7 @@ from rig.kernel.ports import Recorded
 from storage.database import damaged, transaction
 from storage.migrate import statements
 from storage.projections.base import Projection
-from storage.projections.folding import PAGE, apply_all, fold_picked, fold_range, is_index
+from storage.projections.folding import PAGE, apply_all, fold_picked, fold_range
 
 
 class State:
@@ -124,7 +124,7 @@ def _rebuild(
 
 @contextmanager
 def _roomy(connection: sqlite3.Connection) -> Iterator[None]:
-    """While tables are replaced: room to sort indexes in, and what is dropped is not overwritten first."""
+    """While tables are replaced: room for their pages, and what is dropped is not overwritten first."""
     pragmas = {"cache_size": -65_536, "secure_delete": 0}
     before = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
     try:
@@ -141,19 +141,15 @@ def _take_over(
 ) -> None:
     """Put the tables of attached databases, or empty ones, in the place of those that are there."""
     drop(connection, projection)
-    making = list(statements(projection.ddl))
-    for statement in making:
-        if not is_index(statement):
-            connection.execute(statement)
+    for statement in statements(projection.ddl):
+        connection.execute(statement)
     for table in projection.tables:
         for part in parts:
+            # Both have the same indexes: SQLite takes rows and keys as they are, in their order, and sorts nothing.
             connection.execute(f'INSERT INTO main."{table}" SELECT * FROM {part}."{table}"')  # noqa: S608 - constants
         if len(parts) > 1:
             crossing = msgspec.json.encode(again).decode()
             connection.execute(f'DELETE FROM "{table}" WHERE pos IN (SELECT value FROM json_each(?))', (crossing,))  # noqa: S608
-    # An index that is made over all rows at once is a matter of sorting.
-    for statement in filter(is_index, making):
-        connection.execute(statement)
     if len(parts) > 1:
         fold_picked(connection, [projection], again)
 

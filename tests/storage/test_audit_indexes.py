@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from handlers import audit_answer, audit_changes, audit_stats, inverses, list_audit, undo
@@ -129,6 +128,6 @@ def test_what_folding_looks_up_has_an_index() -> None:
         for statement in statements(AuditProjection.ddl):
             if not is_index(statement) or any(f" {name} " in statement for name in AuditProjection.sought_by):
                 connection.execute(statement)
-        for sql in (audit.OPEN, audit.ENVS):
-            (step, *_) = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (msgspec.json.encode(["a"]).decode(),))
+        for sql, asked in ((audit.OPEN, ("a", "deploy")), (audit.ENVS, ('["a"]',))):
+            (step, *_) = connection.execute(f"EXPLAIN QUERY PLAN {sql}", asked)
             assert step[3].startswith("SEARCH audit USING INDEX")

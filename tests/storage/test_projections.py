@@ -26,15 +26,17 @@ from events.app import (
 from events.command import CommandCompleted, CommandReceived
 from events.config import SecretRef, SecretsChanged, VarsChanged
 from rig.kernel.errors import RigError
-from rig.kernel.ports import Draft
+from rig.kernel.ports import Draft, Recorded
 from storage import record
-from storage.projections import folding, runner
-from storage.projections.audit_rows import entries_of, entry_of
+from storage.projections import audit_rows, folding, runner
+from storage.projections.audit_rows import Shown, row_of, shown, shown_of
 from storage.replica import Replica
 from tests.storage import golden
 from tests.storage.records import PROJECTIONS, follow, open_record
 from tests.storage.support import stamp
 
+UNSHOWN = ("caus", "type", "ver")
+"""What is not in a row, and decides to which one it belongs."""
 TABLES = [table for projection in PROJECTIONS for table in projection.tables]
 APPS = st.sampled_from(["demo/a", "demo/b"])
 VALUES = st.sampled_from(["1", "2", "three"])
@@ -143,7 +145,9 @@ def test_rebuilt_is_inline_is_replicated(
 def test_what_is_decoded_in_part_is_what_is_decoded_whole(path: Path) -> None:
     """Every shape ever written, old ones and those whose fields have another meaning included."""
     written = path.read_text()
-    assert entries_of([written]) == [entry_of(record.recorded(written))]
+    (in_part,), whole = shown_of(written), shown(record.recorded(written))
+    assert row_of(in_part) == row_of(whole)
+    assert [getattr(in_part, name) for name in UNSHOWN] == [getattr(whole, name) for name in UNSHOWN]
 
 
 @pytest.mark.parametrize(
@@ -153,10 +157,33 @@ def test_what_is_decoded_in_part_is_what_is_decoded_whole(path: Path) -> None:
         ('"sv":1', '"sv":99', "version 99 of `command.received` is not known here"),
         ('"command":"a command"', '"command":7', "holds a damaged record"),
         ('"ver":1', '"ver":1,', "holds a damaged record"),
+        ('"ver":1', '"ver":1\n', "holds a damaged record"),
     ],
 )
 def test_what_cannot_be_read_is_told_and_not_skipped(before: str, after: str, message: str) -> None:
     written = golden.path_of("command.received", 1).read_text()
     assert before in written
     with pytest.raises(RigError, match=message):
-        entries_of([written.replace(before, after)])
+        shown_of(written.replace(before, after))
+
+
+def test_a_record_that_was_emptied_is_told_and_not_skipped() -> None:
+    written = golden.path_of("command.received", 1).read_text()
+    with pytest.raises(RigError, match="holds a damaged record"):
+        shown_of(f"{written}\n\n{written}")
+
+
+def test_an_old_shape_among_new_ones_is_decoded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [golden.path_of(kind, 1) for kind in ("command.received", "command.completed", "app.created")]
+    written = "\n".join(path.read_text() for path in paths)
+    rows = list(map(row_of, shown_of(written)))
+    whole: list[str] = []
+
+    def watched(recorded: Recorded) -> Shown:
+        whole.append(recorded.fact.type)
+        return shown(recorded)
+
+    monkeypatch.setattr(audit_rows, "shown", watched)
+    monkeypatch.setitem(audit_rows._versions, "command.completed", 0)
+    assert list(map(row_of, shown_of(written))) == rows
+    assert whole == ["command.completed"]
