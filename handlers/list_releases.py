@@ -9,9 +9,8 @@ from handlers.past import Past
 from rig.contract.releases import ListReleases, ReleasePage
 from rig.kernel.apps import release_of, releases_of, url_of
 from rig.kernel.client import ClientContext
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNANSWERED, RigError
 
-OFFLINE = frozenset({"unreachable", "unavailable", "rate_limited"})
 KNOWN = "SELECT 1 FROM event WHERE stream = ? AND rec IS NOT NULL LIMIT 1"
 
 
@@ -24,7 +23,7 @@ def handle(command: ListReleases, ctx: ClientContext) -> ReleasePage:
         platform = ctx.ports.platform_on_the_way if known else ctx.ports.platform
         page = platform.call(command, ReleasePage, corr=ctx.stamp.corr)
     except RigError as error:
-        if error.code not in {*OFFLINE, "not_found"}:
+        if error.code not in UNANSWERED | {"not_found"}:
             raise
         page = from_replica(command, ctx, error)
     else:
@@ -46,7 +45,7 @@ def from_replica(command: ListReleases, ctx: ClientContext, away: RigError) -> R
     page = releases_of(state, command, lambda version: release_of(state, version, url=url))
     known = replica.state()
     as_of = known.synced_at if known else ""
-    if away.code in OFFLINE:
+    if away.code in UNANSWERED:
         ctx.warn(f"{away.message} This is what was on its record at {as_of}.")
     if past.deletion:
         ctx.warn(f"`{command.app}` was deleted {past.told_deletion()}. These are the releases that it had.")

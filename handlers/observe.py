@@ -5,14 +5,12 @@ from __future__ import annotations
 from rig.contract.replica import ListRecords, RecordPage
 from rig.contract.review import Replicated
 from rig.kernel.client import ClientContext
-from rig.kernel.errors import RigError
+from rig.kernel.errors import LOGGED_OUT, UNANSWERED, RigError
 from rig.kernel.ports import Record, Replica
 
 ON_THE_WAY = 4
 """Pages that a command fetches which was asked for something else."""
-AWAY = frozenset(
-    {"unreachable", "login_required", "login_expired", "unavailable", "rate_limited", "interrupted", "not_found"}
-)
+AWAY = UNANSWERED | LOGGED_OUT | {"interrupted", "not_found"}
 """Why the platform may have no answer. ``not_found``: it is older than this part of the API."""
 
 

@@ -13,14 +13,11 @@ from rig.clients.settings import FileSettings
 from rig.contract.base import Command, Reply, effect_of
 from rig.kernel.bus import Bus
 from rig.kernel.client import ClientPorts
-from rig.kernel.errors import RigError
+from rig.kernel.errors import LOGGED_OUT, UNANSWERED, RigError
 from rig.kernel.ids import uuid7
 from rig.kernel.ports import Stamp
 
-_NO_ANSWER = {
-    "unreachable", "unavailable", "rate_limited", "login_required", "login_expired",
-    "cancelled", "terminated", "internal",
-}  # fmt: skip
+_NO_ANSWER = UNANSWERED | LOGGED_OUT | {"cancelled", "terminated", "internal"}
 """Errors after which the platform is not asked for more: it did not answer, or the user wants to be off."""
 
 

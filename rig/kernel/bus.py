@@ -25,7 +25,7 @@ from rig.contract.base import Command, Effect, Reply, effect_of, option_of, tag_
 from rig.contract.errors import ERRORS
 from rig.kernel.context import Context, P
 from rig.kernel.disk import disk_error
-from rig.kernel.errors import RigError
+from rig.kernel.errors import LOGGED_OUT, RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Draft, Journal, OutboxRow, Progress, Settled, Stamp
 from rig.kernel.processes import start_time
@@ -253,7 +253,7 @@ def outcome_of(error: RigError | None) -> str:
         return "success"
     if error.unclear or (error.code in {"interrupted", "cancelled", "terminated", "pending"} and not error.declined):
         return "unknown"
-    if error.code in {"forbidden", "login_required", "login_expired"}:
+    if error.code in LOGGED_OUT or error.code == "forbidden":
         return "denied"
     return "error" if error.code == "internal" else "failure"
 

@@ -9,8 +9,6 @@ from rig.kernel.errors import RigError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SQLITE_FULL = ("SQLITE_FULL", "SQLITE_IOERR")
-
-
 ROOM = 1 << 20
 """Bytes. A disk with less counts as full: what failed may have failed for want of more."""
 

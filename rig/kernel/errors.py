@@ -11,6 +11,11 @@ from rig.contract.errors import ERRORS, ErrorBody, Problem
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not what they should be; the last for nesting that has no end."""
 
+UNANSWERED = frozenset({"unreachable", "unavailable", "rate_limited"})
+"""Codes of a platform that gives no answer, or none for now."""
+LOGGED_OUT = frozenset({"login_required", "login_expired"})
+"""Codes of one that knows nobody who asks."""
+
 
 class RigError(Exception):
     """A failure with a code of the contract, a sentence that says what happened and why, and a hint that mends it.
