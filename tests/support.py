@@ -1,4 +1,4 @@
-"""What tests of many folders need: waiting for conditions, ports, silence."""
+"""What tests of many folders need: waiting for conditions, ports, what stands in files, silence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 TIMEOUT = 20.0
 """Seconds; reached only by a test that fails."""
@@ -39,6 +40,13 @@ async def until(condition: Callable[[], Awaitable[object]], what: str, timeout: 
     while not await condition():
         assert time.monotonic() < end, f"waited {timeout:g} s in vain: {what}"
         await asyncio.sleep(POLL)
+
+
+def files_with(folder: Path, text: str) -> list[Path]:
+    """The files below a folder that hold a text."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files, f"there is nothing in {folder} to look through"
+    return [path for path in files if text.encode() in path.read_bytes()]
 
 
 def free_port() -> int:

@@ -26,7 +26,7 @@ from rig.contract.accounts import Account, Context, Whoami
 from rig.kernel.errors import RigError
 from rig.kernel.ids import SystemClock
 from tests.accounts_server import SECRET, AccountsServer, serve
-from tests.support import free_port
+from tests.support import files_with, free_port
 
 GOOD = "correct horse battery"
 
@@ -358,6 +358,4 @@ def test_what_is_kept_holds_no_more_than_it_must(server: AccountsServer, machine
     machine.login(server.url)
     content = json.loads((Path(machine.home.tokens) / "local.json").read_text())
     assert set(content) == {"url", "access_token", "refresh_token", "expires_at"}
-    for path in Path(machine.home.data).rglob("*"):
-        if path.is_file() and path.name != "local.json":
-            assert content["access_token"].encode() not in path.read_bytes()
+    assert files_with(Path(machine.home.data), content["access_token"]) == [Path(machine.home.tokens) / "local.json"]

@@ -164,11 +164,6 @@ def project(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def files_with(folder: Path, text: str) -> list[Path]:
-    """The files below a folder that hold a text."""
-    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
-
-
 def example(name: str, folder: Path) -> Path:
     """A copy of one of the examples, to be changed."""
     return Path(shutil.copytree(EXAMPLES / name, folder / name))

@@ -7,8 +7,9 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.rig import User, files_with
+from tests.e2e.rig import User
 from tests.e2e.test_variables import app, environment, secret
+from tests.support import files_with
 
 TOML = """\
 [build]

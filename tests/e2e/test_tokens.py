@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.e2e.rig import User, example, files_with
+from tests.e2e.rig import User, example
+from tests.support import files_with
 
 
 def job(user: User, token: str) -> Mapping[str, str]:
