@@ -25,6 +25,13 @@ PAGE = 500
 """Rows whose changes are told in one go."""
 FIELDS = tuple(name for name in AuditEntry.__struct_fields__ if name != "effects")
 """Columns of CSV: its lines are records, and have no effects."""
+RECORDS = {
+    "local": "the record of one machine",
+    "observed": "the platform's record",
+    "local+observed": "the record of one machine, and the platform's",
+    "export": "an export that was imported",
+}
+"""What an entry's numbers are of, by the name of the record."""
 UNPROVEN = (
     "This is what was asked for, and no proof that nothing else was there: `rig journal export` writes the records"
     " themselves, with their proofs."
@@ -146,7 +153,7 @@ def filters(command: ExportAudit) -> dict[str, str]:
 def facts(command: ExportAudit, record: str, known: Replicated | None, now: int) -> list[str]:
     """What a reader has to know of an export: from what it was taken, by which filters, and what is not in it."""
     chosen = ", ".join(f"{name} {value}" for name, value in filters(command).items())
-    said = [f"Taken {rfc3339(now)} from the record: {record}.", f"Filters: {chosen or 'none'}."]
+    said = [f"Taken {rfc3339(now)} from {RECORDS.get(record, record)}.", f"Filters: {chosen or 'none'}."]
     if known is not None:
         said.append(
             f"Of the platform's record {known.origin} this is as of {known.synced_at}: {known.size} records,"

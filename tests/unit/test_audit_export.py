@@ -176,6 +176,7 @@ def test_what_is_hostile_is_text() -> None:
 def test_a_page_says_what_it_is_and_what_it_is_not() -> None:
     known = Replicated(origin="rig/node/1", size=9, withheld=2, synced_at="2026-11-20T05:56:47Z", forked="it lies")
     said = facts(ExportAudit(format="html", actor="user:*"), "local+observed", known, 1_795_000_000_000_000_000)
+    assert said[0].endswith(" from the record of one machine, and the platform's.")
     assert "Filters: actor user:*." in said
     assert any("9 records, 2 of them withheld" in text for text in said)
     assert any("it lies" in text for text in said)
