@@ -17,7 +17,7 @@ from rig.clients.home import make_folder
 from rig.clients.locks import locked
 from rig.contract.errors import ERRORS, ErrorBody
 from rig.contract.node import ERROR_FILE, LOG_FILE, Node, NodeState, StartNode, StopNode
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.node_state import read_state, runs
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class LocalNode:
         try:
             with open(os.path.join(self.folder, ERROR_FILE), "rb") as file:
                 error = msgspec.json.decode(file.read(65536), type=ErrorBody)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, *UNREADABLE):
             error = None
         if error is not None and error.code in ERRORS:
             return RigError(error.code, error.message, error.hint, **error.details)
@@ -243,12 +243,16 @@ def _answers(state: NodeState | None, pid: int = 0) -> bool:
 
 
 def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Raises `RigError` ``pending`` where ``condition`` is not met in time."""
+    """Raises `RigError` ``pending`` where ``condition`` is not met in time, ``cancelled`` on Ctrl-C."""
     deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() >= deadline:
-            raise RigError("pending", f"{what}, after {seconds:g} s.", "`rig node status` tells how it is.")
-        time.sleep(POLL)
+    try:
+        while not condition():
+            if time.monotonic() >= deadline:
+                raise RigError("pending", f"{what}, after {seconds:g} s.", "`rig node status` tells how it is.")
+            time.sleep(POLL)
+    except KeyboardInterrupt as interrupt:
+        hint = "What was begun goes on: `rig node status` tells how it is, `rig node stop` ends it."
+        raise RigError("cancelled", f"Interrupted. {what}.", hint) from interrupt
 
 
 @contextmanager

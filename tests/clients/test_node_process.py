@@ -156,9 +156,28 @@ def test_one_that_does_not_answer_is_pending(folder: Path) -> None:
     assert node.stop(StopNode()).state == "stopped"
 
 
-def test_state_that_cannot_be_understood_is_refused(tmp_path: Path) -> None:
-    (tmp_path / STATE_FILE).write_text('{"pid": "one"}')
-    with pytest.raises(RigError, match="pid") as refused:
+def test_who_is_interrupted_is_told_that_the_node_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press_ctrl_c(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    node = local(folder, "deaf")
+    with monkeypatch.context() as patch:
+        patch.setattr("rig.clients.node_process.time.sleep", press_ctrl_c)
+        with pytest.raises(RigError, match=r"Interrupted\. The node .* does not answer") as ended:
+            node.start(StartNode())
+    assert (ended.value.exit, "rig node stop" in ended.value.hint) == (130, True)
+    wait_until(lambda: node.status().state != "stopped", "it has come to say that it is there")
+    assert node.stop(StopNode()).state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [('{"pid": "one"}', "pid"), (f'{{"x": {"[" * 100_000}{"]" * 100_000}}}', "recursion")],
+    ids=["type", "deep"],
+)
+def test_state_that_cannot_be_understood_is_refused(tmp_path: Path, content: str, problem: str) -> None:
+    (tmp_path / STATE_FILE).write_text(content)
+    with pytest.raises(RigError, match=problem) as refused:
         local(tmp_path).status()
     assert refused.value.code == "bad_config"
 
