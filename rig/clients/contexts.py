@@ -12,7 +12,7 @@ from rig.clients.home import Home, make_folder
 from rig.clients.locks import locked
 from rig.clients.settings import FileSettings
 from rig.contract.accounts import Context
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.files import write_atomic
 
 EPHEMERAL = "(environment)"
@@ -139,7 +139,7 @@ class FileContexts:
                 found = msgspec.json.decode(file.read(1 << 20), type=_File)
         except FileNotFoundError:
             found = _File()
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise RigError(
                 "bad_config",
                 f"{self._home.contexts} cannot be read: {error}.",

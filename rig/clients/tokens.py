@@ -15,7 +15,7 @@ from rig.clients.keychain import Vault
 from rig.clients.locks import locked
 from rig.clients.oauth import Opener
 from rig.contract.accounts import TOKEN_PATTERN, Context, TokenPair
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.ports import Clock
 
@@ -98,7 +98,7 @@ class Tokens:
         self._contexts.save(msgspec.structs.replace(context, store="none"))
         try:
             kept = msgspec.json.decode(content, type=Kept)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return ""
         return kept.refresh_token if kept.url == context.url else ""
 
@@ -142,7 +142,7 @@ class Tokens:
         content = self._vault.load(context.name, context.store)
         try:
             kept = msgspec.json.decode(content, type=Kept)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             kept = None
         if kept is None or kept.url != context.url:
             raise _log_in(context, "login_required", f"You are not logged in to {context.url}.")

@@ -7,7 +7,7 @@ import os
 import msgspec
 
 from rig.contract.node import STATE_FILE, NodeState
-from rig.kernel.errors import RigError
+from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.processes import alive
 
 MAX_BYTES = 65536
@@ -25,7 +25,7 @@ def read_state(folder: str | os.PathLike[str]) -> NodeState | None:
         raise RigError(
             "bad_config", f"{path} cannot be read: {error.strerror}.", f"Look at its permissions: `ls -l {path}`."
         ) from error
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RigError(
             "bad_config",
             f"{path} cannot be understood: {error}.",

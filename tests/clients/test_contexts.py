@@ -96,7 +96,11 @@ def test_several_writers_lose_nothing(tmp_path: Path) -> None:
     assert {context.name for context in contexts(tmp_path).all()} == {context.name for context in made}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"contexts": [{"name": "../x", "url": "https://a"}]}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"contexts": [{"name": "../x", "url": "https://a"}]}', f'{{"x": {"[" * 100_000}{"]" * 100_000}}}'],
+    ids=["empty", "open", "list", "path", "deep"],
+)
 def test_a_file_that_was_damaged_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "contexts.json").write_text(content)
     with pytest.raises(RigError) as refused:
