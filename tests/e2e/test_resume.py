@@ -155,7 +155,8 @@ def test_the_second_deployment_is_told_of_the_first_and_can_wait(open_user: User
     assert (refused.exit, error["code"], error["retryable"]) == (75, "locked", True)
     assert "the launch" in error["message"]
     assert error["details"]["holder"].startswith("user:")
-    assert error["details"]["since"] in error["message"]
+    day, _, time = error["details"]["since"].partition("T")
+    assert f"since {day} {time[:8]}Z" in error["message"]
 
     waiting = user.spawn("deploy", str(second), "--app", "demo/app", "--lock-wait", "60", "-o", "json")
     wait_until(lambda: outcomes(user, "demo/app")[0] == "unknown", "the second one is under way")
