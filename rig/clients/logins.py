@@ -21,6 +21,8 @@ from rig.kernel.errors import RigError
 from rig.kernel.node_state import read_state, runs
 
 MAX_TOKEN = 8192
+"""Bytes."""
+ALONE = "Pipe in the token alone, without quotes or a variable's name."
 SECRET_FILE = "bootstrap.secret"
 
 
@@ -85,12 +87,12 @@ class ClientLogins:
 
     def read_token(self) -> TokenPair:
         """A token from standard input, read to its end; one newline after it does not count."""
-        token = read_secret(self._stdin(), "token", MAX_TOKEN)
+        token = piped_text(self._stdin())
         if not re.fullmatch(TOKEN_PATTERN, token) or token.endswith("\n"):
             raise RigError(
                 "invalid_data",
                 "What came from standard input is no token: tokens are letters, digits, `.`, `_` and `-`.",
-                "Pipe in the token alone, without quotes or a variable's name.",
+                ALONE,
             )
         return TokenPair(access_token=token, expires_in=0)
 
@@ -120,20 +122,23 @@ class ClientLogins:
         return ""
 
 
-def read_secret(stream: BinaryIO, what: str, limit: int) -> str:
-    """A secret from a pipe, read to its end, without one newline at its end. Raises `RigError` ``invalid_data``."""
-    content = stream.read(limit + 1)
-    if len(content) > limit:
-        raise RigError("too_large", f"The {what} on standard input is longer than {limit} bytes.")
+def piped_text(stream: BinaryIO) -> str:
+    """What a pipe holds where a token should be, without one newline at its end.
+
+    Raises `RigError` ``invalid_data`` or ``too_large``.
+    """
+    content = stream.read(MAX_TOKEN + 1)
+    if len(content) > MAX_TOKEN:
+        raise RigError("too_large", f"The token on standard input is longer than {MAX_TOKEN} bytes.", ALONE)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        raise RigError("invalid_data", f"The {what} on standard input is not UTF-8.") from error
+        raise RigError("invalid_data", "The token on standard input is not UTF-8.", ALONE) from error
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise RigError(
             "invalid_data",
-            f"Standard input holds no {what}; it is empty.",
+            "Standard input holds no token; it is empty.",
             'Pipe it in, as in `printf %s "$TOKEN" | rig login URL --token-stdin`.',
         )
     return text

@@ -16,7 +16,7 @@ from rig.clients.contexts import FileContexts
 from rig.clients.home import find_home
 from rig.clients.http import HttpTransport, Patience
 from rig.clients.keychain import Vault
-from rig.clients.logins import ClientLogins, read_secret
+from rig.clients.logins import ClientLogins, piped_text
 from rig.clients.oauth import OAuth
 from rig.clients.platform import HttpPlatform
 from rig.clients.settings import FileSettings
@@ -248,9 +248,16 @@ def test_what_is_no_token_is_refused(rig: Rig, server: AccountsServer, content: 
     assert rig.contexts.all() == []
 
 
-@pytest.mark.parametrize(("content", "secret"), [(b"s", "s"), (b"s\n", "s"), (b"s\r\n", "s"), (b" s\n\n", " s\n")])
-def test_one_newline_at_the_end_does_not_count(content: bytes, secret: str) -> None:
-    assert read_secret(io.BytesIO(content), "secret", 100) == secret
+@pytest.mark.parametrize(("content", "text"), [(b"s", "s"), (b"s\n", "s"), (b"s\r\n", "s"), (b" s\n\n", " s\n")])
+def test_one_newline_at_the_end_does_not_count(content: bytes, text: str) -> None:
+    assert piped_text(io.BytesIO(content)) == text
+
+
+@pytest.mark.parametrize(("content", "code"), [(b"s" * 8193, "too_large"), (b"\xff", "invalid_data")])
+def test_what_is_piped_in_place_of_a_token_is_refused_with_what_to_do(content: bytes, code: str) -> None:
+    with pytest.raises(RigError) as refused:
+        piped_text(io.BytesIO(content))
+    assert (refused.value.code, "alone" in refused.value.hint) == (code, True)
 
 
 def test_logging_in_makes_the_journal_known(rig: Rig, server: AccountsServer) -> None:
