@@ -97,9 +97,9 @@ CREATE INDEX audit_effects ON audit(lead) WHERE lead <> pos;
         """Fold several records: an intent and its end that come together are one row from the start."""
         _fold(connection, list(map(shown, records)))
 
-    def apply_written(self, connection: sqlite3.Connection, written: str) -> None:
+    def apply_written(self, connection: sqlite3.Connection, written: str, count: int) -> None:
         """Fold records as they were written, one on a line."""
-        _fold(connection, shown_of(written))
+        _fold(connection, shown_of(written, count))
 
 
 OPEN = (
@@ -115,7 +115,11 @@ ENVS = (
     "SELECT corr, env FROM audit INDEXED BY audit_corr"
     " WHERE env <> '' AND corr <> '' AND corr IN (SELECT value FROM json_each(?)) ORDER BY pos DESC"
 )
-INSERT = f"INSERT INTO audit VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - a number
+OFTEN_EMPTY = {
+    **dict.fromkeys(("code", "reason", "src", "session", "corr", "context", "env", "key", "process"), "''"),
+    **dict.fromkeys(("privileged", "version"), "0"),
+}
+"""Columns that have no value in most rows, and what stands in them then."""
 
 
 def _fold(connection: sqlite3.Connection, records: Sequence[Shown]) -> None:
@@ -144,7 +148,20 @@ def _fold(connection: sqlite3.Connection, records: Sequence[Shown]) -> None:
         if one.outcome == "unknown":
             unknown.setdefault((one.stream, row[ACTION]), []).append(one.pos)
     _name_environments(connection, rows.values())
-    connection.executemany(INSERT, rows.values())
+    _insert(connection, rows.values())
+
+
+def _insert(connection: sqlite3.Connection, rows: Collection[Row]) -> None:
+    """What is empty in all the rows stands in the statement: to hand over values takes longer than to store them."""
+    marks, bound = [], []
+    for name, values in zip(COLUMNS, zip(*rows, strict=True), strict=False):
+        if name in OFTEN_EMPTY and not any(values):
+            marks.append(OFTEN_EMPTY[name])
+        else:
+            marks.append("?")
+            bound.append(values)
+    if bound:
+        connection.executemany(f"INSERT INTO audit VALUES ({', '.join(marks)})", zip(*bound, strict=True))  # noqa: S608
 
 
 def _name_environments(connection: sqlite3.Connection, rows: Collection[Row]) -> None:

@@ -111,20 +111,21 @@ def shown(recorded: Recorded) -> Shown:
     )  # fmt: skip
 
 
-def shown_of(written: str) -> list[Shown]:
-    """What is shown of records as they were written, one on a line.
+def shown_of(written: str, count: int) -> list[Shown]:
+    """What is shown of ``count`` records as they were written, one on a line.
 
     Raises `RigError` for one that this version of rig cannot read.
     """
-    lines = written.split("\n")
     try:
         found = _decoder.decode_lines(written)
     except msgspec.MsgspecError:
         found = []
-    if len(found) != len(lines):  # one that cannot be read, or an empty line, which is skipped
-        return list(map(_shown, lines))
-    for place, one in enumerate(found):
-        if _versions[one.type] != one.sv:
+    if len(found) != count:  # one that cannot be read, or that is empty, which is skipped
+        return list(map(_shown, written.split("\n")))
+    old = [place for place, one in enumerate(found) if _versions[one.type] != one.sv]
+    if old:
+        lines = written.split("\n")
+        for place in old:
             found[place] = _shown(lines[place])
     return found
 

@@ -53,11 +53,11 @@ class Batched(Protocol):
 class Lean(Protocol):
     """A projection that decodes of many records only what it needs, and comes to the same as with all of it.
 
-    ``written`` are records as they were written, one on a line. `RigError` is raised for one that this version of rig
-    cannot read, as by decoding it.
+    ``written`` are ``count`` records as they were written, one on a line. `RigError` is raised for one that this
+    version of rig cannot read, as by decoding it.
     """
 
-    def apply_written(self, connection: sqlite3.Connection, written: str) -> None: ...
+    def apply_written(self, connection: sqlite3.Connection, written: str, count: int) -> None: ...
 
 
 @runtime_checkable

@@ -50,10 +50,11 @@ class Leads:
             return pos
         else:
             lead = self._of_command(one) if kind == RECEIVED else self._of_fact(one)
-        if stream.startswith(STREAMS) and (corr, stream) not in self._by_cause:
+        command = corr, stream
+        if stream.startswith(STREAMS) and command not in self._by_cause:
             # The first that was begun counts, and that may stand in the table already.
             older = self._stored(CAUSE, corr, stream, "") if one.ver > 1 else None
-            self._by_cause[corr, stream] = lead if older is None else older
+            self._by_cause[command] = lead if older is None else older
         self._by_cause[corr, one.id] = lead
         self._first.setdefault(corr, lead)
         return lead
