@@ -114,9 +114,8 @@ def parse(data: str | bytes) -> Record:
     return _decoder.decode(data)
 
 
-def parse_open(data: bytes) -> OpenRecord:
-    """As :func:`parse`, with the body as JSON values. Raises `ValueError` for a float in it, too."""
-    return _open_decoder.decode(data)
+parse_open = _open_decoder.decode
+"""As :func:`parse`, with the body as JSON values. Raises `ValueError` for a float in it, too."""
 
 
 def columns(record: Record) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ What binds the ranges together, the chain from one to the next and the tree over
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -16,8 +17,8 @@ from storage import record
 from storage.database import connect
 from storage.merkle import subtree
 
-PAGE = 4096
-"""Records that are read in one go, between which the read lock is let go."""
+PAGE = 128
+"""Records that are read in one go, between which the read lock is let go; so many stay in the cache of a processor."""
 BLOCK = 1024
 """Leaves of a subtree whose root is worked out beside them."""
 READ = f"""
@@ -25,6 +26,8 @@ SELECT pos, CAST(rec AS BLOB), leaf, {record.COLUMNS} FROM event
 WHERE pos >= ? AND pos < ? ORDER BY pos"""  # noqa: S608 - constants
 """`rec` as bytes: what was edited need not be UTF-8 any more."""
 
+Row = tuple[Any, ...]
+"""What :data:`READ` gives of a record."""
 Found = tuple[str, str, int, int]
 """A finding: its code, a sentence, and the first and last position that it is about."""
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -82,28 +85,33 @@ class Reader:
     def range(self, first: int, end: int) -> Range:
         """Check the records from ``first`` to ``end - 1``. Raises `sqlite3.Error` where they cannot be read."""
         result = Range(first, first)
-        rows = self._rows(first, end)
         leaves, expected, tip = [], first, ""
-        for row in rows:
-            pos, data, leaf = row[:3]
+        # This runs for each of millions of records; a name that is not local, and a call, take their time.
+        parse, encode, columns, archived = record.parse_open, _encode, record.columns, JournalArchived.type
+        for row in self._rows(first, end):
+            pos, data, leaf = row[0], row[1], row[2]
             if pos != expected:
                 _missing(result, expected, pos - 1)
                 tip = ""
             # In one go, because nearly all are as they should be; what is wrong with the others is looked at closely.
-            parsed = _parse(data)
-            if (
-                parsed is None
-                or sha256(b"\x00" + data).digest() != leaf
-                or _encode(parsed) != data
-                or (parsed.prev != tip and tip)
-                or parsed.pos != pos
-                or row[3:] != _columns(parsed)
-            ):
+            parsed = None
+            try:
+                parsed = parse(data)
+                fine = (
+                    sha256(b"\x00" + data).digest() == leaf
+                    and encode(parsed) == data
+                    and (parsed.prev == tip or not tip)
+                    and parsed.pos == pos
+                    and columns(parsed) == row[3:]
+                )
+            except (ValueError, RecursionError):
+                fine = False
+            if not fine:
                 _explain(result, row, tip)
             if parsed is not None:
                 if pos == first:
                     result.prev = parsed.prev
-                if parsed.type == JournalArchived.type:
+                if parsed.type == archived:
                     _note_archive(result, parsed.body)
             result.tip = leaf if isinstance(leaf, bytes) else b""
             tip = result.tip.hex()
@@ -111,7 +119,7 @@ class Reader:
             result.end = expected = pos + 1
         if expected < end:
             _missing(result, expected, end - 1)
-        result.count = len(rows)
+        result.count = len(leaves)
         if result.whole:
             result.leaves = b"".join(leaves)
             if first % BLOCK == 0:
@@ -119,7 +127,11 @@ class Reader:
                 result.roots = [subtree(leaves[at : at + BLOCK]) for at in blocks]
         return result
 
-    def _rows(self, first: int, end: int) -> list[tuple[Any, ...]]:
+    def _rows(self, first: int, end: int) -> Iterator[Row]:
+        for page in self.pages(first, end, PAGE):
+            yield from self._page(*page)
+
+    def _page(self, first: int, end: int) -> list[Row]:
         try:
             return self._connection.execute(READ, (first, end)).fetchall()
         except sqlite3.OperationalError:
@@ -133,14 +145,7 @@ def _missing(result: Range, first: int, last: int) -> None:
     result.findings.append(("GAP", f"records {first} to {last} are missing", first, last))
 
 
-def _parse(data: bytes) -> record.OpenRecord | None:
-    try:
-        return record.parse_open(data)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _explain(result: Range, row: tuple[Any, ...], tip: str) -> None:
+def _explain(result: Range, row: Row, tip: str) -> None:
     """Find out what is wrong with a record; ``tip`` is the leaf that it has to follow, where that is known."""
     pos, data, leaf = row[:3]
     find = result.findings.append

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from storage import verify_tables
 from storage.projections.base import Projection
 from storage.verify_indexes import check_table, tables_of
-from storage.verify_records import PAGE, Found, Range, Reader, code_of
+from storage.verify_records import Found, Range, Reader, code_of
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WORTH_PROCESSES = 50_000
 """Records from which on it pays to start processes."""
 MAX_PROCESSES = 8
+PART = 4096
+"""Records that a process takes on at a time."""
 
 Job = Callable[[], list[Found]]
 
@@ -40,9 +42,9 @@ class Work:
         self._jobs: list[Job] = [partial(check_table, path, table, timeout) for table in tables_of(path, timeout)]
         self._jobs.append(partial(verify_tables.check_projections, path, projections, timeout))
         with closing(Reader(path, timeout)) as reader:
-            self._pages = reader.pages(first, end, PAGE)
+            self._parts = reader.pages(first, end, PART)
         processes = min(os.cpu_count() or 1, MAX_PROCESSES)
-        if len(self._pages) * PAGE >= WORTH_PROCESSES and processes > 1:
+        if len(self._parts) * PART >= WORTH_PROCESSES and processes > 1:
             self._pool = _start(path, timeout, processes)
 
     def __enter__(self) -> Work:
@@ -60,13 +62,13 @@ class Work:
         done = 0
         if self._pool is not None:
             try:
-                for part in self._pool.map(_check_range, *zip(*self._pages, strict=True)):
+                for part in self._pool.map(_check_range, *zip(*self._parts, strict=True)):
                     yield part
                     done += 1
             except BrokenExecutor:
                 pass  # that processes cannot be started says nothing about the journal: the rest is done here
         with closing(Reader(self._path, self._timeout)) as reader:
-            for first, end in self._pages[done:]:
+            for first, end in self._parts[done:]:
                 yield reader.range(first, end)
 
     def rest(self) -> Iterator[Found]:

@@ -50,7 +50,7 @@ def test_records_that_are_archived_during_a_check_are_no_gap(
             archive(journal, cuts.pop())
         return found
 
-    monkeypatch.setattr(verify_work, "PAGE", 2)
+    monkeypatch.setattr(verify_work, "PART", 2)
     monkeypatch.setattr(verify_records.Reader, "range", and_archive)
     report = journal.verify()
     assert (report.verdict, report.first, len(report.segments), cuts) == ("verified", 4, 2, [])

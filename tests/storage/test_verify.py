@@ -173,7 +173,7 @@ def test_others_append_while_it_runs(folder: Path, monkeypatch: pytest.MonkeyPat
             writer.append([received(f"command:during-{first}")], stamp())
             return found
 
-        monkeypatch.setattr(verify_work, "PAGE", 2)
+        monkeypatch.setattr(verify_work, "PART", 2)
         monkeypatch.setattr(verify_records.Reader, "range", and_append)
         report = writer.verify()
         assert (report.verdict, report.size) == ("verified", COUNT)
@@ -181,11 +181,15 @@ def test_others_append_while_it_runs(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("row", [None, *MATRIX[:8]], ids=lambda row: row.what if row else "left alone")
-def test_many_small_ranges_find_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch, row: Row | None) -> None:
+@pytest.mark.parametrize(("part", "page"), [(2, 128), (4096, 3)], ids=["small parts", "small pages"])
+def test_parts_and_pages_of_any_size_find_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, row: Row | None, part: int, page: int
+) -> None:
     if row is not None:
         row.do(folder)
     expected = verification(folder)
-    monkeypatch.setattr(verify_work, "PAGE", 2)
+    monkeypatch.setattr(verify_work, "PART", part)
+    monkeypatch.setattr(verify_records, "PAGE", page)
     found = verification(folder)
     codes = [{finding.code for finding in report.findings} for report in (expected, found)]
     assert codes[0] == codes[1]
@@ -205,7 +209,7 @@ def test_blocks_of_leaves_come_to_the_same_tree(
     expected = verification(folder)
     for module in (verify, verify_records):
         monkeypatch.setattr(module, "BLOCK", 4)
-    monkeypatch.setattr(verify_work, "PAGE", 8)
+    monkeypatch.setattr(verify_work, "PART", 8)
     found = verification(folder)
     assert found.root == expected.root
     assert found.anchored == expected.anchored
@@ -217,7 +221,7 @@ def test_several_processes_find_the_same(folder: Path, monkeypatch: pytest.Monke
     if row is not None:
         row.do(folder)
     expected = verification(folder)
-    monkeypatch.setattr(verify_work, "PAGE", 3)
+    monkeypatch.setattr(verify_work, "PART", 3)
     monkeypatch.setattr(verify_work, "WORTH_PROCESSES", 1)
     monkeypatch.setattr(verify_work.os, "cpu_count", lambda: 2)
     found = verification(folder)
@@ -255,7 +259,7 @@ def test_a_process_that_finds_the_file_locked_does_not_call_it_damaged(
 def test_processes_that_cannot_be_started_say_nothing_about_the_journal(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify_work, "PAGE", 3)
+    monkeypatch.setattr(verify_work, "PART", 3)
     monkeypatch.setattr(verify_work, "WORTH_PROCESSES", 1)
     monkeypatch.setattr(verify_work.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(verify_work, "_open_reader", os.abort)
