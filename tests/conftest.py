@@ -14,6 +14,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What a module asserts that is no test itself is explained only if that is said before the first one imports it.
+pytest.register_assert_rewrite("tests.kills.machine")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A missing program skips a test on a developer's machine, and fails it where CI=true on Linux."""
     for marker in item.iter_markers("needs"):

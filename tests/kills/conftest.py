@@ -6,9 +6,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.kills.machine")
-
-from tests.kills.machine import Machine  # noqa: E402 - what it asserts is explained from here on
+from tests.kills.machine import Machine
 
 FAILED = pytest.StashKey[bool]()
 """Of a test: whether it has failed, be it while it was set up."""
