@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.rig import User
 from tests.security.people import Browser, owner_token
 
+pytestmark = pytest.mark.xdist_group("lists")  # some add to what others have counted
+
 
 @pytest.fixture(scope="module")
 def full(user: User) -> User:

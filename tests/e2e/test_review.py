@@ -16,6 +16,8 @@ from storage.journal import Journal
 from tests.e2e.rig import User, running, web_app
 from tests.security.people import Browser, join, owner_token
 
+pytestmark = pytest.mark.xdist_group("review")  # one story: later tests change what earlier ones have looked at
+
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
