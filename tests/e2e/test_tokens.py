@@ -38,7 +38,7 @@ def test_a_job_deploys_with_a_token_until_it_is_deleted(user: User, tmp_path: Pa
     assert user.rig("create", "token", "more", "--network", "demo", env=env).exit == 77
     assert json.loads(user.rig("list", "tokens", "-o", "json", env=env).stdout)["data"]["tokens"] == []
 
-    (row,) = user.ok("list", "tokens", "-o", "json").data["tokens"]
+    (row,) = user.ok("list", "tokens", "--filter", "name=ci", "-o", "json").data["tokens"]
     assert (row["name"], row["role"], row["network"]) == ("ci", "deployer", "demo")
     assert row["used_at"]
     user.ok("delete", "token", "ci", "--yes")
