@@ -57,6 +57,16 @@ def run(
     return Ran(done.returncode, done.stdout or "", done.stderr)
 
 
+def run_for_nobody(argv: tuple[str, ...], environ: Mapping[str, str]) -> Ran:
+    """Run a command whose output goes into a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return run(argv, environ, stdout=writing)
+    finally:
+        os.close(writing)
+
+
 @pytest.mark.parametrize("argv", COMMANDS, ids=" ".join)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_a_full_disk_behind_stdout(argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
@@ -68,12 +78,7 @@ def test_a_full_disk_behind_stdout(argv: tuple[str, ...], environ: Mapping[str, 
 @pytest.mark.parametrize("argv", COMMANDS, ids=" ".join)
 def test_a_reader_that_has_gone(argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
     """As `rig … | head -0`: whoever closed the pipe has seen enough."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        ran = run(argv, environ, stdout=writing)
-    finally:
-        os.close(writing)
+    ran = run_for_nobody(argv, environ)
     assert (ran.exit, ran.stderr) == (0, "")
 
 
@@ -86,12 +91,7 @@ def test_a_reader_of_an_export_that_has_gone(argv: tuple[str, ...], environ: Map
     """Nothing is said to have been exported that nobody has got."""
     for _ in range(2):
         run(("settings", "set", "network", "demo"), environ)
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        ran = run(argv, environ, stdout=writing)
-    finally:
-        os.close(writing)
+    ran = run_for_nobody(argv, environ)
     assert (ran.exit, ran.stderr) == (0, "")
     record = Record(Path(environ["RIG_HOME"]))
     assert record.news()[-1].fact.code == "cancelled"
