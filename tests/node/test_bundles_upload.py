@@ -315,7 +315,8 @@ def test_a_file_that_changed_since_it_was_listed_is_named(
     listing = list_source(str(source), cache_dir=str(tmp_path / "cache"))
     path = source / name
     content = path.read_bytes()
-    path.write_bytes({"same size": content[:-1] + b"!", "shorter": content[:-1], "gone": b""}[how])
+    changed = bytes([content[-1] ^ 1])
+    path.write_bytes({"same size": content[:-1] + changed, "shorter": content[:-1], "gone": b""}[how])
     if how == "gone":
         path.unlink()
     with pytest.raises(RigError) as caught:

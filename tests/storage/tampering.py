@@ -255,7 +255,10 @@ MATRIX: list[Row] = [
     Row("a checkpoint deleted", sql("DELETE FROM checkpoint"), ("UNSIGNED",), 0),
     Row(
         "a checkpoint's signature edited",
-        sql("UPDATE checkpoint SET note = substr(note, 1, length(note) - 4) || 'AA=' || char(10)"),
+        sql(
+            "UPDATE checkpoint SET note = substr(note, 1, length(note) - 5)"
+            " || iif(substr(note, -5, 1) = 'A', 'B', 'A') || substr(note, -4)"
+        ),
         ("BAD_SIGNATURE",),
     ),
     Row("the head deleted", sql("DELETE FROM head"), ("HEAD_MISMATCH", "PROJECTION_MISMATCH")),
