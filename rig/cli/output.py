@@ -46,6 +46,8 @@ class Output:
         self.verbose = verbose
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
+        self.narrowed = False
+        """Whether only a part was asked for, so that no row does not mean that there is none."""
         self._color = color
         self._streaming = False
         self._shown: deque[str] = deque(maxlen=200)
@@ -95,11 +97,11 @@ class Output:
     ) -> None:
         """A table that fits the width of the terminal; a pipe gets every value whole.
 
-        The columns whose headers ``whole`` has are cut last.
+        The columns whose headers ``whole`` has are cut last. ``empty`` is said where there is no row at all.
         """
         if not rows:
             if empty:
-                self.note(empty)
+                self.note("No row matches." if self.narrowed else empty)
             return
         from rig.cli.tables import draw
 

@@ -129,6 +129,7 @@ class Invocation:
                 show=lambda item: show_item(verb, item, output),
             ) as client:
                 command = convert(verb.command, resolve_names(verb.command, parsed.given, client), prog)
+                output.narrowed = bool(getattr(command, "filter", None) or getattr(command, "after", None))
                 if verb.question is not None and not parsed.sure:
                     command = agreed(verb, command, terminal, client)
                 reply, warnings = client.dispatch(command)

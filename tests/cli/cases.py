@@ -31,6 +31,7 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "list apps": ("", "list apps", ""),
     "list apps of a network that is not there": ("", "list apps --network nowhere", ""),
     "list apps by filters": ("", "list apps --network demo --filter name=s* --filter status!=empty", ""),
+    "list apps by a filter that none passes": ("", "list apps --filter name=z*", ""),
     "list apps by a field that is none": ("", "list apps --filter colour=red", ""),
     "list apps by no condition": ("", "list apps --filter live", ""),
     "list apps, a page at a time": ("", "list apps --network demo --limit 1", ""),
