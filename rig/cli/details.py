@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment, scope, size
+from rig.cli.humanize import moment, scope, size, who
 from rig.cli.output import Output
 from rig.cli.variables import DIGITS, shown, state
 from rig.cli.verb import Verb
@@ -29,7 +29,7 @@ def show_app(app: App, out: Output) -> None:
             ("for this release", ", ".join(app.overrides)),
             ("processes", processes(app)),
             ("memory", memory(app)),
-            ("created", f"{moment(app.created_at)} by {app.created_by}"),
+            ("created", f"{moment(app.created_at)} by {who(app.created_by)}"),
             ("updated", moment(app.updated_at)),
         ]
     )
@@ -47,10 +47,11 @@ def memory(app: App) -> str:
 
 
 def release(app: App) -> str:
-    """``v3, by user:ana, 2026-11-01 12:00:00Z``."""
+    """``v3, by ana, 2026-11-01 12:00:00Z``."""
     if not app.version:
         return "none yet"
-    return f"v{app.version}, by {app.deployed_by}, {moment(app.deployed_at)}" if app.deployed_at else f"v{app.version}"
+    made = f", by {who(app.deployed_by)}, {moment(app.deployed_at)}" if app.deployed_at else ""
+    return f"v{app.version}{made}"
 
 
 def show_network(network: Network, out: Output) -> None:
@@ -62,7 +63,7 @@ def show_network(network: Network, out: Output) -> None:
             ("your role", network.role),
             ("about", network.description),
             ("protected", "yes: neither it nor its apps can be deleted" if network.protected else ""),
-            ("created", f"{moment(network.created_at)} by {network.created_by}"),
+            ("created", f"{moment(network.created_at)} by {who(network.created_by)}"),
         ]
     )
 
@@ -73,13 +74,13 @@ def show_var(var: Var, out: Output) -> None:
             ("variable", var.name),
             ("value", shown(var)),
             ("from", var.origin),
-            ("set", f"{moment(var.set_at)} by {var.set_by}" if var.set_at else ""),
+            ("set", f"{moment(var.set_at)} by {who(var.set_by)}" if var.set_at else ""),
             ("state", state(var)),
         ]
     )
     if len(var.stack) > 1:
         out.line()
-    rows = [(layer.origin, shown(layer), layer.set_by, moment(layer.set_at)) for layer in var.stack[1:]]
+    rows = [(layer.origin, shown(layer), who(layer.set_by), moment(layer.set_at)) for layer in var.stack[1:]]
     out.table(("HIDES", "VALUE", "SET BY", "SET AT"), rows)
 
 
@@ -91,7 +92,7 @@ def show_secret(secret: SecretDetails, out: Output) -> None:
             layer.origin,
             layer.digest[:DIGITS],
             layer.version,
-            layer.set_by,
+            who(layer.set_by),
             moment(layer.set_at),
             state(layer),
         )
@@ -107,7 +108,7 @@ def show_token(token: Token, out: Output) -> None:
             ("may", f"{token.role} of {scope(token.network)}"),
             ("until", moment(token.expires_at)),
             ("last used", moment(token.used_at) or "never"),
-            ("made", f"{moment(token.created_at)} by {token.created_by}"),
+            ("made", f"{moment(token.created_at)} by {who(token.created_by)}"),
         ]
     )
 
@@ -118,7 +119,7 @@ def show_member(details: MemberDetails, out: Output) -> None:
     out.pairs([("member", member.name), ("may", f"{member.role} of {scope(member.network)}{state}")])
     if details.changes:
         out.line()
-    rows = [(moment(change.at), change.what, change.role, change.by) for change in details.changes]
+    rows = [(moment(change.at), change.what, change.role, who(change.by)) for change in details.changes]
     out.table(("WHEN", "WHAT", "ROLE", "BY"), rows)
 
 

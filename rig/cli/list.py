@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cli.humanize import moment
+from rig.cli.humanize import moment, who
 from rig.cli.output import Output
 from rig.cli.pages import more
 from rig.cli.variables import show_secrets, show_vars
@@ -38,7 +38,7 @@ def show_members(page: MemberPage, out: Output) -> None:
 
 def show_tokens(page: TokenPage, out: Output) -> None:
     rows = [
-        (token.name, token.network, token.role, moment(token.expires_at), moment(token.used_at), token.created_by)
+        (token.name, token.network, token.role, moment(token.expires_at), moment(token.used_at), who(token.created_by))
         for token in page.tokens
     ]
     headers = ("TOKEN", "NETWORK", "ROLE", "UNTIL", "LAST USED", "MADE BY")
