@@ -32,8 +32,8 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 long: $(VENV)/.dev
-	RIG_KILLS=200 $(BIN)/python -m pytest tests/kills/test_random_kills.py
-	RIG_DAMAGE=300 $(BIN)/python -m pytest tests/storage/test_damage.py
+	RIG_KILLS=200 $(BIN)/python -m pytest --timeout 7200 tests/kills/test_random_kills.py
+	RIG_DAMAGE=300 $(BIN)/python -m pytest --timeout 7200 tests/storage/test_damage.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.docs.generate
