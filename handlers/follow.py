@@ -112,6 +112,7 @@ def follow(release: Release, ctx: ClientContext, *, resumable: bool = False) -> 
         if error.code == "not_found":  # somebody has deleted the app
             raise
         raise _lost_sight(release, error, resumable) from error
+    _say_reuse(release, said, ctx)  # it may have been over before anybody looked
     return release
 
 

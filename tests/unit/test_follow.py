@@ -24,8 +24,10 @@ class Watched:
     def __init__(self, *phases: str, rebuilt_from: str = "checking") -> None:
         self._phases = list(phases)
         self._rebuilt_from = rebuilt_from
-        self._rebuilt = False
+        self._rebuilt = self._found = False
         self.built_by = 0
+        self.found_in = "queued"
+        """The phase from which on it is known whose build it is."""
         self.raises: dict[str, BaseException] = {}
         """What looking at a phase leads to instead."""
         self.output = ["one", "two"]
@@ -39,8 +41,10 @@ class Watched:
         if phase in self.raises:
             raise self.raises[phase]
         self._rebuilt = self._rebuilt or phase == self._rebuilt_from
+        self._found = self._found or phase == self.found_in
+        built_by = self.built_by if self._found else 0
         outcome: Any = "succeeded" if phase == "done" else "pending"
-        return Release(app=APP, version=2, outcome=outcome, phase=phase, rebuilt=self._rebuilt, built_by=self.built_by)
+        return Release(app=APP, version=2, outcome=outcome, phase=phase, rebuilt=self._rebuilt, built_by=built_by)
 
     def call(self, command: Command, reply: type[Any], *, key: str = "", corr: str = "") -> Any:
         if not isinstance(command, ShowBuildLog):
@@ -89,6 +93,14 @@ def test_a_build_that_is_there_is_named_and_not_made() -> None:
     watched.built_by = 1
     watched.watch()
     assert watched.steps == ["Reusing the build of v1", "Waiting for the turn of v2", "Starting v2"]
+
+
+@pytest.mark.parametrize("found_in", ["starting", "done"])
+def test_a_build_that_is_there_is_named_however_late_somebody_looks(found_in: str) -> None:
+    watched = Watched("queued", *({found_in} - {"done"}), "done", rebuilt_from="never")
+    watched.built_by, watched.found_in = 1, found_in
+    watched.watch()
+    assert watched.steps.count("Reusing the build of v1") == 1
 
 
 def test_a_release_that_waits_for_its_turn_is_said_to_once() -> None:
