@@ -13,10 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 
 RIG = (sys.executable, "-m", "rig")
+HOST = "laptop"
+"""The machine on which all this is done, whatever it is called: what is shown may neither depend on the name's length
+nor on its being a word of rig's own."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -40,14 +44,15 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 
 @contextmanager
 def surroundings(environ: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """Environment, current folder, signal handler and an empty standard input of one run, put back after it."""
+    """Environment, folder, host name, signal handler and an empty standard input of one run, put back after it."""
     before, cwd, handler = dict(os.environ), os.getcwd(), signal.getsignal(signal.SIGTERM)
     stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO())
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
     try:
-        yield
+        with patch("socket.gethostname", lambda: HOST):
+            yield
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -114,7 +119,8 @@ RULES: Sequence[tuple[str, str]] = (
     (r'"port": [0-9]+', '"port": 0'),
     (r"(?m)^process  +[0-9]+", "process  <pid>"),
     (r"\b[0-9.]+ ([KMG]i)?B\b", "<size>"),
-    (r"\b[0-9.]+ (m?s( ago)?|min ago)\b", "<duration>"),
+    (r"\b[0-9.]+ ((s|min|h|d) ago|m?s)\b", "<duration>"),
+    (r"\b(localhost|127\.0\.0\.1):[0-9]+", r"\1:<port>"),
     (r"/invite/[A-Za-z0-9._-]+", "/invite/<code>"),
     (r"\brig_st\.[A-Za-z0-9_-]{43}", "<token>"),
     (r"SQLite [0-9.]+", "SQLite <version>"),
@@ -126,9 +132,9 @@ RULES: Sequence[tuple[str, str]] = (
 
 PASSING = re.compile(
     r"(?m)^((Waiting for the turn of|Building|Taking over the build for|Starting|Checking the health of|Switching to)"
-    r" v\d+|(Starting|Stopping|Restarting|Scaling) \S+/\S+|  -----> .*)\n"
+    r" v\d+|(Starting|Stopping|Restarting|Scaling) \S+/\S+|  -----> .*|  \d+ of \d+ \w+)\n"
 )
-"""Which steps of a release or a restart are seen depends on how fast it is."""
+"""Which steps of a release or a restart are seen, and how far they are, depends on how fast it is."""
 
 
 def comparable(text: str, replaced: Mapping[str, str]) -> str:

@@ -250,7 +250,7 @@ def test_eight_processes_at_once_lose_nothing(platform: Shell) -> None:
         )
         for n in range(8)
     ]
-    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
+    ended = [(process.communicate(timeout=600)[1], process.returncode) for process in processes]
     try:
         assert [code for _, code in ended] == [0] * 8, ended
         networks = platform("list", "networks", "-o", "json").document["data"]["networks"]

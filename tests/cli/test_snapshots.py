@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from rig.cli.verb import DIFFERENCES
 from rig.contract.schemas import envelope_schema, replies
 from tests.cli.cases import FRESH, OTHER, PLATFORM
-from tests.cli.runner import PASSING, Result, Shell, comparable
+from tests.cli.runner import HOST, PASSING, Result, Shell, comparable
 from tests.quality.test_verbs import ALL
 
 Script = tuple[tuple[str, ...], ...]
@@ -52,10 +51,7 @@ def check_document(result: Result) -> None:
 
 
 def shown(result: Result, shell: Shell, network: str = OTHER) -> str:
-    replaced = {str(shell.home): "<home>", str(shell.folder): "<folder>", socket.gethostname(): "<host>"}
-    replaced[network] = OTHER
-    for port in set(re.findall(r"(?:localhost|127\.0\.0\.1):([0-9]+)", result.stdout + result.stderr)):
-        replaced[port] = "<port>"
+    replaced = {str(shell.home): "<home>", str(shell.folder): "<folder>", HOST: "<host>", network: OTHER}
     out, err = comparable(result.stdout, replaced), comparable(PASSING.sub("", result.stderr), replaced)
     return f"exit {result.code}\n--- stdout\n{out}--- stderr\n{err}"
 
