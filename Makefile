@@ -11,7 +11,7 @@ help:
 	@echo "make demo       install rig, start a Max node, deploy an example, fetch its page"
 	@echo "make demo-stop  stop that node and remove what it kept (.rig)"
 	@echo "make test       every check and every test"
-	@echo "make long       hundreds of random kills, flipped bits and truncations"
+	@echo "make long       hundreds of random kills, flipped bits and truncations, thousands of examples"
 	@echo "make bench      the benchmarks of docs/performance.md"
 	@echo "make docs       write the generated parts of the docs anew"
 
@@ -34,6 +34,7 @@ lint: $(VENV)/.dev
 long: $(VENV)/.dev
 	RIG_KILLS=200 $(BIN)/python -m pytest --timeout 7200 tests/kills/test_random_kills.py
 	RIG_DAMAGE=300 $(BIN)/python -m pytest --timeout 7200 tests/storage/test_damage.py
+	$(BIN)/python -m pytest --timeout 7200 --hypothesis-profile search -m hypothesis
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.docs.generate

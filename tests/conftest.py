@@ -8,10 +8,16 @@ import signal
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A shell starts what it puts in the background with SIGINT ignored, and so would every process that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Properties are tried on the same examples every time, however busy the machine is. `make long` looks for others.
+settings.register_profile("search", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci")
 
 
 # What a module asserts that is no test itself is explained only if that is said before the first one imports it.
