@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import glob
+import os
 import random
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
-TIMEOUT = 20.0
-"""Seconds; reached only by a test that fails."""
+TIMEOUT = 120.0
+"""Seconds; reached only by a test that fails, however busy the machine is."""
 POLL = 0.01
-PORTS = range(15_000, 32_000)
-"""Below those that a system gives to whoever asks for any port, as every outgoing connection does."""
+PORTS = range(10_000, 20_000)
+"""Below those that nodes give to instances, and those that a system gives to whoever asks for any port, as every
+outgoing connection does."""
 
 
 class Silence:
@@ -44,15 +48,43 @@ async def until(condition: Callable[[], Awaitable[object]], what: str, timeout: 
 
 def files_with(folder: Path, text: str) -> list[Path]:
     """The files below a folder that hold a text."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    files = [path for path in below(folder) if path.is_file()]
     assert files, f"there is nothing in {folder} to look through"
-    return [path for path in files if text.encode() in path.read_bytes()]
+    found = []
+    for path in files:
+        with suppress(FileNotFoundError):  # it was there for a moment, and is not any more
+            if text.encode() in path.read_bytes():
+                found.append(path)
+    return found
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """All that is below a folder. Unlike ``Path.rglob`` it does not mind if something is removed meanwhile."""
+    for root, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            yield Path(root, name)
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """As ``Path.glob``, in order, and likewise for folders that may be removed meanwhile."""
+    return [folder / name for name in sorted(glob.glob(pattern, root_dir=folder, include_hidden=True))]
+
+
+def own_ports() -> Iterator[int]:
+    """Ports in no order, each of them for one worker of pytest-xdist alone."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    own = PORTS[worker::workers]
+    return cycle(random.SystemRandom().sample(own, len(own)))
+
+
+_ports = own_ports()
 
 
 def free_port() -> int:
-    """A port on which nobody listens, and which nobody gets by chance before it is bound."""
+    """A port on which nobody listens, and which nobody else is given before it is bound: not even the next to ask."""
     while True:
-        port = random.SystemRandom().choice(PORTS)
+        port = next(_ports)
         with suppress(OSError), socket.socket() as probe:
             probe.bind(("", port))
             return port
