@@ -241,7 +241,7 @@ class Instance:
                     return False
                 continue
             self._exit = None
-            self._started_at = time.time_ns()
+            self._started_at = time_of(self.record.run)
             self._note(Started())
             if not self._first.done():
                 self._first.set_result(None)
