@@ -20,6 +20,7 @@ from rig.node.accounts.http import add_routes, authenticate
 from rig.node.accounts.passphrases import Scrypt
 from rig.node.accounts.store import Store
 from rig.node.http.origin import Origin
+from tests.support import TIMEOUT
 
 CHEAP = Scrypt(n=1 << 8, r=8, p=1)
 SECRET = "s" * 43
@@ -122,10 +123,10 @@ def serve(folder: Path) -> Iterator[AccountsServer]:
 
     thread = threading.Thread(target=in_thread)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(TIMEOUT)
     try:
         yield server
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(TIMEOUT)
         server.accounts.close()

@@ -17,6 +17,8 @@ from unittest.mock import patch
 
 import msgspec
 
+from tests.support import TIMEOUT
+
 RIG = (sys.executable, "-m", "rig")
 HOST = "laptop"
 """The machine on which all this is done, whatever it is called: what is shown may neither depend on the name's length
@@ -92,7 +94,7 @@ class Shell:
     def process(self, *argv: str, **options: Any) -> Result:
         """As a process of its own, to its end."""
         process = self.start(*argv, **options)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=TIMEOUT)
         return Result(process.returncode, out or "", err or "")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.runner import RIG, Result, Shell
 from tests.faults.terminal import OnTerminal
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
@@ -42,7 +42,7 @@ def test_a_reader_that_goes_away_is_no_error(fresh: Shell) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         process.stderr.close()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=TIMEOUT) == 0
 
 
 @needs_full
@@ -109,7 +109,7 @@ def test_sigterm_ends_a_command_with_143_on_the_record(fresh: Shell) -> None:
     process = fresh.start("login", "http://127.0.0.1:1", "--token-stdin", "-o", "json", stdin=subprocess.PIPE)
     wait_until(lambda: '"unknown"' in fresh("audit", "-o", "json").stdout, "the login has begun")
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 143
     assert json.loads(out)["error"]["code"] == "terminated"
     entry = fresh("audit", "--type", "account.login", "-o", "json").document["data"]["entries"][0]
@@ -120,7 +120,7 @@ def test_ctrl_c_ends_a_command_with_130(fresh: Shell) -> None:
     process = fresh.start("login", "http://127.0.0.1:1", "--token-stdin", stdin=subprocess.PIPE)
     wait_until(lambda: '"unknown"' in fresh("audit", "-o", "json").stdout, "the login has begun")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130
     assert err == "error: Interrupted.\n"
 
@@ -132,7 +132,7 @@ def test_ctrl_c_is_how_one_leaves_what_has_no_end(fresh: Shell) -> None:
     assert "OUTCOME" in process.stdout.readline()
     assert "settings.list" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, err) == (130, "")
 
 

@@ -6,6 +6,8 @@ import http.client
 import threading
 from types import TracebackType
 
+from tests.support import TIMEOUT
+
 PAUSE = 0.01
 """Seconds between two requests, so that there is time for something else on the machine."""
 
@@ -47,7 +49,7 @@ class Asker:
 
     def _ask(self, *, keep: bool) -> None:
         connection = (
-            self._kept if keep and self._kept else http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+            self._kept if keep and self._kept else http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT)
         )
         connection.request("GET", "/", headers={"Host": self._host})
         answer = connection.getresponse()

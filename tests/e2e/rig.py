@@ -19,11 +19,11 @@ import msgspec
 from rig.contract.node import NodeState
 from rig.kernel.node_state import read_state, runs
 from tests.e2e.asker import Asker
-from tests.support import free_port, wait_until
+from tests.support import TIMEOUT, free_port, wait_until
 
 RIG = Path(sys.executable).parent / "rig"
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-SECONDS = 180
+SECONDS = 600
 """Reached only by a test that fails."""
 
 
@@ -122,7 +122,7 @@ class User:
 
     def get(self, app: str, path: str = "/", headers: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Ask an app as a browser would; gives status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.node.edge_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.node.edge_port, timeout=TIMEOUT)
         try:
             connection.request("GET", path, headers={"Host": self._host(app), **(headers or {})})
             answer = connection.getresponse()

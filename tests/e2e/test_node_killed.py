@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rig.kernel.processes import alive, start_time
 from tests.e2e.rig import GATED, User, open_gate, web_app
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 
 def instances(user: User, app: str) -> list[tuple[str, int, int]]:
@@ -89,7 +89,7 @@ def test_a_release_that_was_being_made_comes_to_its_end(fresh: User, tmp_path: P
         return bool(newest["outcome"] != "pending")
 
     wait_until(over, "v2 is over")
-    deploying.communicate(timeout=60)
+    deploying.communicate(timeout=TIMEOUT)
     releases = fresh.ok("history", "demo/app", "-o", "json").data["releases"]
     assert [(r["version"], r["outcome"]) for r in releases] == [(2, "succeeded"), (1, "succeeded")]
     assert fresh.get("demo/app") == (200, "two /")

@@ -43,12 +43,12 @@ def test_what_is_answered_is_what_is_documented(user: User, tmp_path: Path, mode
             *(SCHEMATHESIS, "run", f"{user.node.api}/v1/openapi.json"),
             *("--header", f"Authorization: Bearer {owner_token(user)}", "--checks", checks, "--mode", mode),
             *("--max-examples", str(EXAMPLES), "--generation-deterministic"),
-            *("--request-timeout", "20", "--no-color"),
+            *("--request-timeout", "120", "--no-color"),
         ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

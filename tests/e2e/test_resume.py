@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.rig import User, project, web_app
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 SLOW = '[build]\ncommand = "sh gate.sh"\n'
 
@@ -60,7 +60,7 @@ def test_killed_while_it_builds_and_resumed(open_user: User, tmp_path: Path) -> 
 
     resumed = user.spawn("deploy", str(folder), "--app", "demo/app", "--resume", "-o", "json")
     gate.touch()
-    stdout, stderr = resumed.communicate(timeout=60)
+    stdout, stderr = resumed.communicate(timeout=TIMEOUT)
     assert resumed.returncode == 0, stderr
     assert '"resumed": true' in stdout
     assert releases(user, "demo/app") == [(1, "succeeded")]
@@ -158,10 +158,10 @@ def test_the_second_deployment_is_told_of_the_first_and_can_wait(open_user: User
     day, _, time = error["details"]["since"].partition("T")
     assert f"since {day} {time[:8]}Z" in error["message"]
 
-    waiting = user.spawn("deploy", str(second), "--app", "demo/app", "--lock-wait", "60", "-o", "json")
+    waiting = user.spawn("deploy", str(second), "--app", "demo/app", "--lock-wait", "120", "-o", "json")
     wait_until(lambda: outcomes(user, "demo/app")[0] == "unknown", "the second one is under way")
     gate.touch()
-    _, stderr = waiting.communicate(timeout=60)
+    _, stderr = waiting.communicate(timeout=TIMEOUT)
     assert waiting.returncode == 0, stderr
     assert releases(user, "demo/app") == [(2, "succeeded"), (1, "succeeded")]
     assert user.get("demo/app") == (200, "two /")
@@ -188,7 +188,7 @@ def test_the_answer_is_lost_and_the_release_is_made_once(open_user: User, tmp_pa
     token = json.loads((user.home / "tokens" / "local.json").read_text())["access_token"]
     versions = set()
     for _ in range(3):
-        connection = http.client.HTTPConnection(user.node.api.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(user.node.api.removeprefix("http://"), timeout=TIMEOUT)
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "same", "Content-Type": "application/json"}
         connection.request("POST", "/v1/apps/demo/app/releases", json.dumps({"bundle": bundle}), headers)
         answer = connection.getresponse()

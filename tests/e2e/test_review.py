@@ -15,6 +15,7 @@ from rig.kernel.ports import Draft, Stamp
 from storage.journal import Journal
 from tests.e2e.rig import User, running, web_app
 from tests.security.people import Browser, join, owner_token
+from tests.support import TIMEOUT
 
 pytestmark = pytest.mark.xdist_group("review")  # one story: later tests change what earlier ones have looked at
 
@@ -138,7 +139,7 @@ def test_a_tail_shows_what_is_done_while_it_is_done(user: User) -> None:
         assert (entry["action"], entry["outcome"]) == ("account.show", "success")
         assert entry["pos"] > lines[1]["data"]["pos"]
         tail.send_signal(signal.SIGINT)
-        out, _ = tail.communicate(timeout=30)
+        out, _ = tail.communicate(timeout=TIMEOUT)
         assert tail.returncode == 130
         assert json.loads(out.splitlines()[-1])["type"] == "result"
     finally:

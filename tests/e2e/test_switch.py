@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.load import LASTING, Report
 from tests.e2e.rig import User, project
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 APP, OTHER = "demo/busy", "demo/other"
 DRAIN = 2
@@ -58,7 +58,7 @@ def load(user: User) -> Iterator[Running]:
     try:
         wait_until(lambda: connections_to_edge(user) >= LASTING, "all clients of the load are connected")
         yield running
-        printed, errors = process.communicate(b"", timeout=60)
+        printed, errors = process.communicate(b"", timeout=TIMEOUT)
         assert process.returncode == 0, errors.decode()
         running.report = msgspec.json.decode(printed, type=Report)
     finally:
@@ -112,6 +112,6 @@ def test_a_switch_by_killing_is_found_out(busy: User, tmp_path: Path) -> None:
         deploying = busy.spawn("deploy", str(version(tmp_path / "busy", "v2")), "--app", APP)
         wait_until(lambda: busy.get(APP) == (200, "v2"), "v2 serves")
         os.kill(old["pid"], signal.SIGKILL)
-        deploying.communicate(timeout=60)
+        deploying.communicate(timeout=TIMEOUT)
     assert {"download", "events", "websocket"} <= run.report.failures.keys()
     assert "other app" not in run.report.failures

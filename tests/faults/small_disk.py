@@ -18,7 +18,7 @@ from typing import Any
 from tests.e2e.rig import WEB, Ran, User, project
 from tests.kills.leftovers import broken_journals, leftovers, open_changes
 from tests.kills.machine import Machine
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 APP = "demo/app"
 MB = 1 << 20
@@ -144,7 +144,7 @@ def release(disk: Disk, node: Machine, client: User, folder: Path) -> None:
             assert serves(client, "one")
             disk.free()
             go_on(node)
-            stdout, stderr = deploying.communicate(timeout=60)
+            stdout, stderr = deploying.communicate(timeout=TIMEOUT)
         finally:
             deploying.kill()
     assert refused(Ran(deploying.returncode, stdout, stderr))["code"] == "release_failed"
@@ -165,7 +165,7 @@ def start(disk: Disk, node: Machine, client: User, folder: Path) -> None:
             assert serves(client, "one")
             disk.free()
             go_on(node)
-            stdout, stderr = deploying.communicate(timeout=60)
+            stdout, stderr = deploying.communicate(timeout=TIMEOUT)
         finally:
             deploying.kill()
     refused(Ran(deploying.returncode, stdout, stderr))
@@ -207,7 +207,7 @@ def killed(disk: Disk, node: Machine, client: User, folder: Path) -> None:
     with disk.full():
         node.kill_node()
         assert serves(node, "one")
-        assert node.spawn_node().wait(60) == 1, node.node_log()
+        assert node.spawn_node().wait(TIMEOUT) == 1, node.node_log()
         assert serves(node, "one")
     node.run_node()
     deployed(client, folder, "two")
@@ -238,7 +238,7 @@ def client_meanwhile(disk: Disk, node: Machine, client: User, folder: Path) -> N
             wait_until(lambda: node.rig("status", "app", APP, "-o", "json").data["phase"] == "building", "it is built")
             disk.fill()
             gate.touch()
-            stdout, stderr = deploying.communicate(timeout=60)
+            stdout, stderr = deploying.communicate(timeout=TIMEOUT)
         finally:
             deploying.kill()
     assert deploying.returncode == 0, stderr

@@ -18,6 +18,7 @@ from rig.contract.base import Command
 from rig.contract.networks import CreateNetwork, DeleteNetwork, Network
 from rig.kernel.errors import RigError
 from tests.e2e.rig import User
+from tests.support import TIMEOUT
 
 pytestmark = pytest.mark.xdist_group("hostile requests")
 
@@ -35,7 +36,7 @@ def ask(
     user: User, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
 ) -> tuple[int, bytes]:
     """One request as the owner; gives status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", user.node.api_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", user.node.api_port, timeout=TIMEOUT)
     try:
         connection.request(method, path, body or None, {"Authorization": f"Bearer {token_of(user)}", **(headers or {})})
         answer = connection.getresponse()
@@ -152,7 +153,7 @@ def test_headers_that_are_none(headers: dict[str, str], user: User) -> None:
 )
 def test_framing_that_could_smuggle_a_request(wire: bytes, user: User) -> None:
     head = f"POST /v1/networks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token_of(user)}\r\n".encode()
-    with socket.create_connection(("127.0.0.1", user.node.api_port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", user.node.api_port), timeout=TIMEOUT) as connection:
         connection.sendall(head + wire)
         answer = b""
         while data := connection.recv(65536):  # until the node hangs up

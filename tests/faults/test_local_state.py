@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -25,7 +25,7 @@ from tests.e2e.rig import RIG, Ran
 from tests.faults.harness import Record
 from tests.faults.server import Answer, FaultServer
 from tests.faults.terminal import OnTerminal
-from tests.support import wait_until
+from tests.support import TIMEOUT, matching, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and mounts as Linux has them")
 
@@ -58,7 +58,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=TIMEOUT,
             preexec_fn=let_no_file_grow if no_room else None,
             check=False,
         )
@@ -227,20 +227,18 @@ def test_waiting_for_a_locked_journal_can_be_interrupted(machine: Machine, serve
 
 def holds(pid: int, path: Path) -> bool:
     """Whether a process has a file open."""
-    for link in Path(f"/proc/{pid}/fd").glob("*"):
-        try:
-            if os.readlink(link) == str(path):
-                return True
-        except FileNotFoundError:  # closed meanwhile
-            continue
-    return False
+    found = []
+    for link in matching(Path("/proc"), f"{pid}/fd/*"):
+        with suppress(OSError):  # closed meanwhile
+            found.append(os.readlink(link))
+    return str(path) in found
 
 
 def test_a_lock_that_is_let_go_in_time_is_waited_for(machine: Machine) -> None:
     with locked(machine):
         running = subprocess.Popen([RIG, "settings", "set", "output", "json"], env=machine.environ)
         wait_until(lambda: holds(running.pid, machine.journal), "it waits for the lock")
-    assert running.wait(20) == 0
+    assert running.wait(TIMEOUT) == 0
     assert json.loads(machine.rig("settings", "get", "output").stdout)["data"]["value"] == "json"
 
 

@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.rig import GATED, User, open_gate, web_app
 from tests.faults.harness import run_rig
 from tests.kills.leftovers import processes
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 pytestmark = [
     pytest.mark.xdist_group("node disk full"),
@@ -95,7 +95,7 @@ def test_a_release_that_was_being_made_comes_to_an_end(in_process: User, tmp_pat
                 wait_until(lambda: not builds(user.home), "the build has ended")
                 assert releases(user, "demo/stuck") == [(1, "pending")]
             wait_until(lambda: releases(user, "demo/stuck") == [(1, "failed")], "its end is on the record")
-            stdout, _ = deploying.communicate(timeout=60)
+            stdout, _ = deploying.communicate(timeout=TIMEOUT)
             assert (deploying.returncode, json.loads(stdout)["error"]["code"]) == (1, "failed")
         finally:
             deploying.kill()

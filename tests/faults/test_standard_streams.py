@@ -15,6 +15,7 @@ import rig.__main__
 from events.command import CommandCompleted
 from tests.e2e.rig import RIG, Ran
 from tests.faults.harness import Record
+from tests.support import TIMEOUT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="file descriptors as Unix has them")
 
@@ -50,7 +51,7 @@ def run(
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT,
         preexec_fn=before,
         check=False,
     )

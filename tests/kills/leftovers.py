@@ -14,6 +14,7 @@ from rig.node.runtime import identity
 from rig.node.supervisor.model import load
 from storage.pin import Pin
 from storage.verify import verify
+from tests.support import below, matching
 
 SHIM = "runtime/shim.py"
 
@@ -61,11 +62,11 @@ def strays(home: Path) -> list[str]:
 def leftovers(home: Path) -> list[str]:
     """Files and folders of something that was begun and never ended, but for those that the next write removes."""
     node = home / "node"
-    unfinished = [path for pattern in ("*.partial", "*.running", "*.new", "*.shadow") for path in home.rglob(pattern)]
-    stores = [path for pattern in ("store/tmp/*", "store/partial/*") for path in node.glob(f"networks/*/{pattern}")]
+    unfinished = [path for path in below(home) if path.suffix in {".partial", ".running", ".new", ".shadow"}]
+    stores = [path for kind in ("tmp", "partial") for path in matching(node, f"networks/*/store/{kind}/*")]
     builds = [
         path
-        for folder in node.glob("networks/*/apps/*/builds/*")
+        for folder in matching(node, "networks/*/apps/*/builds/*")
         for path in (folder / "steps", folder / "tmp", folder / "home")
         if path.exists()
     ]
@@ -73,7 +74,7 @@ def leftovers(home: Path) -> list[str]:
     runs = [
         path
         for folder in _instances(home)
-        for path in folder.iterdir()
+        for path in matching(folder, "*")
         if path.is_dir() and (record := load(folder)) is not None and path.name != record.run
     ]
     wanted = {str(slot.id) for slot in edge_of(home).slots}
@@ -82,7 +83,7 @@ def leftovers(home: Path) -> list[str]:
 
 
 def _instances(home: Path) -> list[Path]:
-    return sorted(home.glob("node/networks/*/apps/*/run/*"))
+    return matching(home, "node/networks/*/apps/*/run/*")
 
 
 def edge_of(home: Path) -> EdgeRecord:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kills.leftovers import broken_journals, leftovers, open_changes, strays
 from tests.kills.machine import APP, Machine
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 GONE = "extra/gone"
 NOT_RECORDED = {("bus.handled", 0), ("journal.inserted", 1)}
@@ -23,7 +23,7 @@ def kill_during(machine: Machine, point: str, *command: str, after: int = 0) -> 
     with machine.start(*command) as running:
         machine.killed_node()
         machine.run_node()
-        running.communicate(timeout=60)
+        running.communicate(timeout=TIMEOUT)
     machine.ok("whoami")  # whose end is not known here is learned now
     assert open_changes(machine.home) == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kills.leftovers import open_changes
 from tests.kills.machine import APP, Machine
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 JOURNAL = ("journal.inserted", "journal.committed", "pin.written", "journal.pinned")
 APPENDS = ("its intent", "the beginning of the release", "its outcome")
@@ -43,7 +43,7 @@ def kill(machine: Machine, point: str, after: int = 0, *more: str) -> None:
     if point.startswith("tokens."):
         machine.expire_token()
     deploying = machine.start_deploy(*more)
-    _, stderr = deploying.communicate(timeout=60)
+    _, stderr = deploying.communicate(timeout=TIMEOUT)
     assert deploying.returncode == -signal.SIGKILL, stderr
     assert machine.client_points.reached()
     machine.client_points.clear()
@@ -101,7 +101,7 @@ def test_killed_while_the_node_has_its_request_and_has_done_nothing(machine: Mac
     deploying.communicate()
     resumed = machine.start_deploy("--resume")
     os.kill(machine.node.pid, signal.SIGCONT)
-    _, stderr = resumed.communicate(timeout=60)
+    _, stderr = resumed.communicate(timeout=TIMEOUT)
     assert resumed.returncode == 0, stderr
     machine.check(label)
     assert machine.releases()[0].version == before + 1

@@ -11,7 +11,7 @@ import pytest
 
 from tests.kills.leftovers import edge_of, leftovers, open_changes, strays
 from tests.kills.machine import APP, Machine
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 JOURNAL = ("journal.inserted", "journal.committed")
 APPENDS = ("the request", "the release", "the build", "the success")
@@ -97,7 +97,7 @@ def kill_and_start_again(machine: Machine, point: str, after: int) -> None:
         deploying = machine.start_deploy()
         machine.killed_node()
         machine.run_node()
-        _, stderr = deploying.communicate(timeout=60)
+        _, stderr = deploying.communicate(timeout=TIMEOUT)
         if deploying.returncode:
             resumed = machine.resume()
             assert resumed.exit == 0, f"{stderr}\n{resumed.stderr}"

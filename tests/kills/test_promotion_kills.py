@@ -9,7 +9,7 @@ import pytest
 from rig.contract.releases import Release
 from tests.kills.leftovers import open_changes
 from tests.kills.machine import APP, Machine
-from tests.support import wait_until
+from tests.support import TIMEOUT, wait_until
 
 TARGET = "demo/target"
 PROMOTE = ("promote", APP, TARGET, "--yes")
@@ -69,7 +69,7 @@ def test_the_client_is_killed(new_version: tuple[Machine, str], point: str, made
     before = number(machine)
     machine.client_points.arm(point)
     promoting = machine.start(*PROMOTE)
-    _, stderr = promoting.communicate(timeout=60)
+    _, stderr = promoting.communicate(timeout=TIMEOUT)
     assert promoting.returncode == -signal.SIGKILL, stderr
     assert machine.client_points.reached()
     machine.client_points.clear()
@@ -87,7 +87,7 @@ def test_the_node_is_killed(new_version: tuple[Machine, str], point: str) -> Non
     promoting = machine.start(*PROMOTE)
     machine.killed_node()
     machine.run_node()
-    promoting.communicate(timeout=60)
+    promoting.communicate(timeout=TIMEOUT)
     made = number(machine) - before
     check(machine, label, made=bool(made))
     machine.ok("whoami")

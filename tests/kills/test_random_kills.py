@@ -11,6 +11,7 @@ from subprocess import Popen, TimeoutExpired
 
 from tests.kills.leftovers import open_changes
 from tests.kills.machine import APP, Machine
+from tests.support import TIMEOUT
 
 KILLS = int(os.environ.get("RIG_KILLS", "10"))
 SEED = int(os.environ.get("RIG_KILLS_SEED", "20260601"))
@@ -41,7 +42,7 @@ def test_killed_at_any_moment(isolated: Machine) -> None:
                 machine.kill_node()
                 _start_again(machine, again)
                 killed["starting node"] += again > 0
-            deploying.communicate(timeout=60)
+            deploying.communicate(timeout=TIMEOUT)
             _complete(machine, deploying, before, where)
             machine.check(label)
             assert machine.releases()[0].version == before + 1, where

@@ -8,6 +8,7 @@ import pytest
 
 from tests.kills.leftovers import open_changes
 from tests.kills.machine import APP, Machine
+from tests.support import TIMEOUT
 
 CLIENT = [("journal.inserted", 0), ("bus.intended", 0), ("follow.looked", 1), ("bus.handled", 1), ("bus.concluded", 1)]
 NODE = ["bus.intended", "bus.handled", "release.healthy", "release.switched", "release.committed", "release.succeeded"]
@@ -29,7 +30,7 @@ def test_the_client_is_killed(two_versions: tuple[Machine, str, str], point: str
     with machine.asker() as asker:
         machine.client_points.arm(point)
         rolling = machine.start("rollback", APP)
-        _, stderr = rolling.communicate(timeout=60)
+        _, stderr = rolling.communicate(timeout=TIMEOUT)
         assert rolling.returncode == -signal.SIGKILL, stderr
         assert machine.client_points.reached()
         machine.client_points.clear()
@@ -50,7 +51,7 @@ def test_the_node_is_killed(two_versions: tuple[Machine, str, str], point: str) 
         rolling = machine.start("rollback", APP)
         machine.killed_node()
         machine.run_node()
-        rolling.communicate(timeout=60)
+        rolling.communicate(timeout=TIMEOUT)
         made = machine.releases()[0].version - before
         machine.check(first if made else second)
     machine.ok("whoami")

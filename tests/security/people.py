@@ -12,6 +12,7 @@ import msgspec
 
 from rig.contract.accounts import DEVICE_GRANT
 from tests.e2e.rig import User
+from tests.support import TIMEOUT
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -42,7 +43,7 @@ class Browser:
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         """One request; redirects are not followed."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.user.node.api_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.user.node.api_port, timeout=TIMEOUT)
         sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         sent |= {"Cookie": self.cookie} if self.cookie else {}
         try:
