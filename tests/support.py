@@ -46,6 +46,13 @@ async def until(condition: Callable[[], Awaitable[object]], what: str, timeout: 
         await asyncio.sleep(POLL)
 
 
+def pass_time(seconds: float) -> None:
+    """Let time pass on the running event loop: what waits for no longer is over."""
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    loop.time = lambda: now() + seconds  # type: ignore[method-assign]
+
+
 def files_with(folder: Path, text: str) -> list[Path]:
     """The files below a folder that hold a text."""
     files = [path for path in below(folder) if path.is_file()]

@@ -37,11 +37,12 @@ from rig.node.supervisor.policy import Policy
 from rig.node.supervisor.supervisor import Supervisor
 from rig.node.world import FoldingJournal, World
 from storage.journal import Journal
-from tests.support import until
+from tests.support import pass_time, until
 
 APP = "demo/hello"
 BUNDLE = "a" * 64
 OTHER = "b" * 64
+HOUR = 3600
 
 
 class Runs:
@@ -222,7 +223,7 @@ class Deploying:
             app=APP,
             version=self.app.last + 1,
             bundle=bundle,
-            config=msgspec.to_builtins(config or quick()),
+            config=msgspec.to_builtins(config or patient()),
             previous=self.app.current,
             isolation="none",
             **more,
@@ -286,6 +287,16 @@ class Deploying:
 
         await until(so, f"instances {wanted}")
 
+    async def is_not_waited_for(self) -> None:
+        """What is being started does not answer well, for as long as it may take."""
+        asked = self.runs.asked
+
+        async def asked_again() -> bool:
+            return self.runs.asked > asked
+
+        await until(asked_again, "it is asked whether it is ready")
+        pass_time(HOUR)
+
     async def serves(self, count: int) -> None:
         async def so() -> bool:
             return len(self.ports) == count
@@ -293,9 +304,9 @@ class Deploying:
         await until(so, f"{count} instances get requests")
 
 
-def quick(**more: Any) -> AppConfig:
-    """A configuration whose failures do not take long."""
-    return AppConfig(health=HealthConfig(timeout=1), deploy=DeployConfig(drain=3600), **more)
+def patient(**more: Any) -> AppConfig:
+    """A configuration under which nothing is given up by itself, however busy the machine is."""
+    return AppConfig(health=HealthConfig(timeout=HOUR), deploy=DeployConfig(drain=HOUR), **more)
 
 
 @asynccontextmanager

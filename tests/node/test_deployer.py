@@ -13,7 +13,7 @@ from rig.contract.project import AppConfig, DeployConfig
 from rig.kernel.errors import RigError
 from rig.node.deploy import making
 from rig.node.runtime.driver import ExitStatus
-from tests.node.deploying import APP, OTHER, Deploying, on_a_node, quick
+from tests.node.deploying import APP, OTHER, Deploying, on_a_node, patient
 from tests.support import until
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
@@ -24,7 +24,9 @@ def test_an_unhealthy_version_leaves_the_old_one_serving(tmp_path: Path) -> None
         await node.deploy()
         before = node.ports
         node.runs.answers = b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        version = await node.deploy(OTHER)
+        version = await node.begin(OTHER)
+        await node.is_not_waited_for()
+        await node.over(version)
         failure = node.app.releases[version].failure
         assert failure is not None
         assert failure.code == "unhealthy"
@@ -204,7 +206,7 @@ def test_the_release_command_runs_before_the_new_version(tmp_path: Path) -> None
     async def scenario(node: Deploying) -> None:
         await node.deploy(config=AppConfig(deploy=DeployConfig(release="migrate", drain=0)))
         assert node.runs.commands == ["migrate"]
-        await node.deploy(config=quick(), rollback_of=1)
+        await node.deploy(config=patient(), rollback_of=1)
         assert node.runs.commands == ["migrate"]
 
     on_a_node(tmp_path, scenario)

@@ -8,7 +8,7 @@ from events.app import AppDeleted, AppScaled
 from events.config import Supplied
 from rig.contract.project import AppConfig, DeployConfig, HealthConfig, ProcessConfig
 from rig.node.runtime.driver import ExitStatus
-from tests.node.deploying import APP, OTHER, Deploying, on_a_node, quick
+from tests.node.deploying import APP, OTHER, Deploying, on_a_node, patient
 from tests.support import until
 
 
@@ -83,6 +83,7 @@ def test_more_instances_that_do_not_get_ready_are_not_waited_for_for_ever(tmp_pa
         await node.deploy()
         node.runs.answers = b"HTTP/1.1 500 Never\r\nContent-Length: 0\r\n\r\n"
         await node.say(AppScaled(name=APP, scale={"web": 2}))
+        await node.is_not_waited_for()
         await node.serves(2)
 
     on_a_node(tmp_path, scenario)
@@ -125,10 +126,10 @@ def test_what_drains_is_not_started_again_when_it_ends_by_itself(tmp_path: Path)
 
 def test_a_process_is_started_with_the_limit_of_its_release(tmp_path: Path) -> None:
     async def scenario(node: Deploying) -> None:
-        await node.deploy(config=quick(processes={"web": ProcessConfig(memory=5 << 20)}))
+        await node.deploy(config=patient(processes={"web": ProcessConfig(memory=5 << 20)}))
         await node.deploy(OTHER, supplied=Supplied(memory={"*": 7 << 20}))
         await node.deploy(
-            OTHER, quick(processes={"web": ProcessConfig(memory=5 << 20)}), supplied=Supplied(memory={"web": 0})
+            OTHER, patient(processes={"web": ProcessConfig(memory=5 << 20)}), supplied=Supplied(memory={"web": 0})
         )
         assert node.runs.limits == [5 << 20, 7 << 20, 0]
 

@@ -17,7 +17,7 @@ from rig.node.builder.model import Build, BuildPaths, load_build
 from rig.node.deploy import steps
 from rig.node.deploy.builds import KeptBuilds
 from rig.node.deploy.keys import lent_builds, pending_build
-from tests.node.deploying import APP, BUNDLE, Deploying, deploying, quick
+from tests.node.deploying import APP, BUNDLE, Deploying, deploying, patient
 from tests.support import until
 
 TARGET = "demo/target"
@@ -43,7 +43,7 @@ async def promote(node: Deploying) -> ReleaseState:
         app=TARGET,
         version=version,
         bundle=BUNDLE,
-        config=msgspec.to_builtins(quick()),
+        config=msgspec.to_builtins(patient()),
         isolation="none",
         promoted=Promoted(app=APP, version=1, build=build),
     )

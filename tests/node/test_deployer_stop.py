@@ -93,6 +93,7 @@ def test_a_restart_that_does_not_get_healthy_leaves_the_old_instances_serving(tm
         before = node.ports
         node.runs.answers = b"HTTP/1.1 500 Never\r\nContent-Length: 0\r\n\r\n"
         await node.say(AppRestartRequested(name=APP))
+        await node.is_not_waited_for()
         await recorded(node, "app.restart_failed")
         await restarted(node)
         await node.runs_as(("web.1", 1))
