@@ -12,6 +12,9 @@ from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
 from rig.kernel.ports import Replica
 
+UNCLEAR = {"REPLICA_BEHIND", "PROJECTION_UNKNOWN"}
+"""Findings about a replica by which it cannot be told whether it is what it was."""
+
 
 def handle(command: VerifyJournal, ctx: ClientContext) -> Verification:
     """Check it; what does not verify is a failure whose details hold the whole report."""
@@ -36,18 +39,18 @@ def with_replica(report: Verification, replica: Replica, ctx: ClientContext) -> 
     state = replica.state()
     if state is None:
         return report
-    findings = replica.verify()
+    findings = [*replica.verify(), *unclear]
     verdict = report.verdict
-    if findings:
+    if any(finding.code not in UNCLEAR for finding in findings):
         verdict = "tampered"
-    elif unclear and verdict == "verified":
+    elif findings and verdict == "verified":
         verdict = "unverifiable"
     return msgspec.structs.replace(
         report,
         verdict=verdict,
         replicated=state.size,
         compared=compared,
-        findings=[*report.findings, *findings, *unclear],
+        findings=[*report.findings, *findings],
     )
 
 

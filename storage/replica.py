@@ -27,11 +27,11 @@ from storage.merkle import Frontier
 from storage.migrate import statements
 from storage.projections.base import Projection
 from storage.projections.folding import apply_all
-from storage.replica_checks import Checked, checked, findings_in, signed
+from storage.replica_checks import Checked, checked, columns_of, findings_in, signed
+from storage.replica_tables import findings_in_tables, left_out, pages, readable
 
 VERSION = 2
 """Of the tables below. A replica of another version is made anew from the platform."""
-PAGE = 2_000
 FRESH = 60 * 1_000_000_000
 """Nanoseconds for which it is not noted again that nothing new has come."""
 
@@ -134,7 +134,12 @@ class Replica:
     def verify(self) -> list[Finding]:
         """See `rig.kernel.ports.Replica.verify`."""
         head = self._head()
-        return findings_in(head, self.rows) if head is not None else []
+        if head is None:
+            return []
+        try:
+            return findings_in(head, self.rows) or findings_in_tables(self.path, self._projections, self._timeout)
+        except sqlite3.Error as error:
+            raise unavailable(self.path, error) from error
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
@@ -210,12 +215,8 @@ class Replica:
             if found is not None and found[0] != first:
                 return  # another process was faster, with the same records
             for pos, (leaf, rec, parsed) in enumerate(records, first):
-                columns = (
-                    (parsed.id, parsed.stream, parsed.ver, parsed.type, parsed.corr or None) if parsed else [None] * 5
-                )
-                connection.execute(
-                    "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (pos, leaf, rec or None, *columns)
-                )
+                row = (pos, leaf, rec or None, *columns_of(parsed))
+                connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             self._fold(connection)
             connection.execute(
                 "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -233,6 +234,10 @@ class Replica:
 
     def _fold(self, connection: sqlite3.Connection) -> None:
         """Bring every projection up to the records. Inside a transaction."""
+        if left_out(connection):
+            connection.execute("DELETE FROM unreadable")
+            again = [(each.name, each.version) for each in self._projections]
+            connection.executemany("DELETE FROM projection WHERE name = ? AND code_version <= ?", again)
         known = {
             name: (version, pos)
             for name, version, pos in connection.execute("SELECT name, code_version, pos FROM projection")
@@ -258,13 +263,10 @@ class Replica:
 
     def _apply(self, connection: sqlite3.Connection, projections: Sequence[Projection], pos: int) -> None:
         """Fold the records from a position on into several projections at once: each is decoded once."""
-        sql = "SELECT pos, rec FROM event WHERE pos >= ? AND rec IS NOT NULL ORDER BY pos LIMIT ?"
-        while page := connection.execute(sql, (pos, PAGE)).fetchall():
-            records = [(place, readable(rec)) for place, rec in page]
+        for records in pages(connection, pos):
             unreadable = [(place,) for place, recorded in records if recorded is None]
             connection.executemany("INSERT OR IGNORE INTO unreadable VALUES (?)", unreadable)
             apply_all(connection, projections, [recorded for _, recorded in records if recorded is not None])
-            pos = page[-1][0] + 1
 
     # -- the file ---------------------------------------------------------------------------------------------------
 
@@ -298,7 +300,8 @@ class Replica:
 
     def _outdated(self, connection: sqlite3.Connection) -> bool:
         known = dict(connection.execute("SELECT name, code_version FROM projection").fetchall())
-        return any(known.get(projection.name, 0) < projection.version for projection in self._projections)
+        older = any(known.get(projection.name, 0) < projection.version for projection in self._projections)
+        return older or left_out(connection)
 
 
 def file_name(url: str) -> str:
@@ -316,11 +319,3 @@ def forked(what: str, path: str, note: str = "") -> RigError:
         f"Keep {path} as evidence, and ask who runs the platform. `rig login` puts it aside and begins a new one.",
         checkpoint=note,
     )
-
-
-def readable(rec: str) -> Recorded | None:
-    """A record, decoded; None where this version of rig cannot read it."""
-    try:
-        return record.recorded(rec)
-    except RigError:
-        return None

@@ -15,7 +15,9 @@ from storage.merkle import Frontier, leaf_hash
 from storage.record import Record
 
 PAGE = 2_000
-EVENTS = "SELECT pos, leaf, rec FROM event WHERE pos >= ? ORDER BY pos LIMIT ?"
+EVENTS = "SELECT * FROM event WHERE pos >= ? ORDER BY pos LIMIT ?"
+COLUMNS = ("id", "stream", "ver", "type", "corr")
+"""What a row repeats of its record, for queries."""
 
 Rows = Callable[[str, Sequence[Any]], Iterator[dict[str, Any]]]
 """Asks the tables of a replica."""
@@ -65,6 +67,13 @@ def checked(page: RecordPage, frontier: Frontier, tip: bytes | None) -> list[Che
     return found
 
 
+def columns_of(parsed: Record | None) -> tuple[Any, ...]:
+    """What the columns of ``COLUMNS`` repeat of a record; nothing of one that is withheld."""
+    if parsed is None:
+        return (None,) * len(COLUMNS)
+    return parsed.id, parsed.stream, parsed.ver, parsed.type, parsed.corr or None
+
+
 def findings_in(head: dict[str, Any], rows: Rows) -> list[Finding]:
     """What is wrong with a replica of this head, first of all: its records, the tree over them, or the signature."""
     if head["forked"]:
@@ -95,11 +104,14 @@ def _check_row(row: dict[str, Any], pos: int, tip: bytes | None) -> None:
     """Raises `Misplaced` where the record at ``pos`` is not as it was kept."""
     if row["pos"] != pos:
         raise Misplaced("GAP", f"records {pos} to {row['pos'] - 1} are missing")
-    if row["rec"] is None:
-        return
-    if leaf_hash(row["rec"].encode()) != row["leaf"]:
-        raise Misplaced("EDITED", f"record {pos} was edited: its hash is no longer the one that was kept")
-    _in_place(row["rec"], pos, tip)
+    parsed = None
+    if row["rec"] is not None:
+        if leaf_hash(row["rec"].encode()) != row["leaf"]:
+            raise Misplaced("EDITED", f"record {pos} was edited: its hash is no longer the one that was kept")
+        parsed = _in_place(row["rec"], pos, tip)
+    for column, said in zip(COLUMNS, columns_of(parsed), strict=True):
+        if row[column] != said:
+            raise Misplaced("COLUMN_MISMATCH", f"the column `{column}` of record {pos} is not what the record says")
 
 
 def _in_place(rec: str, pos: int, tip: bytes | None) -> Record:

@@ -192,7 +192,8 @@ class Replica(Protocol):
         ...
 
     def verify(self) -> list[Finding]:
-        """Check every record, the tree over all, and the platform's signature; what is wrong first, if anything is."""
+        """Check every record, the tree over all, and the platform's signature, and then what queries read: the tables
+        are folded anew and compared. Gives what is wrong first; of the tables, each that is wrong."""
         ...
 
     def begin_anew(self, at: int) -> str:

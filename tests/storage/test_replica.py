@@ -22,7 +22,7 @@ from rig.contract.replica import PAGE, RecordPage
 from rig.contract.verification import Verification
 from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
-from storage import replica as replica_module
+from storage import replica_tables
 from storage.journal import Journal
 from storage.merkle import Frontier
 from storage.replica import Replica, file_name
@@ -105,13 +105,20 @@ def test_what_may_not_be_seen_is_its_hash_in_its_place(node: Journal, tmp_path: 
 def test_what_a_newer_platform_wrote_is_kept_and_counted(
     node: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = replica_module.readable
-    monkeypatch.setattr(replica_module, "readable", lambda rec: None if '"pos":1,' in rec else whole(rec))
-    replica = replica_of(tmp_path, node)
-    state = replica.state()
-    assert state is not None
-    assert (state.size, state.unreadable) == (5, 1)
-    assert rows(replica, "SELECT pos FROM audit") == [(0,), (2,), (3,), (4,)]
+    whole = replica_tables.readable
+    with monkeypatch.context() as older:
+        older.setattr(replica_tables, "readable", lambda rec: None if '"pos":1,' in rec else whole(rec))
+        replica = replica_of(tmp_path, node)
+        state = replica.state()
+        assert state is not None
+        assert (state.size, state.unreadable) == (5, 1)
+        assert rows(replica, "SELECT pos FROM audit") == [(0,), (2,), (3,), (4,)]
+        assert replica.verify() == []
+        replica.close()
+    # This version of rig can read it.
+    assert rows(replica, "SELECT pos FROM audit") == [(0,), (1,), (2,), (3,), (4,)]
+    assert rows(replica, "SELECT * FROM unreadable") == []
+    assert replica.verify() == []
     replica.close()
 
 
@@ -239,6 +246,15 @@ def test_records_that_were_archived_unseen_cannot_be_told(node: Journal, tmp_pat
     replica.close()
 
 
+WITHHELD = "rec = NULL, id = NULL, stream = NULL, ver = NULL, type = NULL, corr = NULL"
+HIDDEN_FROM_AN_INDEX = """
+DROP INDEX event_stream;
+CREATE INDEX event_stream ON event(stream, ver) WHERE stream IS NOT NULL AND pos <> 2;
+PRAGMA writable_schema=ON;
+UPDATE sqlite_schema SET sql = replace(sql, ' AND pos <> 2', '') WHERE name = 'event_stream';
+"""
+
+
 # -- a replica that somebody else changed ---------------------------------------------------------------------------
 
 
@@ -247,13 +263,22 @@ def test_records_that_were_archived_unseen_cannot_be_told(node: Journal, tmp_pat
     [
         ("UPDATE event SET rec = replace(rec, 'demo/shop', 'demo/sham') WHERE pos = 2", "EDITED"),
         ("UPDATE event SET leaf = zeroblob(32) WHERE pos = 2", "EDITED"),
-        ("UPDATE event SET rec = NULL, leaf = zeroblob(32) WHERE pos = 4", "ROOT_MISMATCH"),
+        (f"UPDATE event SET {WITHHELD}, leaf = zeroblob(32) WHERE pos = 4", "ROOT_MISMATCH"),
+        (f"UPDATE event SET {WITHHELD} WHERE pos = 4", "PROJECTION_MISMATCH"),
         ("DELETE FROM event WHERE pos = 2", "GAP"),
         ("DELETE FROM event WHERE pos = 4", "TRUNCATED"),
         ("UPDATE event SET rec = '{}' WHERE pos = 1", "EDITED"),
         ("UPDATE head SET note = replace(note, '5', '6')", "BAD_SIGNATURE"),
         ("UPDATE head SET forked = 'it lied'", "FORKED"),
         ("UPDATE event SET pos = -pos WHERE pos = 3", "GAP"),
+        ("UPDATE event SET stream = 'app:demo/other' WHERE pos = 2", "COLUMN_MISMATCH"),
+        ("UPDATE event SET corr = 'another' WHERE pos = 2", "COLUMN_MISMATCH"),
+        ("UPDATE event SET stream = 'command:2' WHERE pos = 3", "COLUMN_MISMATCH"),
+        ("UPDATE audit SET outcome = 'success' WHERE pos = 2", "PROJECTION_MISMATCH"),
+        ("DELETE FROM audit WHERE pos = 2", "PROJECTION_MISMATCH"),
+        ("UPDATE projection SET pos = 4 WHERE name = 'audit'", "PROJECTION_MISMATCH"),
+        ("UPDATE projection SET code_version = 99 WHERE name = 'audit'", "PROJECTION_UNKNOWN"),
+        (HIDDEN_FROM_AN_INDEX, "DAMAGED"),
     ],
 )
 def test_a_replica_that_was_changed_does_not_verify(node: Journal, tmp_path: Path, statement: str, code: str) -> None:
@@ -261,8 +286,7 @@ def test_a_replica_that_was_changed_does_not_verify(node: Journal, tmp_path: Pat
     assert replica.verify() == []
     replica.close()
     with closing(sqlite3.connect(replica.path)) as connection:
-        connection.execute(statement)
-        connection.commit()
+        connection.executescript(statement)
     assert [finding.code for finding in replica.verify()] == [code]
     replica.close()
 
