@@ -17,8 +17,8 @@ from rig.kernel.ports import Draft, OutboxRow, Settled, Stamp
 from storage.journal import Journal
 from tests.storage.support import START, open_journal, stamp
 
-GONE = "1:1"
-"""A process that does not run: no process has this start time."""
+GONE = "0:1"
+"""A process that does not run: none has this number."""
 STREAM = "command:change-1"
 ASKING = msgspec.structs.replace(stamp(id="asking"), context="local")
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.node.deploy.turns import Turns
+from tests.support import TIMEOUT
 
 
 class Crowd:
@@ -119,7 +120,7 @@ def test_who_gives_up_in_the_moment_of_its_turn_hands_it_on() -> None:
         second.cancel()
         await asyncio.gather(leaving, second, return_exceptions=True)
         assert second.cancelled()
-        async with asyncio.timeout(5), turns.turn("c"):
+        async with asyncio.timeout(TIMEOUT), turns.turn("c"):
             assert turns.waiting == 0
 
     asyncio.run(scenario())
