@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from rig.contract.project import HealthConfig
 from rig.kernel.errors import RigError
@@ -19,10 +20,10 @@ from rig.node.health import wait_alive, wait_ready
 from rig.node.runtime.driver import ExitStatus
 from rig.node.sockets import listen
 from tests.node.edge_app import serve_app
-from tests.support import free_port
+from tests.support import free_port, pass_time
 
 HOSTNAME = "hello.demo.localhost"
-QUICK = HealthConfig(timeout=2)
+PATIENT = HealthConfig(timeout=3600)
 
 SERVER = """
 import http.server, socket, sys
@@ -41,9 +42,35 @@ def running() -> None:
     return None
 
 
-def ready(port: int, config: HealthConfig = QUICK, pids: list[int] | None = None) -> None:
+class GivenUp:
+    """A run that does not end. When a condition is met, all the time passes that the instance is given."""
+
+    def __init__(self, condition: Callable[[], bool]) -> None:
+        self._condition = condition
+        self._passed = False
+
+    def __call__(self) -> None:
+        if not self._passed and self._condition():
+            self._passed = True
+            pass_time(PATIENT.timeout)
+
+
+def given_up_soon() -> GivenUp:
+    """Given up after its first answer."""
+    looks = iter((False, True))
+    return GivenUp(lambda: next(looks))
+
+
+def listening(family: socket.AddressFamily, host: str, port: int) -> bool:
+    with socket.socket(family) as client:
+        return client.connect_ex((host, port)) == 0
+
+
+def ready(
+    port: int, config: HealthConfig = PATIENT, pids: list[int] | None = None, exited: Callable[[], None] = running
+) -> None:
     asyncio.run(
-        wait_ready(port, config, pids=own_pids if pids is None else lambda: pids, exited=running, hostname=HOSTNAME)
+        wait_ready(port, config, pids=own_pids if pids is None else lambda: pids, exited=exited, hostname=HOSTNAME)
     )
 
 
@@ -67,7 +94,7 @@ def test_processes_are_not_looked_for_on_the_event_loop() -> None:
 
     async def main() -> None:
         async with serve_app("hello") as app:
-            await wait_ready(app.port, QUICK, pids=pids, exited=running, hostname=HOSTNAME)
+            await wait_ready(app.port, PATIENT, pids=pids, exited=running, hostname=HOSTNAME)
 
     asyncio.run(main())
     assert looked
@@ -87,9 +114,9 @@ def test_processes_are_not_looked_for_on_the_event_loop() -> None:
 def test_a_path_has_to_answer_2xx_or_3xx(path: str, good: bool) -> None:
     async def main() -> None:
         async with serve_app("hello") as app:
-            check = wait_ready(
-                app.port, HealthConfig(path=path, timeout=1), pids=own_pids, exited=running, hostname=HOSTNAME
-            )
+            config = replace(PATIENT, path=path)
+            exited = running if good else given_up_soon()
+            check = wait_ready(app.port, config, pids=own_pids, exited=exited, hostname=HOSTNAME)
             if good:
                 await check
                 return
@@ -105,15 +132,13 @@ def test_a_path_has_to_answer_2xx_or_3xx(path: str, good: bool) -> None:
 def test_without_a_path_not_found_will_do() -> None:
     port = free_port()
     with program(SERVER, "AF_INET", "127.0.0.1", str(port)) as child:
-        ready(port, HealthConfig(timeout=20), [child.pid])
+        ready(port, pids=[child.pid])
 
 
 def test_an_app_that_takes_its_time_is_waited_for() -> None:
     async def main() -> None:
         port = free_port()
-        check = asyncio.create_task(
-            wait_ready(port, HealthConfig(timeout=20), pids=own_pids, exited=running, hostname=HOSTNAME)
-        )
+        check = asyncio.create_task(wait_ready(port, PATIENT, pids=own_pids, exited=running, hostname=HOSTNAME))
         async with serve_app("late", port=port):
             await check
 
@@ -125,7 +150,7 @@ def test_an_app_that_takes_its_time_is_waited_for() -> None:
 )
 def test_a_process_that_ended_is_told_at_once(status: ExitStatus, words: str) -> None:
     async def main() -> None:
-        check = wait_ready(free_port(), HealthConfig(timeout=3600), pids=list, exited=lambda: status, hostname=HOSTNAME)
+        check = wait_ready(free_port(), PATIENT, pids=list, exited=lambda: status, hostname=HOSTNAME)
         with pytest.raises(RigError, match=words) as failed:
             await check
         assert failed.value.code == "app_crashed"
@@ -139,7 +164,7 @@ def test_the_wrong_port_is_named() -> None:
         program(SERVER, "AF_INET", "127.0.0.1", str(other)) as child,
         pytest.raises(RigError, match=rf"listens on 127\.0\.0\.1:{other}, not on \$PORT \({wanted}\)") as failed,
     ):
-        ready(wanted, HealthConfig(timeout=8), [child.pid])
+        ready(wanted, pids=[child.pid], exited=GivenUp(lambda: listening(socket.AF_INET, "127.0.0.1", other)))
     assert failed.value.code == "wrong_port"
     assert "PORT" in failed.value.hint
 
@@ -151,7 +176,7 @@ def test_listening_on_ipv6_alone_is_told() -> None:
         program(SERVER, "AF_INET6", "::1", str(port)) as child,
         pytest.raises(RigError, match=rf"\[::1\]:{port} only") as failed,
     ):
-        ready(port, HealthConfig(timeout=8), [child.pid])
+        ready(port, pids=[child.pid], exited=GivenUp(lambda: listening(socket.AF_INET6, "::1", port)))
     assert failed.value.code == "wrong_port"
     assert "127.0.0.1" in failed.value.hint
 
@@ -161,7 +186,9 @@ def test_a_port_that_somebody_else_answers_on_is_not_taken_for_the_app() -> None
         async with serve_app("somebody else") as app:
             with program("import sys; sys.stdin.read()") as child:
                 with pytest.raises(RigError, match="another program") as failed:
-                    await wait_ready(app.port, QUICK, pids=lambda: [child.pid], exited=running, hostname=HOSTNAME)
+                    await wait_ready(
+                        app.port, PATIENT, pids=lambda: [child.pid], exited=given_up_soon(), hostname=HOSTNAME
+                    )
                 assert failed.value.code == "wrong_port"
 
     asyncio.run(main())
@@ -170,7 +197,7 @@ def test_a_port_that_somebody_else_answers_on_is_not_taken_for_the_app() -> None
 def test_never_listening_is_told() -> None:
     port = free_port()
     with program("import signal; signal.pause()") as child, pytest.raises(RigError, match=str(port)) as failed:
-        ready(port, HealthConfig(timeout=1), [child.pid])
+        ready(port, pids=[child.pid], exited=given_up_soon())
     assert failed.value.code == "unhealthy"
     assert "[health] timeout" in failed.value.hint
 
@@ -196,9 +223,9 @@ def test_bad_answers_are_described_and_harmless(answer: bytes, words: str) -> No
             with pytest.raises(RigError, match=words) as failed:
                 await wait_ready(
                     server.sockets[0].getsockname()[1],
-                    HealthConfig(timeout=1),
+                    PATIENT,
                     pids=own_pids,
-                    exited=running,
+                    exited=given_up_soon(),
                     hostname=HOSTNAME,
                 )
         assert failed.value.code == "unhealthy"
