@@ -16,6 +16,7 @@ from rig.node.builder.launch import launch
 from rig.node.builder.model import Build, BuildPaths, BuildRequest
 from rig.node.builder.pipeline import build
 from rig.node.runtime.driver import Driver, ProcessSpec
+from tests.support import TIMEOUT
 
 Files = dict[str, str]
 
@@ -64,7 +65,7 @@ class App:
             state_dir=state / "state",
             log_dir=state / "log",
         )
-        asyncio.run(self.driver.run(spec, 30, printed.append))
+        asyncio.run(self.driver.run(spec, TIMEOUT, printed.append))
         shutil.rmtree(state)
         return printed
 

@@ -38,7 +38,7 @@ class Runs:
         self,
         *argv: str,
         env: dict[str, str] | None = None,
-        stop_timeout: int = 10,
+        stop_timeout: int = 120,
         memory: int = 0,
         log_bytes: int = 1 << 25,
         secrets: tuple[str, ...] = (),

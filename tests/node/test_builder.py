@@ -17,6 +17,7 @@ from rig.node.builder.output import read_logs
 from rig.node.builder.pipeline import abandon, build
 from rig.node.runtime.driver import ProcessSpec
 from tests.node.building import App, Files, command, failure
+from tests.support import pass_time
 
 
 def test_a_build_is_kept_and_what_it_made_runs(app: App) -> None:
@@ -76,14 +77,16 @@ def test_a_build_that_hangs_is_ended_with_all_that_it_started(app: App, tmp_path
     marker = f"grandchild-{os.getpid()}-{tmp_path.name}"
     script = f"trap '' TERM; sh -c 'trap \"\" TERM; echo started; sleep 1000; true' {marker} & sleep 1000; true"
     paths = app.paths()
-    config = command(script, timeout=2)
+    config = command(script, timeout=3600)
     seen: list[list[str]] = []
     request = BuildRequest(owner="demo/app", paths=paths, config=config)
-    error = failure(
-        lambda: asyncio.run(
-            build(request, app.driver, lambda line: seen.append(running(marker)) if line == "started" else None)
-        )
-    )
+
+    def hear(line: str) -> None:
+        if line == "started":
+            seen.append(running(marker))
+            pass_time(3600)
+
+    error = failure(lambda: asyncio.run(build(request, app.driver, hear)))
     assert seen[0], "the grandchild ran"
     assert error.code == "build_timeout"
     assert "started" in error.details["output"]

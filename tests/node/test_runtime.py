@@ -22,7 +22,7 @@ from rig.node.runtime.cgroups import MemoryLimiter
 from rig.node.runtime.driver import ExitStatus, Handle, IsolationName
 from rig.node.runtime.process import ProcessDriver
 from tests.node.runs import Runs, gone, runs_below
-from tests.support import TIMEOUT, files_with, wait_until
+from tests.support import TIMEOUT, files_with, free_port, pass_time, wait_until
 
 
 @pytest.fixture(params=["none", pytest.param("bubblewrap", marks=pytest.mark.needs("bwrap"))])
@@ -35,7 +35,7 @@ def runs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runs]:
 def test_output_and_status_are_kept(runs: Runs) -> None:
     spec = runs.shell("echo out; echo err >&2; exit 3")
     lines: list[str] = []
-    status = asyncio.run(runs.driver.run(spec, 20, lines.append))
+    status = asyncio.run(runs.driver.run(spec, TIMEOUT, lines.append))
     assert (status.code, status.signal, str(status)) == (3, 0, "exit 3")
     assert abs(status.at - time.time_ns()) < 60 * 10**9
     assert sorted(lines) == ["err", "out"]
@@ -52,7 +52,7 @@ def test_the_environment_is_exactly_the_specs(runs: Runs, monkeypatch: pytest.Mo
     monkeypatch.setenv("RIG_TOKEN", "canary")
     env = {"PATH": "/usr/bin:/bin", "WORD": "a b\n=c", "LD_PRELOAD": "", "ÄÖ": "ü"}
     spec = runs.spec("/usr/bin/env", "-0", env=env)
-    asyncio.run(runs.driver.run(spec, 20))
+    asyncio.run(runs.driver.run(spec, TIMEOUT))
     text = "\n".join(runs.output(spec))
     assert dict(pair.split("=", 1) for pair in text.rstrip("\0").split("\0")) == env
 
@@ -61,7 +61,7 @@ def test_no_descriptor_is_inherited(runs: Runs) -> None:
     spec = runs.shell("ls /proc/self/fd")
     with open(os.devnull) as held:
         os.set_inheritable(held.fileno(), True)
-        asyncio.run(runs.driver.run(spec, 20))
+        asyncio.run(runs.driver.run(spec, TIMEOUT))
     assert runs.output(spec) == ["0", "1", "2", "3"]  # 3 is the folder that ls reads
 
 
@@ -88,7 +88,7 @@ half() { printf 'key=canary'; printf -- '-4711, '; printf '%s\\n' "$OPEN"; }
 half; half >&2; printf '%s' "$PEM"; printf canary-4711
 """
     spec = runs.spec("/bin/sh", "-c", script, env=env, secrets=("KEY", "PEM"))
-    asyncio.run(runs.driver.run(spec, 20))
+    asyncio.run(runs.driver.run(spec, TIMEOUT))
     shown = ["key=[secret KEY], canary-4712"] * 2 + ["[secret PEM]"] * 3 + ["[secret KEY]"]
     assert sorted(runs.output(spec)) == sorted(shown)
     segments = [path.read_bytes() for path in runs.base.rglob("*.seg")]
@@ -105,13 +105,13 @@ def test_a_run_without_secrets_pays_nothing_for_hiding_them() -> None:
 
 def test_a_hundred_thousand_lines_arrive_once_and_in_order(runs: Runs) -> None:
     spec = runs.python("import sys\nfor i in range(100_000): sys.stdout.write(f'{i}\\n')")
-    asyncio.run(runs.driver.run(spec, 60))
+    asyncio.run(runs.driver.run(spec, 5 * TIMEOUT))
     assert runs.output(spec) == [str(i) for i in range(100_000)]
 
 
 def test_the_log_is_bounded(runs: Runs) -> None:
     spec = runs.python("for i in range(80_000): print('x' * 100, i)", log_bytes=3 << 20)
-    asyncio.run(runs.driver.run(spec, 60))
+    asyncio.run(runs.driver.run(spec, 5 * TIMEOUT))
     assert sum(path.stat().st_size for path in spec.log_dir.iterdir()) < 4.2 * (1 << 20)
     assert LogReader(spec.log_dir).tail(1)[0].text.endswith(" 79999")
     assert LogReader(spec.log_dir).read(limit=1).gaps[0][0] == 1
@@ -187,9 +187,9 @@ while not os.path.exists("go-on"): time.sleep(0.01)
 
 ONE_THREAD_IS_LEFT = """
 import ctypes, signal, socket, threading
-listener = socket.create_server(("127.0.0.1", 0))
+listener = socket.create_server(("127.0.0.1", {port}))
 def rest():
-    print(listener.getsockname()[1], flush=True)
+    print("listens", flush=True)
     signal.pause()
 threading.Thread(target=rest).start()
 ctypes.CDLL(None).syscall(60, 0)
@@ -201,24 +201,30 @@ ctypes.CDLL(None).syscall(60, 0)
 )
 def test_what_runs_on_without_its_main_thread_does_not_outlive_the_run(runs: Runs) -> None:
     """It looks like a zombie, and has its port still."""
-    program = f"{os.path.realpath(sys.executable)} -I -S -c {shlex.quote(ONE_THREAD_IS_LEFT)}"
+    port = free_port()
+    program = f"{os.path.realpath(sys.executable)} -I -S -c {shlex.quote(ONE_THREAD_IS_LEFT.format(port=port))}"
 
-    async def scenario() -> int:
+    async def scenario() -> None:
         handle = await runs.driver.start(runs.shell(f"{program} & wait"))
-        wait_until(lambda: len(runs.output(handle)) == 1, "the program listens")
+        wait_until(lambda: runs.output(handle) == ["listens"], "the program listens")
         stats = [Path(f"/proc/{pid}/stat") for pid in runs.driver.pids(handle)]
         wait_until(lambda: any(") Z " in stat.read_text() for stat in stats), "its main thread has ended")
         await runs.driver.stop(handle)
-        return int(runs.output(handle)[0])
 
-    socket.create_server(("127.0.0.1", asyncio.run(scenario()))).close()
+    asyncio.run(scenario())
+    socket.create_server(("127.0.0.1", port)).close()
 
 
 def test_a_time_limit_ends_it(runs: Runs) -> None:
-    spec = runs.shell("trap '' TERM; echo before; sleep 100")
+    spec = runs.shell("trap '' TERM; echo before; sleep 1000")
     lines: list[str] = []
+
+    def hear(line: str) -> None:
+        lines.append(line)
+        pass_time(900)
+
     with pytest.raises(TimeoutError):
-        asyncio.run(runs.driver.run(spec, 1, lines.append))
+        asyncio.run(runs.driver.run(spec, 900, hear))
     assert lines == ["before"]
     handle = runs.driver.adopt(spec.state_dir)
     assert handle is not None
@@ -230,7 +236,7 @@ def test_cancelling_a_run_ends_it(runs: Runs) -> None:
 
     async def scenario() -> None:
         up = asyncio.Event()
-        task = asyncio.create_task(runs.driver.run(spec, 60, lambda line: up.set()))
+        task = asyncio.create_task(runs.driver.run(spec, 5 * TIMEOUT, lambda line: up.set()))
         await asyncio.wait_for(up.wait(), TIMEOUT)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -251,7 +257,7 @@ def test_cancelling_a_run_ends_it(runs: Runs) -> None:
 )
 def test_a_program_that_cannot_be_run_is_an_exit_status(runs: Runs, argv: tuple[str], code: int, words: str) -> None:
     spec = runs.spec(*argv)
-    assert asyncio.run(runs.driver.run(spec, 20)).code == code
+    assert asyncio.run(runs.driver.run(spec, TIMEOUT)).code == code
     assert [(line.source, line.text) for line in LogReader(spec.log_dir).tail(5)] == [("rig", words)]
 
 
