@@ -16,6 +16,7 @@ import pytest
 from events.account import AccountJoined, AuthFailed, AuthSucceeded, TokenRevoked
 from rig.contract.accounts import BOOTSTRAP_GRANT, DEVICE_GRANT
 from tests.accounts_server import SECRET, AccountsServer, serve
+from tests.support import TIMEOUT
 
 GOOD = "correct horse battery"
 
@@ -36,7 +37,7 @@ class Browser:
         self.headers: dict[str, str] = {}
 
     def send(self, method: str, path: str, fields: dict[str, str] | None = None, **headers: str) -> str:
-        connection = http.client.HTTPConnection(self.netloc, timeout=10)
+        connection = http.client.HTTPConnection(self.netloc, timeout=TIMEOUT)
         sent = {"Cookie": self.cookie} if self.cookie else {}
         body = None
         if fields is not None:
@@ -340,7 +341,7 @@ def test_forms_are_bounded_and_strict(server: AccountsServer) -> None:
         browser.send("POST", "/v1/oauth/token", body, **headers)
         assert browser.status == status
         assert json.loads(browser.page)["error"] == "invalid_request"
-    connection = http.client.HTTPConnection(browser.netloc, timeout=10)
+    connection = http.client.HTTPConnection(browser.netloc, timeout=TIMEOUT)
     connection.request("POST", "/v1/oauth/token", "client_id=rig&client_id=rig", form)
     assert connection.getresponse().status == 400
     connection.close()

@@ -47,7 +47,8 @@ def test_a_change_between_the_look_and_the_wait_is_not_missed() -> None:
     async def scenario() -> None:
         app = web.Application()
         Api(Changing("building", "building", "checking"), authenticate, SystemClock(), Origin("")).add_routes(app)
-        async with TestClient(TestServer(app)) as client, asyncio.timeout(10):
+        # Missed, it would be found when the 30 seconds are over.
+        async with TestClient(TestServer(app)) as client, asyncio.timeout(29):
             answer = await client.get("/v1/apps/demo/hello/releases/1?wait=30&seen=building")
             assert (answer.status, (await answer.json())["phase"]) == (200, "checking")
 

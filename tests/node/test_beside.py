@@ -17,6 +17,7 @@ from rig.node.accounts.principal import Principal
 from rig.node.node import Node
 from tests.node.deploying import APP, Deploying, deploying
 from tests.storage.support import stamp
+from tests.support import TIMEOUT
 
 OWNER = Principal(actor="user:ana", name="ana", owner=True)
 BUSY = (os.cpu_count() or 1) + 4
@@ -42,7 +43,7 @@ def test_they_wait_for_nobody(tmp_path: Path, busy: str) -> None:
             else:
                 waiting = asyncio.gather(*(asyncio.to_thread(done.wait) for _ in range(BUSY)))
             try:
-                answer, _ = await asyncio.wait_for(node.dispatch(ShowBuildLog(app=APP), stamp(), OWNER), 20)
+                answer, _ = await asyncio.wait_for(node.dispatch(ShowBuildLog(app=APP), stamp(), OWNER), TIMEOUT)
                 assert answer == BuildLog(app=APP, version=1, complete=True)
                 assert not waiting.done()
             finally:

@@ -22,7 +22,7 @@ from rig.node.builder.settings import build_settings
 from rig.node.runtime.driver import ProcessSpec
 from rig.node.runtime.isolation import choose
 from rig.node.runtime.process import ProcessDriver
-from tests.support import free_port, wait_until
+from tests.support import TIMEOUT, free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -32,14 +32,10 @@ def serving(paths: BuildPaths, config: AppConfig) -> Iterator[tuple[Build, str]]
     """Build, start the ``web`` process, wait for its port; the build and the address."""
     driver = ProcessDriver(choose("auto", public=False))
     request = BuildRequest(owner="demo/app", paths=paths, config=config, env=config.env, settings=build_settings())
-    port = free_port()
 
-    def reachable() -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", port)) == 0
-
-    async def start() -> tuple[Build, ProcessSpec]:
+    async def start() -> tuple[Build, ProcessSpec, int]:
         built = await build(request, driver)
+        port = free_port()
         command = process_commands(built, config)["web"]
         started = launch(built, paths, driver, command=command, env=config.env, port=port)
         run = paths.app_dir / "run" / "web.1"
@@ -54,9 +50,14 @@ def serving(paths: BuildPaths, config: AppConfig) -> Iterator[tuple[Build, str]]
             log_dir=run / "log",
         )
         await driver.start(spec)
-        return built, spec
+        return built, spec, port
 
-    built, spec = asyncio.run(start())
+    built, spec, port = asyncio.run(start())
+
+    def reachable() -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
     try:
         wait_until(reachable, "the app to listen on its port")
         yield built, f"http://127.0.0.1:{port}"
@@ -69,7 +70,7 @@ def serving(paths: BuildPaths, config: AppConfig) -> Iterator[tuple[Build, str]]
 def get(url: str) -> tuple[int, str]:
     """Status and body."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

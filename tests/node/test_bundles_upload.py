@@ -23,6 +23,7 @@ from rig.kernel.errors import RigError
 from rig.node.bundles.http import add_routes
 from rig.node.bundles.materialise import materialise
 from rig.node.bundles.store import Store
+from tests.support import TIMEOUT
 
 
 @web.middleware
@@ -53,7 +54,7 @@ class Node:
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()))
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(TIMEOUT)
 
     async def _serve(self) -> None:
         app = web.Application(middlewares=[problems])

@@ -19,7 +19,7 @@ from rig.node.collect.survey import access_logs, apps_on_disk, empty_networks, s
 from rig.node.edge.slots import access_log
 from rig.node.paths import NodePaths
 from rig.node.runtime.removal import free, put_away
-from tests.support import until
+from tests.support import TIMEOUT, until
 
 
 def never() -> bool:
@@ -121,7 +121,7 @@ def test_of_many_that_ask_for_the_disk_to_be_freed_one_does_it(
 
     def slow(removed: Path, stop: Callable[[], bool]) -> None:
         rounds.append(sorted(path.name for path in removed.iterdir()))
-        assert let_go.wait(20)
+        assert let_go.wait(TIMEOUT)
         free(removed, stop)
 
     monkeypatch.setattr(gone, "free", slow)

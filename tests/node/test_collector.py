@@ -25,7 +25,7 @@ from rig.node.collect.model import CACHE_AGE, Retention
 from rig.node.edge.slots import access_log
 from tests.node.deploying import APP, BUNDLE, OTHER, Deploying, deploying
 from tests.node.made_bundles import Source, send
-from tests.support import until, wait_until
+from tests.support import TIMEOUT, until, wait_until
 
 DAY = 86_400
 NOW = Retention(keep=1, older_than=0)
@@ -80,7 +80,7 @@ def held(module: object, name: str) -> Iterator[tuple[threading.Event, threading
 
     def waiting(*arguments: object, **options: object) -> object:
         reached.set()
-        assert let_go.wait(20)
+        assert let_go.wait(TIMEOUT)
         return real(*arguments, **options)
 
     setattr(module, name, waiting)
@@ -149,7 +149,7 @@ def test_a_release_that_begins_while_garbage_is_looked_for_keeps_what_it_needs(t
         assert told(await collector.collect(NOW, dry_run=True)) == [("build", APP, build_of(node, 1))]
         with held(collector_module, "survey_app") as (reached, let_go):
             collection = asyncio.create_task(collector.collect(NOW))
-            await asyncio.to_thread(reached.wait, 20)
+            assert await asyncio.to_thread(reached.wait, TIMEOUT)
             version = await node.begin(BUNDLE)
             let_go.set()
             assert told(await collection) == []
@@ -283,7 +283,7 @@ def test_one_collection_at_a_time_and_none_after_the_end(tmp_path: Path) -> None
     async def scenario(node: Deploying, collector: Collector) -> None:
         with held(collector_module, "apps_on_disk") as (reached, let_go):
             first = asyncio.create_task(collector.collect(NOW))
-            await asyncio.to_thread(reached.wait, 20)
+            assert await asyncio.to_thread(reached.wait, TIMEOUT)
             with pytest.raises(RigError) as caught:
                 await collector.collect(NOW, dry_run=True)
             assert caught.value.code == "locked"
@@ -307,7 +307,7 @@ def test_a_network_that_is_deleted_meanwhile_has_no_garbage(tmp_path: Path) -> N
         await node.say(AppCreated(name="other/app"), stream="app:other/app")
         with held(sources, "collect") as (reached, let_go):
             collection = asyncio.create_task(collector.collect(Retention()))
-            await asyncio.to_thread(reached.wait, 20)
+            assert await asyncio.to_thread(reached.wait, TIMEOUT)
             node.world.networks.pop("demo")
             node.stores("demo").close()
             let_go.set()

@@ -16,7 +16,7 @@ from rig.node.edge.config import EdgeOptions
 from rig.node.edge.slots import Route, access_log
 from tests.node.edge_app import serve_app
 from tests.node.edges import HELLO, OTHER, edge_in, get, route
-from tests.support import free_port, until
+from tests.support import TIMEOUT, free_port, until
 
 
 def test_routes_by_host_on_both_loopbacks(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_bodies_stream_in_both_directions(tmp_path: Path) -> None:
             async def body() -> AsyncIterator[bytes]:
                 yield chunk
                 # The app has the first piece before the last one is sent.
-                await asyncio.wait_for(reached.wait(), 20)
+                await asyncio.wait_for(reached.wait(), TIMEOUT)
                 for _ in range(200):
                     yield chunk
 
@@ -104,7 +104,7 @@ def test_bodies_stream_in_both_directions(tmp_path: Path) -> None:
                 for path, first in (("/events", b"data: 0\n"), ("/trickle", b"first line\n")):
                     async with session.get(f"http://127.0.0.1:{edge.port}{path}", headers={"Host": HELLO}) as response:
                         # The app holds the rest back until it is told.
-                        assert await asyncio.wait_for(response.content.readline(), 20) == first
+                        assert await asyncio.wait_for(response.content.readline(), TIMEOUT) == first
                         hello.go_on.set()
                         await response.read()
                         hello.go_on.clear()
@@ -123,7 +123,7 @@ def test_a_client_that_leaves_is_noticed_by_the_app(tmp_path: Path) -> None:
                 await response.content.readline()
                 assert await edge.in_flight(hello.port) == 1
                 response.close()
-            await asyncio.wait_for(hello.left.wait(), 20)
+            await asyncio.wait_for(hello.left.wait(), TIMEOUT)
 
     asyncio.run(main())
 

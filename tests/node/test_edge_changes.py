@@ -13,7 +13,7 @@ from rig.node.edge.caddy import Edge
 from rig.node.edge.slots import NOBODY, Route, Slot, access_log
 from tests.node.edge_app import serve_app
 from tests.node.edges import HELLO, OTHER, answered_more, edge_in, get, kill, route, slots_of
-from tests.support import until
+from tests.support import TIMEOUT, until
 
 
 async def raw(edge: Edge, request: bytes) -> str:
@@ -46,14 +46,14 @@ def test_a_change_leaves_streams_alone(tmp_path: Path) -> None:
                 for turn in range(3):
                     await edge.apply([route(new if turn % 2 == 0 else hello), route(other, OTHER)])
                     await socket.send_str(f"turn {turn}")
-                    assert await socket.receive_str(timeout=20) == f"other: turn {turn}"
+                    assert await socket.receive_str(timeout=TIMEOUT) == f"other: turn {turn}"
                 assert await get(edge, HELLO) == (200, "new")
                 assert await edge.in_flight(hello.port) == 1
                 assert await edge.in_flight(other.port) == 1
                 assert not await edge.drained([hello.port], timeout=0)
                 hello.go_on.set()
                 assert b"data: 1" in await events.content.read()
-            assert await edge.drained([hello.port, other.port], timeout=20)
+            assert await edge.drained([hello.port, other.port], timeout=TIMEOUT)
 
     asyncio.run(main())
 

@@ -16,7 +16,7 @@ from rig.node.edge.caddy import Edge
 from rig.node.edge.config import EdgeOptions
 from rig.node.edge.slots import FEW, Route
 from tests.node.edge_app import App, serve_app
-from tests.support import free_port, until
+from tests.support import TIMEOUT, free_port, until
 
 LOADINGS = 3
 Change = Callable[[Edge, App, int], Sequence[Route]]
@@ -103,13 +103,13 @@ def test_streams_of_another_app_go_on_while_caddy_loads(change: Change, tmp_path
                 await edge.apply([theirs, *change(edge, app, changes)])
                 assert (edge.folder / "caddy.json").stat() != before, "nothing was loaded"
                 await socket.send_str(f"after {changes}")
-                assert await socket.receive_str(timeout=20) == f"other: after {changes}"
+                assert await socket.receive_str(timeout=TIMEOUT) == f"other: after {changes}"
             assert await edge.in_flight(other.port) >= 3
             other.go_on.set()
             assert b"data: 1" in await events.content.read()
             assert await download.content.read() == b"later line\n"
             await socket.send_str("still here")
-            assert await socket.receive_str(timeout=20) == "other: still here"
+            assert await socket.receive_str(timeout=TIMEOUT) == "other: still here"
 
     asyncio.run(main())
 

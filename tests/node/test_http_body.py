@@ -16,6 +16,7 @@ from rig.node.http.body import body_chunks, read_body
 from rig.node.http.listening import answer_on
 from rig.node.http.problems import problems
 from rig.node.sockets import listen
+from tests.support import TIMEOUT
 
 HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n"
 
@@ -81,7 +82,7 @@ def on_a_server(scenario: Callable[[Server], Coroutine[None, None, None]]) -> No
         app = web.Application(middlewares=[problems])
         app.router.add_post("/echo", echo)
         app.router.add_post("/small", small)
-        async with AsyncExitStack() as stack, asyncio.timeout(20):
+        async with AsyncExitStack() as stack, asyncio.timeout(TIMEOUT):
             listening = listen(0)
             stack.callback(listening.close)
             await answer_on(app, listening.sockets, stack)

@@ -8,6 +8,7 @@ import pytest
 
 from rig.kernel.errors import RigError
 from rig.node.pulse import pulse
+from tests.support import TIMEOUT
 
 FULL = "The disk is full."
 
@@ -27,7 +28,7 @@ def test_it_goes_on_looking_until_it_is_cancelled(fails: Exception | None, caplo
                 raise fails
 
         looking = asyncio.create_task(pulse(beat, every=0))
-        await asyncio.wait_for(seen.wait(), 10)
+        await asyncio.wait_for(seen.wait(), TIMEOUT)
         assert looking.cancel()
         await asyncio.wait([looking])
         assert looking.cancelled()

@@ -18,6 +18,7 @@ from rig.node.runtime.driver import Mount, ProcessSpec
 from rig.node.runtime.ownership import hand_over
 from rig.node.runtime.process import ProcessDriver
 from tests.node.runs import Runs, runs_below
+from tests.support import TIMEOUT
 
 HOST = sandbox.Host(
     bwrap="/usr/bin/bwrap",
@@ -109,7 +110,7 @@ def run(runs: Runs, script: str, *mounts: Mount) -> list[str]:
         import msgspec
 
         made = msgspec.structs.replace(made, mounts=(*made.mounts, *mounts))
-    asyncio.run(runs.driver.run(made, 20))
+    asyncio.run(runs.driver.run(made, TIMEOUT))
     return runs.output(made)
 
 
@@ -172,7 +173,7 @@ def test_a_unix_socket_of_the_node_is_out_of_reach(runs: Runs, tmp_path: Path) -
         server.bind(str(path))
         server.listen()
         made = runs.python(script)
-        assert asyncio.run(runs.driver.run(made, 20)).code == 1
+        assert asyncio.run(runs.driver.run(made, TIMEOUT)).code == 1
     assert runs.output(made)[-1] == "FileNotFoundError: [Errno 2] No such file or directory"
 
 

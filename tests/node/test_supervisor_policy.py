@@ -13,6 +13,7 @@ from rig.kernel.errors import RigError
 from rig.node.runtime.driver import ExitStatus
 from rig.node.supervisor.policy import Ended, Event, NotStarted, Policy, Restarts, Started, decide
 from rig.node.supervisor.ports import Ports
+from tests.support import free_port
 
 POLICY = Policy(first_delay=0.5, factor=2, longest_delay=30, stable=60, crashes=8, window=300)
 FAILED = Ended(ExitStatus(code=1))
@@ -98,10 +99,9 @@ def test_a_port_is_handed_out_once() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
 def test_a_port_that_somebody_listens_on_is_not_handed_out(address: str) -> None:
-    with socket.create_server((address, 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(RigError) as caught:
-            Ports(range(port, port + 1)).allocate()
+    port = free_port()
+    with socket.create_server((address, port)), pytest.raises(RigError) as caught:
+        Ports(range(port, port + 1)).allocate()
     assert caught.value.code == "unavailable"
     assert caught.value.hint
     assert Ports(range(port, port + 1)).allocate() == port

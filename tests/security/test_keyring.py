@@ -30,7 +30,7 @@ if syscall({add_key}, b"user", b"rig-canary", b"canary", 6, -3) < 0:
 exec(sys.argv[3])
 with runs_below(Path(sys.argv[1]), sys.argv[2]) as runs:
     run = runs.python(sys.argv[3])
-    asyncio.run(runs.driver.run(run, 20))
+    asyncio.run(runs.driver.run(run, 120))
     print("\\n".join(runs.output(run)))
 """
 """A node with the canary in its session; it can read it, and starts an app that tries."""
