@@ -28,12 +28,10 @@ _WHERE = re.compile(r"\sWHERE\s", re.IGNORECASE)
 class _Index(NamedTuple):
     name: str
     unique: bool
-    columns: str
-    """Their names, quoted, with commas between them."""
     where: str
     """Which rows it is about, as SQL; names of columns stand by themselves. Empty: all."""
     leads: str
-    """SQL: whether it leads to the row ``t``, or is not about it."""
+    """SQL: whether it leads to the row ``t``, a unique one to it alone, or is not about it."""
 
 
 def tables_of(path: str, timeout: float) -> list[str]:
@@ -81,12 +79,12 @@ def _check_indexes(connection: sqlite3.Connection, table: str, indexes: Sequence
             for index in indexes:
                 if _not_led_to(connection, table, [index], first, last):
                     lacking.setdefault(index.name, first)
-    for name, first in lacking.items():
-        yield "DAMAGED", f"the index `{name}` does not lead to all rows of `{table}` from {first} on", -1, -1
-    yield from _check_counts(connection, table, [index for index in indexes if index.name not in lacking])
     for index in indexes:
-        if index.unique and (twice := _twice(connection, table, index)):
-            yield "DAMAGED", f"the index `{index.name}` has {twice} keys twice, and allows none", -1, -1
+        if (at := lacking.get(index.name)) is not None:
+            how = ", each by a key of its own" if index.unique else ""
+            message = f"the index `{index.name}` does not lead to all rows of `{table}` from {at} on{how}"
+            yield "DAMAGED", message, -1, -1
+    yield from _check_counts(connection, table, [index for index in indexes if index.name not in lacking])
 
 
 def _check_counts(connection: sqlite3.Connection, table: str, indexes: Sequence[_Index]) -> Iterator[Found]:
@@ -99,16 +97,15 @@ def _indexes(connection: sqlite3.Connection, table: str) -> Iterator[_Index]:
     """The indexes, as the schema describes them. That it is the right schema is checked elsewhere."""
     for _, name, unique, _, partial in connection.execute(f"PRAGMA index_list({_quoted(table)})").fetchall():
         columns = [_quoted(row[2]) for row in connection.execute(f"PRAGMA index_info({_quoted(name)})").fetchall()]
-        same = " AND ".join(f"i.{column} IS t.{column}" for column in (*columns, "rowid"))
-        leads = f"EXISTS (SELECT 1 FROM {_quoted(table)} i INDEXED BY {_quoted(name)} WHERE {same}"  # noqa: S608 - quoted
+        # Of rows that share a key which may be there once, the first alone is found by it.
+        same = " AND ".join(f"i.{column} IS t.{column}" for column in (*columns, *(() if unique else ("rowid",))))
         where = ""
         if partial:
             (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
             where = _WHERE.split(sql, maxsplit=1)[1]
-            leads = f"(({where}) IS NOT TRUE OR {leads} AND ({where})))"
-        else:
-            leads += ")"
-        yield _Index(name, bool(unique), ", ".join(columns), where, leads)
+            same += f" AND ({where})"
+        leads = f"(SELECT i.rowid FROM {_quoted(table)} i INDEXED BY {_quoted(name)} WHERE {same}) IS t.rowid"  # noqa: S608 - quoted
+        yield _Index(name, bool(unique), where, f"(({where}) IS NOT TRUE OR {leads})" if where else leads)
 
 
 def _slices(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, int]]:
@@ -141,14 +138,6 @@ def _counts(connection: sqlite3.Connection, table: str, indexes: Sequence[_Index
         return list(zip(rows, (connection.execute(query).fetchone()[0] for query in queries), strict=True))
     finally:
         connection.execute("COMMIT")
-
-
-def _twice(connection: sqlite3.Connection, table: str, index: _Index) -> int:
-    """How many keys an index has more than once."""
-    # Not `DISTINCT`, which SQLite leaves out where the schema says that there is nothing to do.
-    groups = f"SELECT 1 FROM {_through(table, index)} GROUP BY {index.columns} HAVING count(*) > 1"  # noqa: S608 - quoted
-    twice: int = connection.execute(f"SELECT count(*) FROM ({groups})").fetchone()[0]  # noqa: S608 - quoted
-    return twice
 
 
 def _through(table: str, index: _Index) -> str:

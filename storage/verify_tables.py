@@ -115,6 +115,19 @@ def _states(end: Recorded | None) -> frozenset[str]:
     return given_up | ({"delivered"} if end.fact.exit in {1, 8} else {"refused"})
 
 
+def check_streams(path: str, first: int, timeout: float) -> list[Found]:
+    """Whether each stream of the records from ``first`` on has its versions one after the other."""
+    query = (
+        "SELECT stream, count(*), min(ver), max(ver) FROM event GROUP BY stream "
+        "HAVING max(ver) - min(ver) + 1 <> count(*) OR (min(ver) <> 1 AND ? = 0) LIMIT 20"
+    )  # behind a cut a stream may begin anywhere
+    with closing(connect(path, read_only=True, timeout=timeout)) as connection:
+        return [
+            ("STREAM_GAP", f"the stream {stream} has {count} records with versions {low} to {high}", -1, -1)
+            for stream, count, low, high in connection.execute(query, (first,)).fetchall()
+        ]
+
+
 def check_projections(path: str, projections: Sequence[Projection], timeout: float) -> list[Found]:
     """Whether the tables that queries read are what the records come to."""
     found: list[Found] = []

@@ -40,6 +40,7 @@ class Work:
         self._pool: ProcessPoolExecutor | None = None
         self._beside: list[Future[list[Found]]] = []
         self._jobs: list[Job] = [partial(check_table, path, table, timeout) for table in tables_of(path, timeout)]
+        self._jobs.append(partial(verify_tables.check_streams, path, first, timeout))
         self._jobs.append(partial(verify_tables.check_projections, path, projections, timeout))
         with closing(Reader(path, timeout)) as reader:
             self._parts = reader.pages(first, end, PART)
