@@ -14,6 +14,12 @@ from rig.contract.review import ListAudit
 from rig.verbs import VERBS
 
 
+@pytest.fixture(autouse=True)
+def usual_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the terminal is in which the tests run."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 def page(command: type[Command], capsys: pytest.CaptureFixture[str]) -> str:
     assert parse(command, "rig verb", ["--help"], confirms=False) is None
     return capsys.readouterr().out

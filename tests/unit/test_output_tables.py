@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
+from types import SimpleNamespace
 
 import pytest
 
-from rig.cli import history
+from rig.cli import history, humanize
 from rig.contract.releases import Release, ReleasePage, SourceInfo
 from tests.unit.printed import err, out, output, plain_environment  # noqa: F401 - the last is for every test
 
@@ -111,7 +111,8 @@ def test_the_releases_of_an_app_fit_eighty_columns_and_say_why_one_failed(monkey
 
     made = {"app": "demo/shop", "phase": "done", "url": "", "created_by": "user:ana", "bundle": "1f0c" * 16}
     source = SourceInfo(commit="0823c798" * 5, dirty=True)
-    year = time.gmtime().tm_year
+    year = 2026
+    monkeypatch.setattr(humanize, "time", SimpleNamespace(gmtime=lambda now: SimpleNamespace(tm_year=year)))
     failed = Release(
         version=2, outcome="failed", code="build_timeout", created_at=f"{year}-11-20T09:00:00Z", source=source, **made
     )
