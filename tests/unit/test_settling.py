@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from events.app import AppRestartRequested, AppScaled, AppStarted, AppStopped
 from events.base import Fact
-from handlers import restart_app, start_app, stop_app, update_app
+from handlers import restart_app, settling, start_app, stop_app, update_app
 from rig.contract.apps import App, AppStatus, RestartApp, ShowAppStatus, StartApp, StopApp, Trouble, UpdateApp
 from rig.contract.base import Command
 from rig.kernel.context import Context
@@ -94,7 +95,8 @@ def test_what_did_not_come_off_is_an_error_with_its_reason() -> None:
 
 def test_a_wait_that_is_over_says_that_the_platform_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(100))
-    monkeypatch.setattr("handlers.settling.time.monotonic", lambda: float(next(ticks)))
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr(settling, "time", clock)  # the handler's alone: threads of other tests may look at theirs
     ctx, _, _, _ = given(APP, *[status(BUSY)] * 9)
     with pytest.raises(RigError, match=r"not started yet, after 4 s. The platform goes on starting demo/hello") as over:
         start_app.handle(StartApp(app="demo/hello", timeout=4), ctx)
