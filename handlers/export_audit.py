@@ -120,28 +120,44 @@ def document(command: ExportAudit, entries: Iterator[AuditEntry], said: list[str
 
 
 def with_proofs(command: ExportAudit, ctx: ClientContext) -> AuditExport:
-    """The records behind the entries, each with the proof that it stands in the journal of this machine.
+    """The records behind the entries, each with the proof that it stands in the journal of this machine, or in the
+    platform's.
 
-    Raises `RigError` ``usage`` for other records: nothing here can prove more of them than their own exports do.
+    Raises `RigError` ``usage`` for an export that was imported: it is an export already.
     """
-    if command.from_file or command.source == "observed":
+    if command.from_file:
         raise RigError(
             "usage",
-            "Proofs can be given of the record of this machine only.",
-            "Take html, csv or ocsf; whoever keeps the other record can export it with `rig journal export`.",
+            "Proofs are taken from the records themselves, and not from an export that was imported.",
+            "Take html, csv or ocsf, or leave out `--from`.",
         )
-    asked, journal = question(command, ctx.stamp.at), ctx.journal
-    total = next(journal.rows("SELECT count(*) AS n FROM audit"))["n"]
-    rows = list(everything(journal, asked, ctx.ports.texts))
+    one = msgspec.structs.replace(command, source=command.source or "local")
+    sources = records(one, "", ctx)
+    ((source, record),) = sources
+    replica = ctx.ports.replica
+    if not command.source and replica is not None and replica.size():
+        ctx.warn("The platform's record is not in it: `--record observed` writes what that holds to another file.")
+    asked = question(command, ctx.stamp.at)
+    total = next(record.rows("SELECT count(*) AS n FROM audit"))["n"]
+    rows = list(everything(record, asked, ctx.ports.texts))
     streams = msgspec.json.encode([row["stream"] for row in rows if row["stream"].startswith("command:")]).decode()
     # A command is one entry, and its beginning and end are two records.
-    ends = journal.rows(
+    ends = record.rows(
         "SELECT pos FROM event WHERE type LIKE 'command.%' AND stream IN (SELECT value FROM json_each(?))", (streams,)
     )
     positions = sorted({row["pos"] for row in rows} | {row["pos"] for row in ends})
+    export = replica.export if replica is not None and source == "observed" else ctx.ports.evidence.export
     with ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
-        ctx.ports.evidence.export(write, positions=positions, chosen_by=filters(command), at=ctx.stamp.at)
-    return AuditExport(format="jsonl", file=command.file, entries=len(rows), excluded=total - len(rows))
+        written = export(write, positions=positions, chosen_by=filters(command), at=ctx.stamp.at)
+    return AuditExport(
+        format="jsonl",
+        file=command.file,
+        record=source,
+        key=written.key,
+        entries=len(rows),
+        excluded=total - len(rows),
+        replica=known_of(sources, ctx),
+    )
 
 
 def filters(command: ExportAudit) -> dict[str, str]:

@@ -17,12 +17,13 @@ def handle(command: ExportJournal, ctx: ClientContext) -> Exported:
     now = ctx.stamp.at
     if command.with_verifier and not command.file:
         raise RigError("usage", "The verifier is put beside a file, and none is named.", "Name one: `--file`.")
+    evidence = ctx.ports.node_evidence if command.node else ctx.ports.evidence
     folder = os.path.dirname(os.path.abspath(command.file))
     verifier = ""
     with ctx.ports.writing(command.file, overwrite=command.overwrite) as write:
         if command.with_verifier:
-            verifier = ctx.ports.evidence.put_verifier(folder, overwrite=command.overwrite)
-        exported = ctx.ports.evidence.export(
+            verifier = evidence.put_verifier(folder, overwrite=command.overwrite)
+        exported = evidence.export(
             write,
             since=instant(command.since, now, "--since") if command.since else None,
             until=instant(command.until, now, "--until") if command.until else None,

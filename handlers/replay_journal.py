@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handlers.trusting import trusted
 from rig.contract.evidence import Replayed, ReplayJournal
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
@@ -11,8 +12,9 @@ from rig.kernel.times import instant
 def handle(command: ReplayJournal, ctx: ClientContext) -> Replayed:
     """Verify and fold; another digest than the expected one is a failure."""
     pos, time = bounds(command.until, ctx.stamp.at)
+    key = trusted(command.export, command.key, ctx.ports.evidence, ctx)
     replayed = ctx.ports.evidence.replay(
-        command.export, command.key, command.pin, until_pos=pos, until=time, names=command.projection
+        command.export, key, command.pin, until_pos=pos, until=time, names=command.projection
     )
     if command.expect and replayed.digest != command.expect:
         raise RigError(

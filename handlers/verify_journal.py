@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from handlers.observe import AWAY, sync
+from handlers.trusting import trusted
 from rig.contract.evidence import VerifyJournal
 from rig.contract.verification import Finding, Verification
 from rig.kernel.client import ClientContext
@@ -22,7 +23,8 @@ def handle(command: VerifyJournal, ctx: ClientContext) -> Verification:
         raise RigError("usage", "Check an export, or the journal of the node.", "Give one of them.")
     evidence = ctx.ports.node_evidence if command.node else ctx.ports.evidence
     if command.export:
-        report = evidence.verify_export(command.export, command.key, command.pin)
+        key = trusted(command.export, command.key, evidence, ctx)
+        report = evidence.verify_export(command.export, key, command.pin)
     elif command.node:
         report = evidence.verify(command.pin)
     else:

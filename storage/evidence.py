@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
+import msgspec
+
 from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
 from rig.contract.verification import Finding, JournalReport, Verification
 from rig.kernel.errors import RigError
@@ -18,7 +20,7 @@ from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Stamp
 from storage import archive, checkpoint, exports, imports, keys, rebuilt, verify_export
 from storage.database import unavailable
-from storage.export import Selection, Written, export, open_source
+from storage.export import Selection, export, exported, open_source
 from storage.fold import digest_of_all
 from storage.journal import Journal
 from storage.projections.base import Projection
@@ -55,6 +57,15 @@ class Evidence:
             finding = Finding(code="NO_KEY", message=error.message)
             return Verification(verdict="unverifiable", path=export, findings=[finding])
         return exports.report(exports.check(export, trusted, pin))
+
+    def origin_of(self, export: str) -> str:
+        """See `rig.kernel.evidence.Evidence.origin_of`."""
+        try:
+            with open(export, "rb") as file:
+                header = msgspec.json.decode(file.readline(verify_export.MAX_LINE), type=dict[str, Any])
+        except (OSError, msgspec.MsgspecError):
+            return ""
+        return str(header.get("origin", ""))
 
     def info(self) -> JournalReport:
         """See `rig.kernel.evidence.Evidence.info`."""
@@ -99,7 +110,7 @@ class Evidence:
                 )
             except sqlite3.Error as error:
                 raise unavailable(journal.path, error) from error
-        return _exported(written, verifier, complete=positions is None)
+        return exported(written, verifier, complete=positions is None)
 
     def put_verifier(self, folder: str, *, overwrite: bool = False) -> str:
         """See `rig.kernel.evidence.Evidence.put_verifier`."""
@@ -198,21 +209,6 @@ def _verifier(journal: Journal) -> str:
             "Name the public key that you trust: `--key`.",
         )
     return signer.verifier
-
-
-def _exported(written: Written, verifier: str, *, complete: bool) -> Exported:
-    return Exported(
-        key=verifier,
-        origin=written.origin,
-        first=written.first,
-        end=written.end,
-        records=written.count,
-        complete=complete,
-        size=written.size,
-        root=written.root,
-        checkpoint=written.checkpoint,
-        sha256=written.sha256,
-    )
 
 
 def _precedes(path: str, report: JournalReport) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from rig.contract.evidence import Exported
 from rig.kernel.errors import RigError
 from storage import canonical
 from storage.checkpoint import parse
@@ -65,6 +66,8 @@ class Source(msgspec.Struct, frozen=True):
     origin: str
     tree: Tree
     note: str
+    verifier: str = ""
+    """The public key by which the note was checked when it came, of a replica; empty for a journal of one's own."""
 
     def close(self) -> None:
         self.connection.close()
@@ -93,16 +96,25 @@ class Source(msgspec.Struct, frozen=True):
 
 
 def open_source(path: str, timeout: float = 10.0) -> Source:
-    """Read what binds the records together. Raises `RigError`: ``tampered`` where it does not hold.
+    """Read what binds the records of a journal together. Raises `RigError`: ``tampered`` where it does not hold.
 
     Whoever opens it closes it.
     """
+    return _open(path, timeout, _read_journal)
+
+
+def open_replica(path: str, timeout: float = 10.0) -> Source:
+    """The same of a replica. Records that are withheld in it cannot be exported, and the others can be proven."""
+    return _open(path, timeout, _read_replica)
+
+
+def _open(path: str, timeout: float, read: Callable[[sqlite3.Connection, str], Source]) -> Source:
     try:
         connection = connect(path, read_only=True, timeout=timeout)
     except sqlite3.Error as error:
         raise unavailable(path, error) from error
     try:
-        return _read_source(connection, path)
+        return read(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise unavailable(path, error) from error
@@ -111,24 +123,37 @@ def open_source(path: str, timeout: float = 10.0) -> Source:
         raise
 
 
-def _read_source(connection: sqlite3.Connection, path: str) -> Source:
+def _read_journal(connection: sqlite3.Connection, path: str) -> Source:
     connection.execute("BEGIN")
     head = connection.execute("SELECT origin, size, min_pos FROM head").fetchone()
     note = connection.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
     archived = connection.execute(READ_FRONTIER, (head[2] - 1,)).fetchone() if head else None
     connection.execute("COMMIT")
     origin, size, base = head or ("", 0, 0)
+    tree = _tree(connection, path, base, archived[0] if archived else b"", size, note[0] if note else "")
+    return Source(connection, path, origin, tree, note[0] if note else "")
+
+
+def _read_replica(connection: sqlite3.Connection, path: str) -> Source:
+    query = "SELECT origin, first, before, size, note, verifier FROM head"
+    origin, base, before, size, note, verifier = connection.execute(query).fetchone()
+    tree = _tree(connection, path, base, before, size, note)
+    return Source(connection, path, origin, tree, note, verifier)
+
+
+def _tree(connection: sqlite3.Connection, path: str, base: int, before: bytes, size: int, note: str) -> Tree:
+    """The tree over the leaves. Raises `RigError` ``tampered`` where it is not the one that the note was made over."""
     leaves = bytearray()
     for start in range(base, size, PAGE):
         leaves += b"".join(leaf for (leaf,) in connection.execute(READ_LEAVES, (start, min(start + PAGE, size))))
     try:
-        tree = Tree(Frontier(base, archived[0] if archived else b""), leaves)
-        agrees = tree.size == size and (not size or (note and parse(note[0]).root == tree.root(size)))
+        tree = Tree(Frontier(base, before), leaves)
+        agrees = tree.size == size and (not size or (note and parse(note).root == tree.root(size)))
     except ValueError as error:
         raise _altered(path, str(error)) from error
     if not agrees:
         raise _altered(path, "its records are not the ones that its newest checkpoint was made over")
-    return Source(connection, path, origin, tree, note[0] if note else "")
+    return tree
 
 
 def export(source: Source, write: Write, chosen: Selection, *, verifier: str, exported_at: str) -> Written:
@@ -180,6 +205,22 @@ def export(source: Source, write: Write, chosen: Selection, *, verifier: str, ex
         root=tree.root(tree.size).hex(),
         checkpoint=source.note,
         sha256=trailer["sha256"],
+    )
+
+
+def exported(written: Written, verifier: str, *, complete: bool) -> Exported:
+    """What was written, as it is replied."""
+    return Exported(
+        key=verifier,
+        origin=written.origin,
+        first=written.first,
+        end=written.end,
+        records=written.count,
+        complete=complete,
+        size=written.size,
+        root=written.root,
+        checkpoint=written.checkpoint,
+        sha256=written.sha256,
     )
 
 

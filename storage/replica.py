@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from hashlib import sha256
 from typing import Any
 
+from rig.contract.evidence import Exported
 from rig.contract.replica import RecordPage
 from rig.contract.review import Replicated
 from rig.contract.verification import Finding
@@ -22,6 +24,7 @@ from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 from storage import record
 from storage.database import connect, transaction, unavailable
+from storage.export import Selection, export, exported, open_replica
 from storage.files import create_private
 from storage.merkle import Frontier
 from storage.migrate import statements
@@ -97,6 +100,7 @@ class Replica:
         unreadable = connection.execute("SELECT count(*) FROM unreadable").fetchone()[0]
         return Replicated(
             origin=head["origin"],
+            verifier=head["verifier"],
             size=head["size"],
             withheld=withheld,
             unreadable=unreadable,
@@ -140,6 +144,24 @@ class Replica:
             return findings_in(head, self.rows) or findings_in_tables(self.path, self._projections, self._timeout)
         except sqlite3.Error as error:
             raise unavailable(self.path, error) from error
+
+    def export(
+        self, write: Callable[[str], Any], *, positions: Sequence[int], chosen_by: dict[str, str], at: int
+    ) -> Exported:
+        """See `rig.kernel.ports.Replica.export`."""
+        with closing(open_replica(self.path, self._timeout)) as source:
+            chosen = Selection(first=source.tree.base, positions=positions, filter=chosen_by)
+            try:
+                written = export(
+                    source,
+                    lambda data: write(data.decode()),
+                    chosen,
+                    verifier=source.verifier,
+                    exported_at=rfc3339(at),
+                )
+            except sqlite3.Error as error:
+                raise unavailable(self.path, error) from error
+            return exported(written, source.verifier, complete=False)
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 

@@ -179,6 +179,9 @@ def write_chunk(text: str, out: Output) -> None:
 def show_export(export: AuditExport, out: Output) -> None:
     where = f" in {export.file}" if export.file else ""
     out.note(f"{count(export.entries, 'entry', 'entries')} exported{where}; {export.excluded} do not match.")
+    if export.key:
+        out.note(f"Check it: rig journal verify {export.file or 'FILE'} --key KEY")
+        out.note(f"KEY is {export.key}; give it to the reader by another way than the export.")
     note_record(export.record, export.replica, out)
 
 

@@ -29,7 +29,7 @@ class VerifyJournal(Command, frozen=True, kw_only=True, tag="journal.verify"):
     The replica of the platform's record is checked too, and compared with what the platform shows now.
 
     With EXPORT that file is checked instead. It needs no journal, but a key that you trust; this machine's own is taken
-    for an export of its own journal.
+    for an export of its own journal, and for one of the platform's the key that the replica was checked with.
     """
 
     kind: ClassVar[str] = "journal-verification"
@@ -91,6 +91,7 @@ class ExportJournal(Command, frozen=True, kw_only=True, tag="journal.export"):
     format: Annotated[Literal["jsonl"], opt("jsonl: one record a line, with header and trailer.")] = "jsonl"
     with_verifier: Annotated[bool, opt("Put the program that checks it beside it.", "--with-verifier")] = False
     overwrite: Overwrite = False
+    node: OfNode = False
 
 
 class Imported(Reply, frozen=True, kw_only=True):

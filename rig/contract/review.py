@@ -99,6 +99,8 @@ class Replicated(msgspec.Struct, frozen=True, kw_only=True):
     """The replica of a platform's record: how far it goes, and whether the platform kept to it."""
 
     origin: str
+    verifier: str = ""
+    """The public key that the platform signs with, C2SP signed-note form: the one of the first page that came."""
     size: int = 0
     """Records, each checked against the platform's signed checkpoint."""
     withheld: int = 0
@@ -284,6 +286,8 @@ class AuditExport(Reply, frozen=True, kw_only=True):
     """Where it is; empty for standard output."""
     record: str = "local"
     """As in ``audit``."""
+    key: str = ""
+    """Of jsonl the public key that it can be checked with. Whoever checks it should have it from elsewhere."""
     entries: int = 0
     excluded: int = 0
     """Entries that do not match."""
@@ -293,8 +297,9 @@ class AuditExport(Reply, frozen=True, kw_only=True):
 class ExportAudit(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.export"):
     """Write entries for somebody else: one page to read (html), for a spreadsheet (csv), or for a SIEM (ocsf).
 
-    jsonl has the records behind them, each with the proof that it stands in the journal of this machine: `rig journal
-    verify FILE` checks it. It goes to standard output, or to --file.
+    jsonl has the records behind them, each with the proof that it stands in the journal that was signed: `rig journal
+    verify FILE` checks it. It is of one record, the local one unless --record says otherwise. It goes to standard
+    output, or to --file.
     """
 
     kind: ClassVar[str] = "audit-export"

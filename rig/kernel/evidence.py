@@ -31,6 +31,10 @@ class Evidence(Protocol):
         """Check an export. Reports what is wrong. Raises `RigError` ``not_found`` where there is no such file."""
         ...
 
+    def origin_of(self, export: str) -> str:
+        """The journal that an export says it is of; empty where it says nothing. Nothing is checked."""
+        ...
+
     def info(self) -> JournalReport:
         """What the journal is and how far it goes; nothing is verified."""
         ...

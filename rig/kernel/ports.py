@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from rig.contract.base import Command, Reply
 from rig.contract.node import Node, StartNode, StopNode
 
 if TYPE_CHECKING:
+    from rig.contract.evidence import Exported
     from rig.contract.replica import RecordPage
     from rig.contract.review import Replicated
     from rig.contract.verification import Finding, JournalReport, Verification
@@ -194,6 +195,15 @@ class Replica(Protocol):
     def verify(self) -> list[Finding]:
         """Check every record, the tree over all, and the platform's signature, and then what queries read: the tables
         are folded anew and compared. Gives what is wrong first; of the tables, each that is wrong."""
+        ...
+
+    def export(
+        self, write: Callable[[str], Any], *, positions: Sequence[int], chosen_by: dict[str, str], at: int
+    ) -> Exported:
+        """Write an export of picked records, each with the proof that it stands in what the platform signed.
+
+        As `rig.kernel.evidence.Evidence.export`; none of them may be withheld.
+        """
         ...
 
     def begin_anew(self, at: int) -> str:

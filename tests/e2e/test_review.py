@@ -180,6 +180,24 @@ def test_an_export_is_a_file_of_its_own(user: User, kind: str) -> None:
     assert "demo/shop" not in user.ok("audit", "export", "--format", kind, "--until", "1d").stdout
 
 
+def test_the_platforms_record_is_proven_with_its_own_key(user: User) -> None:
+    """Picked from the replica, and as a whole where it is kept; both are checked with the key that the replica knows."""
+    picked, whole = user.home.parent / "picked.jsonl", user.home.parent / "node.jsonl"
+    options = ["--format", "jsonl", "--file", str(picked), "-o", "json"]
+    made = user.ok("audit", "export", "--record", "observed", "--type", "deploy*", *options).data
+    assert made["key"].startswith("rig/node/")
+    assert user.ok("journal", "verify", str(picked), "-o", "json").data["complete"] is False
+    user.ok("journal", "export", "--node", "--file", str(whole))
+    report = user.ok("journal", "verify", str(whole), "-o", "json").data
+    assert (report["complete"], report["origin"]) == (True, made["replica"]["origin"])
+    database = user.ok("journal", "import", str(whole), "-o", "json").data["file"]
+    rows = user.ok("audit", "--from", database, "--sql", "SELECT max(version) AS v FROM releases", "-o", "json").data
+    assert rows["rows"] == [{"v": 2}]
+    # Nothing was said about which record is meant: it is this machine's, and that is told.
+    local = user.ok("audit", "export", "--denied", "--file", str(user.home.parent / "own.jsonl"), "-o", "json")
+    assert "--record observed" in local.json()["warnings"][0]
+
+
 def test_the_record_is_asked_in_sql(user: User) -> None:
     rows = user.ok("audit", "--sql", "SELECT app, max(version) AS v FROM releases GROUP BY app", "-o", "json").data
     assert rows["rows"] == [{"app": "demo/shop", "v": 2}]
