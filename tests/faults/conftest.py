@@ -11,7 +11,7 @@ from rig.clients import upload as client_upload
 from rig.clients.http import Patience
 from tests.e2e.rig import User, running
 
-HASTE = Patience(connect=1.0, silence=5.0, answer=5.0, retries=0.15)
+HASTE = Patience(retries=0.15)
 
 
 @pytest.fixture(scope="module")

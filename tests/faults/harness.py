@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
@@ -89,6 +90,7 @@ def _terminal(stdin: bytes) -> Iterator[list[str]]:
     shown: list[str] = []
 
     def look() -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may come in two pieces
         while True:
             try:
                 data = os.read(ours, 65536)
@@ -96,7 +98,7 @@ def _terminal(stdin: bytes) -> Iterator[list[str]]:
                 return
             if not data:
                 return
-            shown.append(data.decode(errors="replace"))
+            shown.append(decoder.decode(data))
 
     looking = threading.Thread(target=look)
     looking.start()

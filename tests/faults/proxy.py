@@ -12,7 +12,10 @@ from typing import Literal
 import msgspec
 
 from tests.faults.http1 import Message, read_message
+from tests.faults.verdicts import Address, Verdicts
 
+SPOILED = {"stall", "stall midway", "drip"}
+"""How an answer never becomes whole."""
 How = Literal["lose request", "cut request", "lose answer", "cut answer", "stall", "stall midway", "drip", "replace"]
 
 
@@ -46,6 +49,7 @@ class Proxy:
         self._fault: Fault | None = None
         self.fired = 0
         """How often the fault has struck since it was set."""
+        self.verdicts = Verdicts()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def break_by(self, fault: Fault | None) -> None:
@@ -74,15 +78,16 @@ class Proxy:
     def _accept(self) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, address = self._listener.accept()
             except OSError:
                 return
             self._open.add(connection)
-            thread = threading.Thread(target=self._serve, args=(connection,))
+            self.verdicts.begin(address)
+            thread = threading.Thread(target=self._serve, args=(connection, address))
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket, address: Address) -> None:
         node = socket.create_connection(("127.0.0.1", self._node))
         self._open.add(node)
         with client, node, client.makefile("rb") as asked, node.makefile("rb") as answered:
@@ -98,6 +103,7 @@ class Proxy:
                     answer = read_message(answered)
                     if answer is None:
                         return
+                    self.verdicts.tell(address, spoiled=fault is not None and fault.how in SPOILED)
                     if fault is None:
                         client.sendall(answer.whole)
                     elif not self._spoil(fault, answer.whole, client):
@@ -106,6 +112,7 @@ class Proxy:
                 return
             finally:
                 self._open -= {client, node}
+                self.verdicts.end(address)
 
     def _strike(self, request: Message) -> Fault | None:
         with self._lock:

@@ -11,6 +11,7 @@ import msgspec
 
 from rig.contract.errors import ERRORS, Problem
 from tests.faults.http1 import Message, read_message
+from tests.faults.verdicts import Address, Verdicts
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class FaultServer:
         self.answer = answer or Answer()
         self.route: Callable[[Message], Answer | None] = lambda request: None
         self.requests: list[Message] = []
+        self.verdicts = Verdicts()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -70,7 +72,7 @@ class FaultServer:
         for thread in self._threads:
             thread.join()
 
-    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+    def _start(self, work: Callable[..., None], *arguments: socket.socket | Address) -> None:
         thread = threading.Thread(target=work, args=arguments)
         self._threads.append(thread)
         thread.start()
@@ -78,18 +80,20 @@ class FaultServer:
     def _accept(self) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, client = self._listener.accept()
             except OSError:
                 return
             self._open.add(connection)
-            self._start(self._serve, connection)
+            self.verdicts.begin(client)
+            self._start(self._serve, connection, client)
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, client: Address) -> None:
         with connection, connection.makefile("rb") as incoming:
             try:
                 while request := read_message(incoming):
                     self.requests.append(request)
                     answer = self.route(request) or self.answer
+                    self.verdicts.tell(client, spoiled=answer.silent)
                     if answer.silent:
                         incoming.read()  # until the other side has had enough
                         return
@@ -100,6 +104,7 @@ class FaultServer:
                 return
             finally:
                 self._open.discard(connection)
+                self.verdicts.end(client)
 
 
 def _shut(connection: socket.socket) -> None:

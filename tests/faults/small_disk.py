@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,13 @@ class Disk:
         return found.f_bavail * found.f_frsize
 
     def fill(self, left: int = 0) -> None:
-        """Leave so many bytes."""
+        """Leave so many bytes, or less where somebody else writes meanwhile."""
+        size = 0
         with self.filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, self.left - left)
-        assert self.left == left
+            while (room := self.left - left) > 0:
+                with suppress(OSError):  # somebody was faster: look again
+                    os.posix_fallocate(file.fileno(), size, room)
+                    size += room
 
     def free(self) -> None:
         self.filler.unlink()

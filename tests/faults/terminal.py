@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -91,6 +92,7 @@ class OnTerminal:
             self._looking.join()
 
     def _look(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may come in two pieces
         while True:
             try:
                 data = os.read(self._ours, 65536)
@@ -98,4 +100,4 @@ class OnTerminal:
                 return
             if not data:
                 return
-            self._shown.append(data.decode(errors="replace"))
+            self._shown.append(decoder.decode(data))

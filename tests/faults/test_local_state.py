@@ -220,7 +220,7 @@ def test_waiting_for_a_locked_journal_can_be_interrupted(machine: Machine, serve
         running.press_ctrl_c()
         code, seconds = running.wait()
         assert code == 130, running.text
-        assert seconds < 2.0
+        assert seconds < 9.0, "without Ctrl-C it waits for ten seconds"
     assert server.requests == []
     assert Record(machine.home).verify().verdict == "verified"
 

@@ -21,12 +21,13 @@ from rig.clients.http import Patience
 from tests.e2e.rig import User, running, web_app
 from tests.faults.harness import Record, run_rig
 from tests.faults.proxy import Fault, How, Proxy
+from tests.support import TIMEOUT
 
 pytestmark = pytest.mark.xdist_group("lost connections")
 
-HASTE = Patience(connect=1.0, silence=0.3, answer=0.4, retries=0.3)
-BOUND = 12.0
-"""Seconds: reached only by a command that hangs."""
+HASTE = Patience(connect=TIMEOUT, silence=0.3, answer=0.4, retries=0.3)
+BOUND = client_http.PATIENCE.silence - 5
+"""Seconds: reached only by a command that waits longer than it was told to."""
 
 
 class World(msgspec.Struct):
@@ -39,7 +40,7 @@ class World(msgspec.Struct):
     def made(self, kind: str, target: str) -> int:
         """How many facts of a kind the node has on record about a target."""
         path = f"file:{self.user.home}/node/journal.sqlite?mode=ro"
-        connection = sqlite3.connect(path, uri=True, timeout=10)
+        connection = sqlite3.connect(path, uri=True, timeout=TIMEOUT)
         try:
             rows = connection.execute("SELECT rec FROM event WHERE type = ?", (kind,)).fetchall()
         finally:
@@ -66,6 +67,7 @@ def hasty(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RIG_HOME", str(world.user.home))
     monkeypatch.setattr(client_http, "PATIENCE", HASTE)
+    world.proxy.verdicts.heeded(monkeypatch)
     monkeypatch.setattr(client_upload, "LONGEST_RETRY", 1.0)
     monkeypatch.setattr(client_upload, "FIRST_PAUSE", 0.05)
     monkeypatch.chdir(tmp_path)

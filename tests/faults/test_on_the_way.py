@@ -24,11 +24,12 @@ from tests.faults.http1 import Message
 from tests.faults.server import Answer, FaultServer
 from tests.storage.records import open_record, page_of
 from tests.storage.support import stamp
+from tests.support import TIMEOUT
 
 APP = "demo/shop"
 MISSING = "so what is newer there is missing"
-BRIEF = Patience(connect=0.4, silence=0.4, answer=0.4, retries=0.0)
-BOUND = 15.0
+BRIEF = Patience(connect=TIMEOUT, silence=0.4, answer=0.4, retries=0.0)
+BOUND = client_http.PATIENCE.silence - 5
 """Seconds: reached only by a command that waits as long as it does for what it was asked for."""
 
 FACTS: tuple[Fact, ...] = (
@@ -74,6 +75,7 @@ def server(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
             return Answer(body=msgspec.json.encode(page_of(journal, int(asked[1] or -1)))) if asked else None
 
         server.route = records
+        server.verdicts.heeded(monkeypatch)
         monkeypatch.setenv("RIG_URL", server.url)
         monkeypatch.setenv("RIG_TOKEN", "rig_st.0123456789")
         assert run_rig("audit", "--sync").exit == 0
@@ -136,7 +138,7 @@ def test_a_change_that_was_made_does_not_wait_for_its_witness(server: FaultServe
 
 
 def test_what_is_asked_for_is_waited_for(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    patient = Patience(connect=1.0, silence=0.8, answer=0.8, retries=0.3)
+    patient = Patience(connect=TIMEOUT, silence=0.8, answer=0.8, retries=0.3)
     monkeypatch.setattr(client_http, "PATIENCE", patient)
     ended = run_rig("audit", "--sync", where="json")
 

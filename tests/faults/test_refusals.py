@@ -19,15 +19,14 @@ from rig.clients import upload as client_upload
 from rig.clients.http import Patience
 from tests.faults.harness import Record, Where, quick_folder, run_rig
 from tests.faults.server import Answer, FaultServer, problem
+from tests.support import TIMEOUT
 
 pytestmark = pytest.mark.xdist_group("refusals")
 
 TOKEN = "rig_st.canary-of-the-fault-tests"
-BOUND = 5.0
-"""Seconds: reached only by a command that hangs."""
-HASTE = Patience(connect=1.0, silence=4.0, answer=4.0, retries=0.3)
-NO_PATIENCE = Patience(connect=1.0, silence=0.15, answer=0.3, retries=0.3)
-"""For a server of which nothing comes."""
+BOUND = client_http.PATIENCE.silence - 5
+"""Seconds: reached only by a command that waits longer than it was told to."""
+HASTE = Patience(connect=TIMEOUT, silence=0.15, answer=0.3, retries=0.3)
 
 QUERIES = {
     "whoami": ("whoami",),
@@ -152,6 +151,7 @@ def user(home: Path, server: FaultServer, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("RIG_URL", server.url)
     monkeypatch.setenv("RIG_TOKEN", TOKEN)
     monkeypatch.setattr(client_http, "PATIENCE", HASTE)
+    server.verdicts.heeded(monkeypatch)
     monkeypatch.setattr(client_http, "MAX_ANSWER", 65_536)
     monkeypatch.setattr(client_upload, "LONGEST_RETRY", 0.1)
     monkeypatch.setattr(client_upload, "FIRST_PAUSE", 0.02)
@@ -174,12 +174,10 @@ def argv_of(command: str, server: FaultServer) -> list[str]:
 )
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_refusal_is_told_and_recorded(
-    command: str, refusal: str, where: Where, server: FaultServer, record: Record, monkeypatch: pytest.MonkeyPatch
+    command: str, refusal: str, where: Where, server: FaultServer, record: Record
 ) -> None:
     expected = REFUSALS[refusal]
     server.answer = expected.answer
-    if expected.answer.silent:
-        monkeypatch.setattr(client_http, "PATIENCE", NO_PATIENCE)
     server.route = lambda request: READ_FIRST.get(command) if request.line.startswith("GET ") else None
     record.news()
 
