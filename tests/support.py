@@ -55,14 +55,17 @@ def pass_time(seconds: float) -> None:
 
 def files_with(folder: Path, text: str) -> list[Path]:
     """The files below a folder that hold a text."""
-    files = [path for path in below(folder) if path.is_file()]
-    assert files, f"there is nothing in {folder} to look through"
-    found = []
-    for path in files:
-        with suppress(FileNotFoundError):  # it was there for a moment, and is not any more
-            if text.encode() in path.read_bytes():
-                found.append(path)
-    return found
+    found = {path: text.encode() in content for path, content in contents(folder)}
+    assert found, f"there is nothing in {folder} to look through"
+    return [path for path, holds in found.items() if holds]
+
+
+def contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """The files below a folder with what they hold. One that was there for a moment only may be passed over."""
+    for path in below(folder):
+        with suppress(FileNotFoundError):
+            if path.is_file() and not path.is_symlink():
+                yield path, path.read_bytes()
 
 
 def below(folder: Path) -> Iterator[Path]:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.rig import User, web_app
 from tests.faults.terminal import OnTerminal
+from tests.support import contents
 
 LOUD = "import os\nprint('found', os.environ['BY_STDIN'])\n"
 """A release command that tells what it should not."""
@@ -53,11 +54,6 @@ def processes() -> Iterator[tuple[int, bytes, bytes]]:
             yield int(folder.name), (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
         except OSError:
             continue
-
-
-def files(*folders: Path) -> Iterator[Path]:
-    for folder in folders:
-        yield from (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def forms(value: str) -> list[bytes]:
@@ -127,10 +123,9 @@ def test_a_secret_is_nowhere_but_in_its_process(fresh: User, canaries: dict[str,
             if value.encode() in environ:
                 assert b"PORT=" in environ, f"{name} is in the environment of process {pid}: {line!r}"
                 kept.add(name)
-        for path in files(user.home, tmp_path):
-            content = path.read_bytes()
+        for path, content in (*contents(user.home), *contents(tmp_path)):
             assert not [form for form in forms(value) if form in content], f"{name} stands in {path}"
-    printed = b"".join(path.read_bytes() for path in files(user.home) if path.suffix == ".seg")
+    printed = b"".join(content for path, content in contents(user.home) if path.suffix == ".seg")
     for line in (b"half [secret BY_STDIN], whole [secret BY_STDIN]", b"[secret PEM]"):
         assert printed.count(line) >= 2, "on both outputs"
     # The rollback took IN_LINES away again.

@@ -7,6 +7,7 @@ import re
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.e2e.rig import User, web_app
 from tests.security.people import PASSPHRASE, join
+from tests.support import below, contents
 
 
 class Impostor:
@@ -92,11 +94,15 @@ def test_nobody_else_can_open_anything(used: tuple[User, dict[str, str]]) -> Non
     """Every file, folder and socket that rig and its node keep; what an app owns lies in folders that are closed."""
     user, _ = used
     networks = user.home / "node" / "networks"
-    for path in [user.home, *user.home.rglob("*")]:
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode) or networks in path.parents:
+    looked_at = 0
+    for path in [user.home, *below(user.home)]:
+        if networks in path.parents:
             continue
-        assert stat.S_IMODE(mode) & 0o077 == 0, f"{path} {stat.filemode(mode)}"
+        with suppress(FileNotFoundError):  # a temporary file of the node, which runs
+            mode = path.lstat().st_mode
+            looked_at += 1
+            assert stat.S_ISLNK(mode) or stat.S_IMODE(mode) & 0o077 == 0, f"{path} {stat.filemode(mode)}"
+    assert looked_at > 20
 
 
 def test_no_secret_stands_where_it_is_not_kept(used: tuple[User, dict[str, str]]) -> None:
@@ -108,10 +114,9 @@ def test_no_secret_stands_where_it_is_not_kept(used: tuple[User, dict[str, str]]
         user.home / "tokens" / "bea.json",
     }
     searched = 0
-    for path in user.home.rglob("*"):
-        if not path.is_file() or path.is_symlink() or path in kept:
+    for path, content in contents(user.home):
+        if path in kept:
             continue
-        content = path.read_bytes()
         searched += 1
         for name, secret in secrets.items():
             assert secret.encode() not in content, f"{name} in {path}"
