@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import http.server, json, os, subprocess
 
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        done = subprocess.run(["/bin/sh", "-c", self.headers.get("X-Command", "true")], capture_output=True, timeout=30)
+        done = subprocess.run(["/bin/sh", "-c", self.headers.get("X-Command", "true")], capture_output=True, timeout=99)
         body = done.stdout + done.stderr
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -49,7 +50,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
 
 def deploy(user: User, folder: Path, app: str, command: str = "", **files: str) -> str:
     """Deploy the shell; gives the output of its build."""
-    health = "[health]\ntimeout = 15\n"
+    health = "[health]\ntimeout = 120\n"
     build = health + f"[build]\ncommand = {json.dumps(command)}\n" if command else health
     files = {name.replace("__", "."): text for name, text in files.items()}
     project(
@@ -143,7 +144,7 @@ def test_the_machine_is_out_of_reach(user: User, tmp_path: Path) -> None:
 def test_nothing_of_an_app_outlives_it(user: User, tmp_path: Path) -> None:
     """Not what daemonised, not what ignores signals, not what forks as fast as it is killed."""
     deploy(user, tmp_path / "app", "demo/hydra")
-    mark = "31415926"
+    mark = str(30_000_000 + os.getpid())
     inside(
         user,
         "demo/hydra",
@@ -154,7 +155,7 @@ def test_nothing_of_an_app_outlives_it(user: User, tmp_path: Path) -> None:
         found = []
         for each in Path("/proc").glob("[0-9]*/cmdline"):
             try:
-                found += [str(each)] if mark in each.read_text() else []
+                found += [str(each)] if mark.encode() in each.read_bytes() else []
             except OSError:
                 continue
         return found
