@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from rig.clients.source.ignore import PatternList
 
+pytestmark = pytest.mark.usefixtures("plain_git")
+
 ATOMS = [
     "a",
     "b",

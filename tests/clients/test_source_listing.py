@@ -21,6 +21,8 @@ from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
 from tests.clients.sources import git, git_lists, listed, put, refused, write
 
+pytestmark = pytest.mark.usefixtures("plain_git")
+
 LINES = st.sampled_from(
     ["a", "a/", "/a", "!a", "b", "!b", "*.x", "!a.x", "a/*", "!a/b", "**/b", "d/**", "!d/", "/*/a", "a/**/b", "[ab].x"]
 )

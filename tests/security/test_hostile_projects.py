@@ -14,7 +14,9 @@ import pytest
 from rig.clients.source.git import git_info
 from tests.e2e.rig import Ran, User, project
 
-SECONDS = 30
+pytestmark = pytest.mark.usefixtures("plain_git")
+
+SECONDS = 120
 """Reached only by a test that fails: what would wait without end is ended."""
 
 
