@@ -15,6 +15,7 @@ from rig.kernel.processes import alive, start_time
 from rig.node.edge.caddy import Edge, EdgeRecord
 from rig.node.edge.config import EdgeOptions
 from rig.node.edge.slots import Route, Slot
+from rig.node.sockets import listen
 from tests.node.edge_app import App
 from tests.support import free_port, wait_until
 
@@ -42,6 +43,13 @@ def kill(edge: Edge) -> None:
 def slots_of(edge: Edge) -> tuple[Slot, ...]:
     record = msgspec.json.decode((edge.folder / "edge.json").read_bytes(), type=EdgeRecord)
     return record.slots
+
+
+def loopbacks() -> list[str]:
+    """The addresses of this machine for itself: some have no IPv6."""
+    found = listen(0)
+    found.close()
+    return ["127.0.0.1", "[::1]"][: len(found.sockets)]
 
 
 async def get(edge: Edge, host: str, path: str = "/", address: str = "127.0.0.1") -> tuple[int, str]:

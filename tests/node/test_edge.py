@@ -15,7 +15,7 @@ from rig.node.edge.caddy import Edge
 from rig.node.edge.config import EdgeOptions
 from rig.node.edge.slots import Route, access_log
 from tests.node.edge_app import serve_app
-from tests.node.edges import HELLO, OTHER, edge_in, get, route
+from tests.node.edges import HELLO, OTHER, edge_in, get, loopbacks, route
 from tests.support import TIMEOUT, free_port, until
 
 
@@ -25,7 +25,8 @@ def test_routes_by_host_on_both_loopbacks(tmp_path: Path) -> None:
             await edge.apply([route(hello), route(other, OTHER)])
             assert await get(edge, HELLO) == (200, "hello")
             assert await get(edge, OTHER) == (200, "other")
-            assert await get(edge, f"{HELLO}:{edge.port}", address="[::1]") == (200, "hello")
+            for address in loopbacks():
+                assert await get(edge, f"{HELLO}:{edge.port}", address=address) == (200, "hello")
             assert edge.url(HELLO) == f"http://{HELLO}:{edge.port}"
 
     asyncio.run(main())

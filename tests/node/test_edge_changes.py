@@ -12,7 +12,7 @@ from rig.kernel.errors import RigError
 from rig.node.edge.caddy import Edge
 from rig.node.edge.slots import NOBODY, Route, Slot, access_log
 from tests.node.edge_app import serve_app
-from tests.node.edges import HELLO, OTHER, answered_more, edge_in, get, kill, route, slots_of
+from tests.node.edges import HELLO, OTHER, answered_more, edge_in, get, kill, loopbacks, route, slots_of
 from tests.support import TIMEOUT, until
 
 
@@ -153,7 +153,7 @@ def test_a_quiet_moment_is_taken_for_new_slots(tmp_path: Path) -> None:
                 return await left() == spare
 
             await edge.apply(many[:1])
-            async with session.ws_connect(f"http://[::1]:{edge.port}/ws", headers={"Host": HELLO}):
+            async with session.ws_connect(f"http://{loopbacks()[-1]}:{edge.port}/ws", headers={"Host": HELLO}):
                 assert await left() == spare - len(many)
             await until(as_many_as_before, "the slots are laid out anew")
             assert await get(edge, "app0.demo.localhost") == (200, "hello")

@@ -18,8 +18,8 @@ from rig.contract.project import HealthConfig
 from rig.kernel.errors import RigError
 from rig.node.health import wait_alive, wait_ready
 from rig.node.runtime.driver import ExitStatus
-from rig.node.sockets import listen
 from tests.node.edge_app import serve_app
+from tests.node.edges import loopbacks
 from tests.support import free_port, pass_time
 
 HOSTNAME = "hello.demo.localhost"
@@ -169,7 +169,7 @@ def test_the_wrong_port_is_named() -> None:
     assert "PORT" in failed.value.hint
 
 
-@pytest.mark.skipif(len(listen(0).sockets) < 2, reason="the machine has no IPv6")
+@pytest.mark.skipif(len(loopbacks()) < 2, reason="the machine has no IPv6")
 def test_listening_on_ipv6_alone_is_told() -> None:
     port = free_port()
     with (
