@@ -195,7 +195,7 @@ def test_the_platforms_record_is_proven_with_its_own_key(user: User) -> None:
     assert rows["rows"] == [{"v": 2}]
     # Nothing was said about which record is meant: it is this machine's, and that is told.
     local = user.ok("audit", "export", "--denied", "--file", str(user.home.parent / "own.jsonl"), "-o", "json")
-    assert "--record observed" in local.json()["warnings"][0]
+    assert "--record observed" in local.json["warnings"][0]
 
 
 def test_the_record_is_asked_in_sql(user: User) -> None:
