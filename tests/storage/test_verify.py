@@ -14,6 +14,7 @@ import pytest
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Recorded
 from storage import journal, verify, verify_records, verify_tables, verify_work
+from storage.merkle import leaf_hash
 from storage.projections.audit import AuditProjection
 from tests.storage import tampering
 from tests.storage.support import fill, findings, open_journal, received, stamp, tamper, verification
@@ -194,6 +195,21 @@ def test_parts_and_pages_of_any_size_find_the_same(
     codes = [{finding.code for finding in report.findings} for report in (expected, found)]
     assert codes[0] == codes[1]
     assert (found.size, found.root, found.anchored) == (expected.size, expected.root, expected.anchored)
+
+
+@pytest.mark.parametrize("moved", [2, 3], ids=["to the one before", "to the one behind"])
+def test_a_record_moved_into_its_neighbour(folder: Path, moved: int) -> None:
+    """The lines of a page are the same as before; leaf and columns of either are those of one record in them."""
+    both = "\n".join(records(folder)[2:4])
+    emptied = 5 - moved
+    tamper(
+        folder,
+        ("UPDATE event SET rec = ?, leaf = ? WHERE pos = ?", (both, leaf_hash(both.encode()), moved)),
+        ("UPDATE event SET rec = '', leaf = ? WHERE pos = ?", (leaf_hash(b""), emptied)),
+    )
+    found = [(finding.code, finding.first) for finding in verification(folder).findings]
+    assert ("EDITED", 2) in found
+    assert ("EDITED", 3) in found
 
 
 @pytest.mark.parametrize("row", [None, *MATRIX[:8]], ids=lambda row: row.what if row else "left alone")
