@@ -56,8 +56,8 @@ def test_build_that_fails(user: User, app: tuple[str, Path]) -> None:
 
 
 def test_build_that_takes_too_long(user: User, app: tuple[str, Path]) -> None:
-    project(app[1], {"rig.toml": '[build]\ncommand = "echo waiting for godot; sleep 60"\ntimeout = 1\n'})
-    fails(user, app, code="build_timeout", reason="1", output="waiting for godot")
+    project(app[1], {"rig.toml": '[build]\ncommand = "echo waiting for godot; sleep 600"\ntimeout = 8\n'})
+    fails(user, app, code="build_timeout", reason="8 s", output="waiting for godot")
 
 
 def test_dependency_that_does_not_exist(user: User, app: tuple[str, Path]) -> None:
@@ -79,13 +79,14 @@ def test_crash_at_boot(user: User, app: tuple[str, Path]) -> None:
 def test_wrong_port(user: User, app: tuple[str, Path]) -> None:
     free = free_port()
     source = (app[1] / "main.py").read_text().replace('int(os.environ["PORT"])', str(free))
-    project(app[1], {"main.py": source})
+    # It is looked for elsewhere after a quarter of the time.
+    project(app[1], {"main.py": source, "rig.toml": "[health]\ntimeout = 32\n"})
     fails(user, app, code="wrong_port", reason=str(free), output=f"listening on {free}")
 
 
 def test_never_healthy(user: User, app: tuple[str, Path]) -> None:
     source = (app[1] / "main.py").read_text().replace("send_response(200)", "send_response(503)")
-    project(app[1], {"main.py": source, "rig.toml": '[health]\npath = "/ready"\ntimeout = 2\n'})
+    project(app[1], {"main.py": source, "rig.toml": '[health]\npath = "/ready"\ntimeout = 8\n'})
     fails(user, app, code="unhealthy", reason="503", output="listening on")
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.load import LASTING, Report
 from tests.e2e.rig import User, project
+from tests.e2e.switch_app import PIECES
 from tests.support import TIMEOUT, wait_until
 
 APP, OTHER = "demo/busy", "demo/other"
@@ -107,9 +108,16 @@ def test_no_request_is_lost(busy: User, tmp_path: Path) -> None:
 
 def test_a_switch_by_killing_is_found_out(busy: User, tmp_path: Path) -> None:
     """The control: what the test above checks can fail."""
-    [old] = busy.ok("status", "app", APP, "-o", "json").data["instances"]
+    # A version whose downloads take their time and which has time to drain: both last until it is killed.
+    source, slow = version(tmp_path / "busy", "slow") / "main.py", f'PAUSE = {PIECES}, b"rig" * 4096, 0.5'
+    source.write_text(source.read_text().replace(f'PAUSE = {PIECES}, b"rig" * 4096, 0.05', slow))
+    assert slow in source.read_text()
+    busy.deploy(source.parent, APP)
+    status = busy.ok("status", "app", APP, "-o", "json").data
+    [old] = [each for each in status["instances"] if each["version"] == status["app"]["version"]]
     with load(busy) as run:
-        deploying = busy.spawn("deploy", str(version(tmp_path / "busy", "v2")), "--app", APP)
+        new = version(tmp_path / "busy", "v2", rig__toml="[deploy]\ndrain = 120\n")
+        deploying = busy.spawn("deploy", str(new), "--app", APP)
         wait_until(lambda: busy.get(APP) == (200, "v2"), "v2 serves")
         os.kill(old["pid"], signal.SIGKILL)
         deploying.communicate(timeout=TIMEOUT)
