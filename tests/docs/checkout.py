@@ -20,7 +20,7 @@ NAME = "ana"
 """The user whose machine the docs show."""
 HOST = "laptop"
 NOT_INHERITED = ("RIG_", "PYTHON", "COVERAGE_", "PYTEST_", "CI", "COLUMNS", "XDG_")
-TIMEOUT = 180
+TIMEOUT = 1800
 """Seconds; reached only by a test that fails."""
 
 
