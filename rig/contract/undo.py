@@ -30,7 +30,8 @@ class UndoReport(Reply, frozen=True, kw_only=True):
 class Undo(Command, frozen=True, kw_only=True, tag="undo"):
     """Take back the last change that you made with rig, or the one that ID names: by a new command, on the record too.
 
-    A deployment or a rollback is taken back by a rollback, something made by its deletion, a scale by the earlier one.
+    What made a release is taken back by a rollback, what was made or given by its deletion, a number or a variable by
+    the earlier one. What others changed since is left alone. Of what cannot be taken back it says what there is instead.
     """
 
     effect: ClassVar[Effect] = "local"

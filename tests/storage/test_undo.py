@@ -6,18 +6,24 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, get_type_hints
 
+import msgspec
 import pytest
 
 import handlers
-from events.app import AppScaled
+from events.app import AppCreated, AppLimited, AppScaled
 from events.command import CommandCompleted, CommandReceived, CommandUndone
+from events.config import SecretRef, SecretsChanged, VarsChanged
 from handlers import undo
 from handlers.inverses import GONE, UNDOABLE
 from rig.contract.apps import DeleteApp, StartApp, StopApp, UpdateApp
+from rig.contract.members import DeleteMember
 from rig.contract.networks import DeleteNetwork
 from rig.contract.releases import Rollback
+from rig.contract.secrets import DeleteSecret
 from rig.contract.settings import SetSetting
+from rig.contract.tokens import DeleteToken
 from rig.contract.undo import Undo
+from rig.contract.variables import CreateVars, DeleteVars
 from rig.kernel.errors import RigError, declined
 from rig.kernel.ports import Draft
 from storage.journal import Journal
@@ -93,6 +99,112 @@ def test_a_scale_is_taken_back_by_the_numbers_before(life: Life, own: Journal, a
     assert undone(asked()).command == f"rig update app {APP} --scale web=5"
 
 
+def test_a_scale_that_somebody_changed_since_is_left_alone(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.happens(AppScaled(name=APP, scale={"web": 5}), corr="mine")
+    did(own, "app.update", corr="mine")
+    life.happens(AppScaled(name=APP, scale={"web": 9}), actor="user:bea", corr="theirs")
+    with pytest.raises(RigError, match="changed once more since") as refused:
+        undone(ctx := asked())
+    assert f"`rig update app {APP} --scale web=2`" in refused.value.hint
+    assert ctx.ports.performed == []
+    life.happens(AppScaled(name=APP, scale={"web": 5}), actor="user:bea", corr="back")
+    assert undone(asked()).command == f"rig update app {APP} --scale web=2"
+
+
+def test_a_memory_limit_that_somebody_changed_since_is_left_alone(life: Life, own: Journal, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.happens(AppLimited(name=APP, memory={"*": 64 << 20}), corr="mine")
+    did(own, "app.update", corr="mine")
+    life.happens(AppLimited(name=APP, memory={"*": 96 << 20}), actor="user:bea", corr="theirs")
+    with pytest.raises(RigError, match="changed once more since"):
+        undone(asked())
+
+
+# -- variables that no release has yet ---------------------------------------------------------------------------------
+
+
+def staged(life: Life, corr: str, **change: Any) -> None:
+    life.happens(VarsChanged(scope=APP, **change), corr=corr)
+
+
+def test_a_variable_that_is_new_is_taken_away(life: Life, own: Journal, asked: Any) -> None:
+    life.happens(AppCreated(name=APP))
+    staged(life, "new", set={"A": "1", "B": "2"})
+    did(own, "var.create", corr="new")
+    assert undone(ctx := asked()).command == f"rig delete var {APP} A B"
+    assert ctx.ports.performed == [DeleteVars(app=APP, names=["A", "B"])]
+
+
+def test_a_variable_that_was_changed_or_removed_gets_the_value_that_it_had(
+    life: Life, own: Journal, asked: Any
+) -> None:
+    life.deploy("user:ana")
+    staged(life, "change", set={"A": "new"}, before={"A": "it's old"})
+    did(own, "var.create", corr="change")
+    assert undone(ctx := asked()).command == f"""rig create var {APP} 'A=it'"'"'s old'"""
+    staged(life, "gone", removed=["A"], before={"A": "new"})
+    did(own, "var.delete", corr="gone")
+    assert undone(ctx2 := asked()).command == f"rig create var {APP} A=new"
+    assert ctx.ports.performed == [CreateVars(app=APP, values={"A": "it's old"}, allow_empty=True)]
+    assert ctx2.ports.performed == [CreateVars(app=APP, values={"A": "new"}, allow_empty=True)]
+
+
+def test_a_variable_that_somebody_changed_since_is_left_alone(life: Life, own: Journal, asked: Any) -> None:
+    life.happens(AppCreated(name=APP))
+    staged(life, "mine", set={"A": "1"})
+    did(own, "var.create", corr="mine")
+    life.happens(VarsChanged(scope=APP, set={"A": "2"}, before={"A": "1"}), actor="user:bea", corr="theirs")
+    with pytest.raises(RigError, match="`A` was changed since, by bea"):
+        undone(asked())
+    life.happens(VarsChanged(scope=APP, removed=["A"], before={"A": "2"}), actor="user:bea", corr="theirs too")
+    with pytest.raises(RigError, match="`A` was removed since"):
+        undone(asked())
+
+
+def test_what_takes_two_commands_is_told(life: Life, own: Journal, asked: Any) -> None:
+    life.happens(AppCreated(name=APP))
+    staged(life, "first", set={"A": "1"})
+    staged(life, "both", set={"A": "2", "B": "3"}, before={"A": "1"})
+    did(own, "var.create", corr="both")
+    with pytest.raises(RigError, match="two commands") as refused:
+        undone(asked())
+    assert refused.value.hint == f"`rig delete var {APP} B`, and then `rig create var {APP} A=1`."
+
+
+def test_a_variable_of_a_network_is_taken_back_too(life: Life, own: Journal, asked: Any) -> None:
+    changed = VarsChanged(scope="demo", set={"A": "1"})
+    by = msgspec.structs.replace(stamp(id="net"), corr="net")
+    life.journal.append([Draft(stream="network:demo", fact=changed, target="demo")], by)
+    did(own, "var.create", "demo", corr="net")
+    assert undone(ctx := asked()).command == "rig delete var --network demo A"
+    assert ctx.ports.performed == [DeleteVars(network="demo", names=["A"])]
+
+
+def test_a_new_secret_is_taken_away_and_the_value_of_an_older_one_is_gone(life: Life, own: Journal, asked: Any) -> None:
+    first, second = (SecretRef(version=number, digest=f"{number}") for number in (1, 2))
+    life.happens(AppCreated(name=APP))
+    life.happens(SecretsChanged(scope=APP, set={"KEY": first}), corr="new")
+    did(own, "secret.create", corr="new")
+    ctx = asked()
+    assert undone(ctx).command == f"rig delete secret {APP} KEY"
+    assert ctx.ports.performed == [DeleteSecret(app=APP, name="KEY")]
+    life.happens(SecretsChanged(scope=APP, set={"KEY": second}, before={"KEY": first}), corr="other")
+    did(own, "secret.create", corr="other")
+    with pytest.raises(RigError, match="are on no record") as refused:
+        undone(asked())
+    assert f"rig create secret {APP} KEY" in refused.value.hint
+
+
+def test_a_token_and_a_role_that_were_given_are_taken_away(own: Journal, asked: Any) -> None:
+    did(own, "token.create", "demo", "token", name="ci", network="demo")
+    did(own, "member.create", "ben", "member", name="ben", network="*", role="viewer")
+    ctx = asked()
+    assert undone(ctx, id="0").command == "rig delete token ci"
+    assert undone(ctx).command == "rig delete member '*' ben"
+    assert ctx.ports.performed == [DeleteToken(name="ci"), DeleteMember(network="*", name="ben")]
+
+
 def test_what_was_stopped_is_started_and_the_other_way_round(own: Journal, asked: Any) -> None:
     did(own, "app.stop", corr="one")
     did(own, "app.start", corr="two")
@@ -123,7 +235,10 @@ def test_a_setting_is_taken_back_by_the_one_before(own: Journal, asked: Any) -> 
     did(own, "settings.set", "", "two", key="output", value="json")
     did(own, "settings.set", "", "three", key="network", value="other")
     ctx = asked()
+    with pytest.raises(RigError, match="set once more since, to `other`"):
+        undone(ctx, id="0")
     undone(ctx)
+    did(own, "settings.set", "", "the undoing", key="network", value="demo")
     undone(ctx, id="0")
     assert ctx.ports.performed == [SetSetting(key="network", value="demo"), SetSetting(key="network")]
 
@@ -133,7 +248,7 @@ def test_a_setting_is_taken_back_by_the_one_before(own: Journal, asked: Any) -> 
     [
         ("app.delete", "cannot be taken back"),
         ("account.invite", "cannot be taken back"),
-        ("member.create", "cannot be taken back"),
+        ("member.update", "cannot be taken back"),
         ("network.update", "cannot be taken back"),
         ("deploy", "first release"),
         ("release.rollback", "No release"),
