@@ -9,10 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,9 +19,9 @@ from rig.kernel.errors import RigError
 from storage import keys
 from storage.pin import Pin
 from storage.projections.releases import ReleasesProjection
+from tests.storage.privileges import unprivileged
 from tests.storage.support import completed, fill, findings, make_older, open_journal, received, stamp
 
-NOBODY = 65534
 KILLS = int(os.environ.get("RIG_KILLS", "5"))
 """Rounds of killing three writers."""
 if sys.platform == "win32":
@@ -164,60 +162,35 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
     assert findings(tmp_path) == ("verified", [])
 
 
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """Without root's right to write everything."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-
-
-@pytest.fixture
-def shared_folder() -> Iterator[Path]:
-    """A folder that an unprivileged user reaches, which pytest's own are not."""
-    folder = Path(tempfile.mkdtemp())
-    fill(folder, 2)
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.mark.parametrize("older", [False, True], ids=["of this version", "of an older one"])
-def test_a_read_only_journal_is_read_and_refuses_to_append(shared_folder: Path, older: bool) -> None:
+def test_a_read_only_journal_is_read_and_refuses_to_append(tmp_path: Path, older: bool) -> None:
+    fill(tmp_path, 2)
     if older:
-        make_older(shared_folder)
-    (shared_folder / "pins").chmod(0o555)
-    for path in shared_folder.rglob("*"):
-        if os.geteuid() == 0:
-            os.chown(path, NOBODY, NOBODY)
-        if path.is_file():
-            path.chmod(0o400)
-    shared_folder.chmod(0o555)
+        make_older(tmp_path)
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o400 if path.is_file() else 0o555)
+    tmp_path.chmod(0o555)
     try:
-        with unprivileged(), open_journal(shared_folder) as journal:
+        with unprivileged(), open_journal(tmp_path) as journal:
             assert len(journal.read()) == 2
             with pytest.raises(RigError) as raised:
                 journal.append([completed("command:0")], stamp())
             assert journal.verify().verdict == "verified"
             assert len(list(journal.rows("SELECT * FROM audit"))) == 2
-        with unprivileged(), open_journal(shared_folder, ReleasesProjection()) as journal:
+        with unprivileged(), open_journal(tmp_path, ReleasesProjection()) as journal:
             assert len(journal.read()) == 2, "a projection that cannot be made must not hide the records"
     finally:
-        shared_folder.chmod(0o755)
-        (shared_folder / "pins").chmod(0o755)
+        tmp_path.chmod(0o755)
+        (tmp_path / "pins").chmod(0o755)
     assert raised.value.code == "journal_unavailable"
     assert "writable" in raised.value.hint
 
 
-def test_a_journal_that_cannot_be_made_says_why(shared_folder: Path) -> None:
-    shared_folder.chmod(0o555)
+def test_a_journal_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
     with unprivileged(), pytest.raises(RigError) as raised:
-        open_journal(shared_folder / "new")
-    shared_folder.chmod(0o755)
+        open_journal(tmp_path / "new")
+    tmp_path.chmod(0o755)
     assert raised.value.code == "journal_unavailable"
     assert "RIG_HOME" in raised.value.hint
 
@@ -227,9 +200,10 @@ def test_a_disk_that_is(tmp_path: Path, state: str) -> None:
     """On a small file system of its own, in a mount namespace that ends with the process."""
     if sys.platform != "linux" or shutil.which("unshare") is None:
         pytest.skip("mount namespaces are Linux's, and `unshare` makes them")
-    if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this user may make no mount namespace")
-    script = f'mount -t tmpfs -o size=1m tmpfs "{tmp_path}" && exec "{sys.executable}" -m tests.storage.small_disk "$@"'
+    mount = f'mount -t tmpfs -o size=1m tmpfs "{tmp_path}"'
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("this user may make no mount namespace, or mount nothing in it")
+    script = f'{mount} && exec "{sys.executable}" -m tests.storage.small_disk "$@"'
     argv = ["unshare", "-rm", "sh", "-c", script, "sh", state, str(tmp_path)]
     done = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
