@@ -27,7 +27,7 @@ def handle(command: DiffReleases, ctx: ClientContext) -> AppDiff:
         sides = [side(known, state, state.current, at) for state, at in ((older, before), (newer, after))]
         changes = compare(running(older), running(newer))
     else:
-        now = known.last()
+        now = known.ever()
         last = version_number(command.newer) or now.current
         first = version_number(command.older) or previous(now, last)
         sides = [side(known, now, version) for version in (first, last)]

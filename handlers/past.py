@@ -28,13 +28,21 @@ class Past(msgspec.Struct, frozen=True):
         if text == "now":  # whatever the clocks of two machines say
             return max([now, *(record.at for record in self.records)])
         if not re.fullmatch(r"v[0-9]+", text):
-            return instant(text, now, flag)
+            return self.come(instant(text, now, flag), now, f"{flag} {text}")
         at = served_from(self.records, int(text[1:]))
         if not at:
             raise RigError(
                 "not_found",
                 f"{text} of {self.app} never served, as far as the record tells.",
                 f"`rig history {self.app}` lists its releases.",
+            )
+        return at
+
+    def come(self, at: int, now: int, asked: str) -> int:
+        """The time. Raises `RigError` ``usage`` for one of which no record can tell yet."""
+        if at > max([now, *(record.at for record in self.records)]):
+            raise RigError(
+                "usage", f"{asked} has not come yet: it is {_apart(now, at)}.", "Name a time that was, or leave it out."
             )
         return at
 
@@ -55,6 +63,13 @@ class Past(msgspec.Struct, frozen=True):
         state = state_at(self.records[: self.records.index(deletion)])
         return msgspec.structs.replace(state, name=self.app, current=0)
 
+    def ever(self) -> AppState:
+        """As :meth:`last`, with the releases of all its lives: what was deleted may have been made anew."""
+        lives = [index for index, record in enumerate(self.records) if isinstance(record.fact, AppDeleted)]
+        before = {version: made for end in lives for version, made in state_at(self.records[:end]).releases.items()}
+        now = self.last()
+        return msgspec.structs.replace(now, releases={**before, **now.releases})
+
     def told_deletion(self) -> str:
         """``2026-11-12 12:00Z by ana``; empty where it was not deleted."""
         deletion = self.deletion
@@ -74,10 +89,11 @@ class Past(msgspec.Struct, frozen=True):
         if not state.exists and not state.releases:
             if at is not None and self.records:
                 first = self.records[0].at
-                known = "it was deleted by then" if first <= at else f"the record tells of it since {_minute(first)}"
+                since = f"the record tells of it since {_apart(first, at)}"
+                known = "it was deleted by then" if first <= at else since
                 raise RigError(
                     "not_found",
-                    f"There was no app `{self.app}` at {_minute(at)}: {known}.",
+                    f"There was no app `{self.app}` at {_apart(at, first)}: {known}.",
                     "Times are UTC unless they say otherwise: 2026-11-12T12:00+01:00.",
                 )
             if self.deletion:
@@ -93,6 +109,12 @@ class Past(msgspec.Struct, frozen=True):
 def _minute(at: int) -> str:
     """``2026-11-12 12:00Z``."""
     return rfc3339(at)[:16].replace("T", " ") + "Z"
+
+
+def _apart(at: int, other: int) -> str:
+    """A time to the minute, or where another one is in the same minute, to the second."""
+    one, two = _minute(at), _minute(other)
+    return one if one != two else rfc3339(at)[:19].replace("T", " ") + "Z"
 
 
 def past(app: str, ctx: ClientContext, *, fetch: bool = True) -> Past:

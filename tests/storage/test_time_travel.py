@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from events.app import AppCreated, AppDeleted, AppScaled
@@ -19,6 +20,7 @@ from rig.kernel.ids import rfc3339
 from storage.journal import Journal
 from tests.storage.lives import APP, Life
 from tests.storage.records import Platform, Ports, context, replica_of
+from tests.storage.support import stamp
 
 
 def test_two_releases_compared(life: Life, asked: Any) -> None:
@@ -109,9 +111,42 @@ def test_an_app_as_it_was(life: Life, asked: Any) -> None:
         assert (app.commit, app.message) == ("c" * 40, "number 1")
         assert app.at
     before = first - 3_600_000_000_000
+    later = asked(msgspec.structs.replace(stamp(), at=gone + 3_600_000_000_000))
     for at, known in ((gone + 1_000_000, "it was deleted by then"), (before, "the record tells of it since 20")):
         with pytest.raises(RigError, match=f"There was no app `{APP}` at .*Z: {known}"):
-            show_app.handle(ShowApp(app=APP, at=rfc3339(at)), asked())
+            show_app.handle(ShowApp(app=APP, at=rfc3339(at)), later)
+
+
+def test_that_it_was_not_there_yet_is_told_as_exactly_as_it_takes(asked: Any) -> None:
+    first = past(APP, asked()).records[0].at
+    for seconds, end in ((60, 16), (1, 19)):
+        before = first - seconds * 1_000_000_000
+        then, since = (rfc3339(at)[:end].replace("T", " ") + "Z" for at in (before, first))
+        with pytest.raises(RigError) as refused:
+            show_app.handle(ShowApp(app=APP, at=rfc3339(before)), asked())
+        assert refused.value.message == f"There was no app `{APP}` at {then}: the record tells of it since {since}."
+
+
+def test_what_has_not_come_yet_is_on_no_record(life: Life, asked: Any) -> None:
+    newest = life.deploy("user:ana")
+    tomorrow = rfc3339(newest + 86_400_000_000_000)
+    for handler, command in (
+        (show_app, ShowApp(app=APP, at=tomorrow)),
+        (diff_releases, DiffReleases(app=APP, at="v1", to=tomorrow)),
+    ):
+        with pytest.raises(RigError, match=f"{tomorrow} has not come yet: it is ") as refused:
+            handler.handle(command, asked())
+        assert refused.value.code == "usage"
+
+
+def test_releases_of_an_app_that_was_made_anew_are_compared_with_those_of_before(life: Life, asked: Any) -> None:
+    life.deploy("user:ana", COLOR="red")
+    life.happens(AppDeleted(name=APP))
+    life.happens(AppCreated(name=APP))
+    life.deploy("user:ana", COLOR="blue")
+    diff = diff_releases.handle(DiffReleases(app=APP, older="v1", newer="v2"), asked())
+    assert Change(key="env.COLOR", before="red", after="blue") in diff.changes
+    assert (diff.older.version, diff.older.created_by, diff.newer.version) == (1, "user:ana", 2)
 
 
 def test_history_without_the_platform(life: Life, asked: Any) -> None:
