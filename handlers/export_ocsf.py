@@ -1,12 +1,13 @@
 """Audit entries as events of the Open Cybersecurity Schema Framework (schema.ocsf.io), as a SIEM takes them.
 
 Who comes and goes is *Authentication* (3002); all else is *API Activity* (6003). What the framework has no word for
-stands under ``unmapped``.
+stands under ``unmapped``: of outcomes it knows success and failure alone.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 
 from rig.contract.review import AuditEntry
@@ -15,6 +16,7 @@ VERSION = "1.3.0"
 CREATE, READ, UPDATE, DELETE, OTHER = 1, 2, 3, 4, 99
 LOGON, LOGOFF = 1, 2
 INFORMATIONAL, LOW, MEDIUM = 1, 2, 3
+UNKNOWN, SUCCESS, FAILURE = 0, 1, 2
 
 AUTHENTICATION = {
     "account.login": LOGON,
@@ -53,23 +55,29 @@ ACTIVITIES = {
     DELETE: ("delete", "deleted", "stop", "stopped", "revoked", "removed"),
 }
 _ACTIVITY_OF = {word: activity for activity, words in ACTIVITIES.items() for word in words}
-_NAMES = {CREATE: "Create", READ: "Read", UPDATE: "Update", DELETE: "Delete", OTHER: "Other"}
+_NAMES = {CREATE: "Create", READ: "Read", UPDATE: "Update", DELETE: "Delete"}
+"""Of activities; another one goes by the name of what was done, as the framework asks for."""
+_SEVERITIES = {"success": INFORMATIONAL, "denied": MEDIUM}
+_SEVERITY_NAMES = {INFORMATIONAL: "Informational", LOW: "Low", MEDIUM: "Medium"}
+_STATUSES = {"success": SUCCESS, "unknown": UNKNOWN}
+_STATUS_NAMES = {UNKNOWN: "Unknown", SUCCESS: "Success", FAILURE: "Failure"}
 _USER_TYPES = {"user": 1, "system": 3, "token": 99, "os": 1}
-"""Of an actor, by what stands before its colon: User, System, Other."""
+"""Of an actor, by what stands before its colon."""
+_USER_NAMES = {1: "User", 3: "System"}
 
 
 def event(entry: AuditEntry, version: str) -> dict[str, Any]:
     """One entry as an OCSF event; ``version`` is that of the program which writes it."""
-    kind, _, name = entry.actor.partition(":")
-    user = {"name": name or entry.actor, "uid": entry.actor, "type_id": _USER_TYPES.get(kind, 99)}
-    moment = datetime.fromisoformat(entry.at)
+    severity, status = _SEVERITIES.get(entry.outcome, LOW), _STATUSES.get(entry.outcome, FAILURE)
     common: dict[str, Any] = {
-        "time": int(moment.timestamp()) * 1000 + moment.microsecond // 1000,
-        "severity_id": {"success": INFORMATIONAL, "denied": MEDIUM}.get(entry.outcome, LOW),
-        "status_id": {"success": 1, "unknown": 0}.get(entry.outcome, 2),
-        "status": entry.outcome,
+        "time": _milliseconds(entry.at),
+        **({"end_time": _milliseconds(entry.ended_at)} if entry.ended_at else {}),
+        "severity_id": severity,
+        "severity": _SEVERITY_NAMES[severity],
+        "status_id": status,
+        "status": _STATUS_NAMES[status],
         "message": f"{entry.actor} {entry.action} {entry.target}".rstrip() + f": {entry.outcome}",
-        "src_endpoint": {"hostname": entry.src} if entry.src else {"name": "unknown"},
+        "src_endpoint": _endpoint(entry.src),
         "metadata": {
             "version": VERSION,
             "product": {"name": "rig", "vendor_name": "rig", "version": version},
@@ -79,40 +87,65 @@ def event(entry: AuditEntry, version: str) -> dict[str, Any]:
             "sequence": entry.pos,
             **({"correlation_uid": entry.corr} if entry.corr else {}),
         },
-        "unmapped": {"privileged": entry.privileged, "env": entry.env, "context": entry.context},
+        "unmapped": {
+            "outcome": entry.outcome,
+            "privileged": entry.privileged,
+            "env": entry.env,
+            "context": entry.context,
+        },
+        **({"status_code": entry.code} if entry.code else {}),
+        **({"status_detail": entry.reason} if entry.reason else {}),
     }
-    if entry.code or entry.reason:
-        common |= {"status_code": entry.code, "status_detail": entry.reason}
-    if entry.action in AUTHENTICATION:
-        return common | _authentication(entry, user)
-    return common | _api_activity(entry, user)
+    told = _authentication(entry) if entry.action in AUTHENTICATION else _api_activity(entry)
+    return common | told | {"type_name": f"{told['class_name']}: {told['activity_name']}"}
 
 
-def _authentication(entry: AuditEntry, user: dict[str, Any]) -> dict[str, Any]:
+def _milliseconds(at: str) -> int:
+    moment = datetime.fromisoformat(at)
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+
+
+def _endpoint(src: str) -> dict[str, str]:
+    """Where it came from: an address, or the name of a host; ``unknown`` where nothing is known, as one has to be."""
+    try:
+        return {"ip": str(ip_address(src))}
+    except ValueError:
+        return {"hostname": src} if src else {"name": "unknown"}
+
+
+def _user(actor: str) -> dict[str, Any]:
+    kind, _, name = actor.partition(":")
+    number = _USER_TYPES.get(kind, 99)
+    return {"name": name or actor, "uid": actor, "type_id": number, "type": _USER_NAMES.get(number, kind)}
+
+
+def _authentication(entry: AuditEntry) -> dict[str, Any]:
     activity = AUTHENTICATION[entry.action]
     return {
         "category_uid": 3,
+        "category_name": "Identity & Access Management",
         "class_uid": 3002,
         "class_name": "Authentication",
         "activity_id": activity,
         "activity_name": "Logon" if activity == LOGON else "Logoff",
         "type_uid": 300_200 + activity,
-        "user": user,
+        "user": _user(entry.actor),
         "service": {"name": "Max API"},
         **({"session": {"uid": entry.session}} if entry.session else {}),
     }
 
 
-def _api_activity(entry: AuditEntry, user: dict[str, Any]) -> dict[str, Any]:
+def _api_activity(entry: AuditEntry) -> dict[str, Any]:
     activity = _ACTIVITY_OF.get(entry.action.rpartition(".")[2], OTHER)
     return {
         "category_uid": 6,
+        "category_name": "Application Activity",
         "class_uid": 6003,
         "class_name": "API Activity",
         "activity_id": activity,
-        "activity_name": _NAMES[activity],
+        "activity_name": _NAMES.get(activity, entry.action),
         "type_uid": 600_300 + activity,
-        "actor": {"user": user, **({"session": {"uid": entry.session}} if entry.session else {})},
+        "actor": {"user": _user(entry.actor), **({"session": {"uid": entry.session}} if entry.session else {})},
         "api": {"operation": entry.action, "service": {"name": "Max API"}},
         **({"resources": [{"name": entry.target}]} if entry.target else {}),
     }

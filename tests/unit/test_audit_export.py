@@ -57,6 +57,10 @@ ENUMS = {
     "severity_id": {3002: {0, 1, 2, 3, 4, 5, 6, 99}, 6003: {0, 1, 2, 3, 4, 5, 6, 99}},
     "status_id": {3002: {0, 1, 2, 99}, 6003: {0, 1, 2, 99}},
 }
+CAPTIONS = {
+    "severity_id": {1: "Informational", 2: "Low", 3: "Medium"},
+    "status_id": {0: "Unknown", 1: "Success", 2: "Failure"},
+}
 ACTIONS = [
     *AUTHENTICATION,
     "deploy",
@@ -71,7 +75,7 @@ ACTIONS = [
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("outcome", ["success", "failure", "denied", "error", "unknown"])
-@pytest.mark.parametrize("src", ["", "laptop"])
+@pytest.mark.parametrize("src", ["", "laptop", "192.0.2.7", "::1"])
 def test_an_event_has_what_its_class_requires(action: str, outcome: Any, src: str) -> None:
     told = event(msgspec.structs.replace(ENTRY, action=action, outcome=outcome, src=src), "0.1.0")
     kind = told["class_uid"]
@@ -85,9 +89,15 @@ def test_an_event_has_what_its_class_requires(action: str, outcome: Any, src: st
     assert told["time"] == 1_795_154_205_285
     assert set(told["metadata"]) >= {"product", "version"}
     assert set(told["metadata"]["product"]) >= {"name", "vendor_name"}
-    assert told["src_endpoint"] == ({"hostname": src} if src else {"name": "unknown"})
+    ends = {"": {"name": "unknown"}, "laptop": {"hostname": "laptop"}}
+    assert told["src_endpoint"] == ends.get(src, {"ip": src})
     user = told["user"] if kind == 3002 else told["actor"]["user"]
-    assert (user["name"], user["uid"]) == ("ana", "user:ana")
+    assert (user["name"], user["uid"], user["type"]) == ("ana", "user:ana", "User")
+    # What stands beside a number is its caption, or where the number is "Other", the word of the source.
+    for name, captions in CAPTIONS.items():
+        assert told[name.removesuffix("_id")] == captions[told[name]]
+    assert told["unmapped"]["outcome"] == outcome
+    assert told["activity_name"] == {0: "Unknown", 99: action}.get(told["activity_id"], told["activity_name"])
     if kind == 6003:
         assert told["api"]["operation"] == action
     json.dumps(told)
@@ -99,6 +109,12 @@ def test_an_event_has_what_its_class_requires(action: str, outcome: Any, src: st
 )
 def test_what_was_done_is_a_create_read_update_or_delete(action: str, activity: int) -> None:
     assert event(msgspec.structs.replace(ENTRY, action=action), "0.1.0")["activity_id"] == activity
+
+
+def test_an_event_tells_who_else_than_people_acts_and_leaves_out_what_is_not_known() -> None:
+    told = event(msgspec.structs.replace(ENTRY, actor="token:ci", code="", reason="", ended_at=""), "0.1.0")
+    assert told["actor"]["user"] == {"name": "ci", "uid": "token:ci", "type_id": 99, "type": "token"}
+    assert not {"status_code", "status_detail", "end_time"} & set(told)
 
 
 # -- CSV, JSON Lines --------------------------------------------------------------------------------------------------
