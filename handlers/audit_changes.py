@@ -14,6 +14,8 @@ from rig.kernel.ports import Record, Texts
 STREAM = "command:"
 WIDER = 4
 """By how much more rows are looked at where those that were found are parts of too few changes."""
+UNKNOWN_HERE = "os:"
+"""Whoever has not logged in on this machine goes by the name of its user there: the platform knows whose token it was."""
 AMONG = "IN (SELECT value FROM json_each(?))"
 BY_CORRELATION = "audit INDEXED BY audit_corr WHERE corr <> ''"
 """SQLite does not know that it is the shortest way: a correlation has few rows."""
@@ -152,6 +154,8 @@ def told(change: Change) -> AuditEntry:
     end = _end(head, facts, twin)
     ended_at = end["ended_at"] if end["outcome"] == "unknown" else end["ended_at"] or end["at"]
     whole = {**head, **{name: end[name] for name in ("outcome", "code", "reason")}, "ended_at": ended_at}
+    if twin is not None and is_command(twin) and head["actor"].startswith(UNKNOWN_HERE):
+        whole["actor"] = twin["actor"]
     own = (row["version"] for row in (head, *facts) if row["target"] == head["target"])
     return msgspec.structs.replace(
         entry(whole, change.source),

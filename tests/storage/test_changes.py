@@ -56,6 +56,17 @@ def test_the_platform_says_how_a_change_ended_that_was_cut_off_here(
     ]
 
 
+def test_the_platform_says_whose_token_it_was(local: Journal, node: Journal, tmp_path: Path, replica: Replica) -> None:
+    """A job that was given a token, and did not log in, does not know who it is."""
+    local.append([command("c", "app.create", process="7:1"), end("c", "app.create")], stamp("os:runner", "c"))
+    node.append([command("m", "app.create")], asked("m", "c", "token:ci"), idem="token:ci/c")
+    node.append([end("m", "app.create")], asked("m", "c", "token:ci"))
+    local.append([command("d", "settings.set"), end("d", "settings.set")], stamp("os:runner", "d"))
+    follow(replica, node)
+    lines = listed(local, Ports(tmp_path, replica))
+    assert [(line.action, line.actor) for line in lines] == [("settings.set", "os:runner"), ("app.create", "token:ci")]
+
+
 def test_a_release_that_goes_on_has_no_outcome_yet(
     local: Journal, node: Journal, tmp_path: Path, replica: Replica
 ) -> None:
