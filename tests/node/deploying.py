@@ -239,8 +239,10 @@ class Deploying:
         return version
 
     async def over(self, version: int) -> None:
+        """Wait until a release is over: on the record, and for whoever else waits for the app."""
+
         async def is_over() -> bool:
-            return self.app.releases[version].outcome != "pending"
+            return self.app.releases[version].outcome != "pending" and not self.deployer.lock(APP).locked()
 
         await until(is_over, f"the end of v{version}")
 
