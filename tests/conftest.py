@@ -15,6 +15,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Some containers give every right to everybody, and rig refuses a folder that everybody may write to.
+os.umask(0o022)
+
+
 # Properties are tried on the same examples every time, however busy the machine is. `make long` looks for others.
 settings.register_profile("search", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci")
