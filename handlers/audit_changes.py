@@ -15,7 +15,7 @@ STREAM = "command:"
 WIDER = 4
 """By how much more rows are looked at where those that were found are parts of too few changes."""
 UNKNOWN_HERE = "os:"
-"""Whoever has not logged in on this machine goes by the name of its user there: the platform knows whose token it was."""
+"""Who has not logged in here goes by the name of this machine's user. The platform knows whose token it was."""
 AMONG = "IN (SELECT value FROM json_each(?))"
 BY_CORRELATION = "audit INDEXED BY audit_corr WHERE corr <> ''"
 """SQLite does not know that it is the shortest way: a correlation has few rows."""

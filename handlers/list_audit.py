@@ -29,7 +29,7 @@ def handle(command: ListAudit, ctx: ClientContext) -> AuditLog:
     if command.sql:
         source, _ = sources[0]
         rows = ctx.ports.ask_sql(command.sql, source, command.from_file)
-        return AuditLog(record=source, each="row", matched=len(rows), rows=rows)
+        return AuditLog(record=source, each="row", matched=len(rows), rows=rows, replica=known_of(sources[:1], ctx))
     if command.all_records or command.after_pos >= 0:
         after = command.after_pos if command.after_pos >= 0 else None
         return of_records(command, command.limit, sources, ctx, after)

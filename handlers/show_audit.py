@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from typing import Any
 
@@ -13,6 +14,7 @@ from rig.contract.review import AuditFilter, AuditRecord, ShowAudit, Source, Tre
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
 from rig.kernel.ids import rfc3339
+from rig.kernel.ports import Record
 
 LAST = "g"
 """Behind every hexadecimal digit."""
@@ -37,6 +39,8 @@ class Found(msgspec.Struct, frozen=True):
 
 def handle(command: ShowAudit, ctx: ClientContext) -> AuditRecord:
     sources = records(AuditFilter(), command.from_file, ctx, fetch=False)
+    if not command.from_file:
+        require_kept(command.id, ctx)
     found = find(command.id, sources)
     fields = found.fields
     related = [
@@ -44,7 +48,7 @@ def handle(command: ShowAudit, ctx: ClientContext) -> AuditRecord:
         for source, record in (sources if fields["corr"] else ())
         for row in record.rows(CORRELATED, (fields["corr"], RELATED))
     ]
-    signed, anchored = vouched(found, ctx)
+    signed, anchored = vouched(found, dict(sources)[found.source], ctx)
     return AuditRecord(
         source=found.source,
         pos=found.pos,
@@ -79,14 +83,28 @@ def find(wanted: str, sources: Sources) -> Found:
     return Found(source, row["pos"], row["leaf"], row["rec"])
 
 
-def vouched(found: Found, ctx: ClientContext) -> tuple[int, str]:
+def require_kept(wanted: str, ctx: ClientContext) -> None:
+    """Raise `RigError` ``not_found`` for a number of a record of this machine that was archived: it says where to."""
+    number = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else -1
+    sql = "SELECT first, last, file FROM segment WHERE first <= ? AND last >= ?"
+    for row in ctx.journal.rows(sql, (number, number)):
+        file = os.path.join(os.path.dirname(ctx.journal.info().path), row["file"])
+        raise RigError(
+            "not_found",
+            f"Record {number} was archived, with those from {row['first']} to {row['last']}, to {file}.",
+            f"`rig journal import {file}` makes a database of it; then `rig audit show {number} --from` that.",
+        )
+
+
+def vouched(found: Found, record: Record, ctx: ClientContext) -> tuple[int, str]:
     """The size of the signed checkpoint that covers a record, and what outside of its database holds it in place."""
     if found.source == "observed":
         state = state_of(ctx.ports.replica)
         # Each page was checked against the platform's signature before it was kept.
         return (state.size, "platform's signature, replica") if state else (0, "")
     if found.source == "export":
-        return 0, "what `rig journal verify` says of the export"
+        size = next(record.rows("SELECT size FROM evidence"))["size"]
+        return size, "the export, which was verified when it was imported"
     report = ctx.journal.info()
     anchors = [name for name, size in (("pin", report.pinned), ("platform", report.witnessed)) if size > found.pos]
     return report.size, ", ".join(anchors)

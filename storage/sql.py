@@ -16,6 +16,7 @@ MAX_ROWS = 10_000
 STEPS = 10_000
 """Instructions of SQLite between two looks at how long it takes."""
 SECONDS = 30
+HINT = "It may be a SELECT from audit, configuration and releases."
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_SAVEPOINT}
 """sqlite-utils asks within a savepoint."""
 
@@ -38,10 +39,10 @@ def ask(path: str, sql: str) -> list[dict[str, Any]]:
                 rows.append({name: _plain(value) for name, value in row.items()})
                 if len(rows) > MAX_ROWS:
                     raise RigError("too_large", f"The answer has more than {MAX_ROWS} rows.", "Add a LIMIT, or count.")
-        except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-            raise RigError(
-                "usage", f"--sql: {error}.", "It may be a SELECT from audit, configuration and releases."
-            ) from error
+        except ValueError as error:  # whatever gives no rows; the library's own words are for programmers
+            raise RigError("usage", "--sql: it asks for no rows.", HINT) from error
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise RigError("usage", f"--sql: {str(error).rstrip('.')}.", HINT) from error
     return rows
 
 

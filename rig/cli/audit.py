@@ -32,6 +32,7 @@ def show_log(log: AuditLog, out: Output) -> None:
     if log.each == "row":
         headers = tuple(log.rows[0]) if log.rows else ()
         out.table(headers, [tuple(map(plain, row.values())) for row in log.rows], empty="There is no row.")
+        note_record(log.record, log.replica, out)
         return
     changes = log.each == "change"
     narrow, row_of = out.narrow, change_cells if changes else cells

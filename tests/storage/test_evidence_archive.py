@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from events.command import CommandReceived
+from handlers import show_audit
+from rig.contract.review import ShowAudit
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft, OutboxRow, Settled
 from storage import verify_records, verify_work
+from storage.evidence import Evidence
 from storage.journal import Journal
+from tests.storage import records
 from tests.storage.evidencing import COUNT, archive, at, check, export, replay
 from tests.storage.support import (
     completed,
@@ -146,3 +150,15 @@ def test_a_newer_rig_s_tables_are_not_left_telling_of_what_is_gone(journal: Jour
     with pytest.raises(RigError, match="newer rig"):
         archive(journal, at(5))
     assert len(journal.read()) == COUNT
+
+
+def test_a_record_that_was_archived_is_said_to_be_where_it_is(journal: Journal, tmp_path: Path) -> None:
+    archived = archive(journal, at(4))
+    asked = records.context(journal, records.Ports(tmp_path))
+    with pytest.raises(RigError, match=f"to 2, to {archived.file}") as refused:
+        show_audit.handle(ShowAudit(id="1"), asked)
+    assert (refused.value.code, f"`rig journal import {archived.file}`" in refused.value.hint) == ("not_found", True)
+    made = Evidence(lambda: journal).import_export(archived.file, str(tmp_path / "old.sqlite"), "", "")
+    shown = show_audit.handle(ShowAudit(id="1", from_file=made.file), asked)
+    assert (shown.source, shown.pos, shown.signed, shown.hashed) == ("export", 1, COUNT, True)
+    assert show_audit.handle(ShowAudit(id="5"), asked).source == "local"

@@ -42,6 +42,21 @@ def test_questions_are_answered(path: str, query: str, rows: list[dict[str, obje
 
 
 @pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("ATTACH 'x.sqlite' AS x", "--sql: it asks for no rows."),
+        ("SELECT 1; SELECT 2", "--sql: You can only execute one statement at a time."),
+        ("SELECT nope", "--sql: no such column: nope."),
+        ("DELETE FROM audit", "--sql: not authorized."),
+    ],
+)
+def test_a_refusal_is_in_words_for_whoever_asks(path: str, query: str, message: str) -> None:
+    with pytest.raises(RigError) as refused:
+        sql.ask(path, query)
+    assert (refused.value.message, "SELECT from audit" in refused.value.hint) == (message, True)
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "DELETE FROM audit",
