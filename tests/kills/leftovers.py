@@ -44,8 +44,7 @@ def _command(pid: int) -> str:
 
 def _is_client(pid: int) -> bool:
     """Whether it is a `rig` command that a test has started, or the test itself."""
-    command = _command(pid)
-    return pid == os.getpid() or "/rig " in command or "pytest" in command
+    return pid == os.getpid() or "/rig " in _command(pid)
 
 
 def strays(home: Path) -> list[str]:

@@ -89,7 +89,7 @@ class Machine(User):
             self.run_node()
         self._child.send_signal(signal.SIGINT)
         assert self._child.wait(SECONDS) == 0, self.node_log()
-        assert processes(self.home) == {}
+        wait_until(lambda: not processes(self.home), "every process of the machine has ended")
 
     def destroy(self) -> None:
         """End all that a failed test may have left, in whatever state it is."""
