@@ -97,14 +97,16 @@ def _indexes(connection: sqlite3.Connection, table: str) -> Iterator[_Index]:
     """The indexes, as the schema describes them. That it is the right schema is checked elsewhere."""
     for _, name, unique, _, partial in connection.execute(f"PRAGMA index_list({_quoted(table)})").fetchall():
         columns = [_quoted(row[2]) for row in connection.execute(f"PRAGMA index_info({_quoted(name)})").fetchall()]
-        # Of rows that share a key which may be there once, the first alone is found by it.
-        same = " AND ".join(f"i.{column} IS t.{column}" for column in (*columns, *(() if unique else ("rowid",))))
+        same = " AND ".join(f"i.{column} IS t.{column}" for column in columns)
         where = ""
         if partial:
             (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
             where = _WHERE.split(sql, maxsplit=1)[1]
             same += f" AND ({where})"
-        leads = f"(SELECT i.rowid FROM {_quoted(table)} i INDEXED BY {_quoted(name)} WHERE {same}) IS t.rowid"  # noqa: S608 - quoted
+        entry = f"FROM {_quoted(table)} i INDEXED BY {_quoted(name)} WHERE {same}"
+        leads = f"EXISTS (SELECT 1 {entry} AND i.rowid IS t.rowid)"
+        if unique:  # of rows that share a key, the first alone is found by it
+            leads = f"(SELECT i.rowid {entry}) IS t.rowid"
         yield _Index(name, bool(unique), where, f"(({where}) IS NOT TRUE OR {leads})" if where else leads)
 
 
