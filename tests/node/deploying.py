@@ -74,10 +74,11 @@ class Runs:
         spec.state_dir.mkdir(parents=True)
         self.limits.append(spec.memory)
         handle = Handle(id=spec.id, pid=os.getpid(), started=1, state_dir=spec.state_dir, log_dir=spec.log_dir)
-        self._ends[spec.id] = asyncio.get_running_loop().create_future()
-        self._handles[spec.state_dir] = handle
+        # Its server first: whoever sees that the run is there may end it at once.
         if "PORT" in spec.env:
             self._servers[spec.id] = await asyncio.start_server(self._answer, "127.0.0.1", int(spec.env["PORT"]))
+        self._ends[spec.id] = asyncio.get_running_loop().create_future()
+        self._handles[spec.state_dir] = handle
         return handle
 
     async def run(self, spec: ProcessSpec, timeout: float, on_line: Callable[[str], None] | None = None) -> ExitStatus:
