@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from handlers import audit_answer, audit_changes, audit_stats, inverses, list_audit, undo
+from handlers import audit_answer, audit_changes, audit_stats, inverse_settings, list_audit, undo
 from handlers.audit_answer import answer, everything
 from handlers.audit_query import question
 from rig.contract.review import AuditFilter, ListAudit
@@ -118,8 +118,8 @@ def test_what_is_to_be_taken_back_is_found_without_a_scan(journal: Journal, tmp_
     ctx = context(planned, Ports(tmp_path), stamp("user:ben"))
     received, inverse = undo.newest(ctx)
     assert (received.target, inverse.typed) == ("demo/app39", "rig delete app demo/app39")
-    assert inverses.setting_before("output", received.pos, ctx) == ""
-    assert len(planned.plans) == 2
+    assert inverse_settings.setting_before("output", "json", received.pos, ctx) == ""
+    assert len(planned.plans) == 3
     assert planned.scans() == []
 
 
