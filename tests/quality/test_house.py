@@ -45,8 +45,8 @@ def functions(tree: ast.AST) -> Iterator[Function]:
 
 def called_by(function: Function) -> set[str]:
     """The last part of each name that is called: ``raises`` of ``pytest.raises(…)``."""
-    calls = (ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call))
-    return {call.rpartition(".")[2] for call in calls}
+    called = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
+    return {each.id if isinstance(each, ast.Name) else getattr(each, "attr", "") for each in called}
 
 
 def checks_itself(function: Function) -> bool:
@@ -58,7 +58,8 @@ def test_every_test_asserts_something() -> None:
     trees = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in sources("tests")}
     everything = [function for tree in trees.values() for function in functions(tree)]
     helpers = {each.name for each in everything if checks_itself(each)} | {"raises", "fail"}
-    while more := {each.name for each in everything if each.name not in helpers and called_by(each) & helpers}:
+    others = [(each.name, called_by(each)) for each in everything if each.name not in helpers]
+    while more := {name for name, called in others if name not in helpers and called & helpers}:
         helpers |= more
     idle = [
         f"{path}:{function.lineno} {function.name}"
