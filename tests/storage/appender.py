@@ -12,10 +12,11 @@ from pathlib import Path
 
 from rig.kernel.errors import RigError
 from tests.storage.support import open_journal, received, stamp
+from tests.support import TIMEOUT
 
 
 def main(folder: str, count: int) -> int:
-    with open_journal(Path(folder), clock=None, timeout=60.0) as journal:
+    with open_journal(Path(folder), clock=None, timeout=TIMEOUT) as journal:
         for number in range(count) if count else itertools.count():
             name = f"command:{os.getpid()}-{number}"
             try:

@@ -21,6 +21,7 @@ from storage.pin import Pin
 from storage.projections.releases import ReleasesProjection
 from tests.storage.privileges import unprivileged
 from tests.storage.support import completed, fill, findings, make_older, open_journal, received, stamp
+from tests.support import TIMEOUT
 
 KILLS = int(os.environ.get("RIG_KILLS", "5"))
 """Rounds of killing three writers."""
@@ -78,7 +79,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
 
 
 def test_threads_of_one_process_share_a_journal(tmp_path: Path) -> None:
-    with open_journal(tmp_path) as journal:
+    with open_journal(tmp_path, timeout=TIMEOUT) as journal:
 
         def work(name: int) -> None:
             for number in range(10):

@@ -28,6 +28,7 @@ from storage.replica import Replica
 from tests.storage import records
 from tests.storage.records import context, open_record, page_of, replica_of
 from tests.storage.support import completed, received, stamp
+from tests.support import TIMEOUT
 
 HIDDEN = 4
 COUNT = 40
@@ -81,7 +82,7 @@ def journal_of(ports: Ports) -> Journal:
 
 def checked_without_rig(file: Path, key: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-I", "-S", verify_export.__file__, str(file), "--key", key]
-    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(program, capture_output=True, text=True, timeout=TIMEOUT, check=False)
 
 
 def test_every_denial_is_proven_by_what_the_platform_signed(ports: Ports, node: Journal, tmp_path: Path) -> None:
