@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rig.kernel.errors import RigError
 from rig.node.runtime.driver import ExitStatus
 from rig.node.supervisor.policy import Ended, Event, NotStarted, Policy, Restarts, Started, decide
-from rig.node.supervisor.ports import Ports
+from rig.node.supervisor.ports import CLAIMS, Ports
 from tests.support import free_port
 
 POLICY = Policy(first_delay=0.5, factor=2, longest_delay=30, stable=60, crashes=8, window=300)
@@ -95,6 +95,23 @@ def test_a_port_is_handed_out_once() -> None:
     assert not ports.reserve(first)
     ports.release(first)
     assert ports.reserve(first)
+    ports.close()
+
+
+@pytest.mark.skipif(not CLAIMS, reason="nodes cannot tell each other here")
+def test_a_port_is_handed_out_once_on_a_machine() -> None:
+    """Also while nobody listens on it: the app of the other node is still being started."""
+    port = free_port()
+    first, second = Ports(range(port, port + 1)), Ports(range(port, port + 1))
+    assert first.allocate() == port
+    with pytest.raises(RigError) as caught:
+        second.allocate()
+    assert caught.value.code == "unavailable"
+    assert second.reserve(port), "what an instance has already it keeps"
+    second.release(port)
+    first.close()
+    assert second.allocate() == port
+    second.close()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
@@ -104,4 +121,6 @@ def test_a_port_that_somebody_listens_on_is_not_handed_out(address: str) -> None
         Ports(range(port, port + 1)).allocate()
     assert caught.value.code == "unavailable"
     assert caught.value.hint
-    assert Ports(range(port, port + 1)).allocate() == port
+    ports = Ports(range(port, port + 1))
+    assert ports.allocate() == port
+    ports.close()

@@ -161,6 +161,7 @@ class Supervisor:
         """Stop watching. What runs goes on; the next node adopts it."""
         await asyncio.gather(*(instance.let_go() for instance in self._of()))
         self._instances.clear()
+        self._ports.close()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
