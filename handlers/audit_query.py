@@ -126,7 +126,7 @@ def question(asked: AuditFilter, now: int, after: int | None = None, *, changes:
 
 def whole_actor(name: str) -> str:
     """``user:ana`` for ``ana``, as people are shown, and ``system:node`` for ``node``; what has a kind stays."""
-    if not name or ":" in name or "*" in name:
+    if not name or ":" in name or name == "*":
         return name
     return f"system:{name}" if name == "node" else f"user:{name}"
 
@@ -144,4 +144,10 @@ def _span(asked: AuditFilter, now: int) -> Clause:
         if text:
             clauses.append(sql)
             parameters.append(instant(text, now, flag))
+    if len(parameters) == 2 and parameters[0] > parameters[1]:
+        raise RigError(
+            "usage",
+            f"--since {asked.since} is later than --until {asked.until}: nothing lies between them.",
+            "Exchange them.",
+        )
     return Clause(" AND ".join(clauses), tuple(parameters), "audit_at")

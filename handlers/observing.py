@@ -24,20 +24,25 @@ class Observing:
     calls :meth:`look`."""
 
     def __init__(self, ctx: ClientContext, replica: Replica) -> None:
-        self._progress = ctx.progress
+        self._ctx = ctx
         self._replica = replica
         self._next: float | None = 0.0
         """When to ask, by the monotonic clock; None while an answer is awaited, and once none is wanted any more."""
         self._away = False
-        self._wanted: SimpleQueue[int] = SimpleQueue()
+        self._wanted: SimpleQueue[tuple[Platform, int]] = SimpleQueue()
         self._answers: SimpleQueue[tuple[int, RecordPage | RigError]] = SimpleQueue()
-        Thread(target=self._ask, args=(ctx.ports.platform,), daemon=True, name="observing").start()
+        Thread(target=self._ask, daemon=True, name="observing").start()
 
     def look(self) -> bool:
         """Ask where it is time to, and keep what has come; whether that is anything."""
         if self._next is not None and time.monotonic() >= self._next:
             self._next = None
-            self._wanted.put(self._replica.size())
+            try:
+                # Here, since there may be no platform to speak of yet: the node of this machine may not run.
+                self._wanted.put((self._ctx.ports.platform, self._replica.size()))
+            except RigError as error:
+                self._fail(error)
+                return False
         try:
             asked, answer = self._answers.get_nowait()
         except Empty:
@@ -55,16 +60,16 @@ class Observing:
 
     def _fail(self, error: RigError) -> None:
         if error.code not in AWAY:
-            self._progress.warn(f"The platform's record is not followed any more: {error.message}")
+            self._ctx.progress.warn(f"The platform's record is not followed any more: {error.message}")
             return
         self._next = time.monotonic() + AWAY_EVERY
         if not self._away:
             self._away = True
-            self._progress.warn(f"What is new on the platform is missing for now: {error.message}")
+            self._ctx.progress.warn(f"What is new on the platform is missing for now: {error.message}")
 
-    def _ask(self, platform: Platform) -> None:
+    def _ask(self) -> None:
         while True:
-            asked = self._wanted.get()
+            platform, asked = self._wanted.get()
             try:
                 answer: RecordPage | RigError = platform.call(ListRecords(after=asked - 1), RecordPage)
             except Exception as raised:  # whatever it is, whoever looks has to hear of it

@@ -57,6 +57,8 @@ ALL = [("app.delete", "demo/shop"), ("app.create", "demo/shop"), ("network.creat
         ({"limit": 2}, ALL[:2]),
         ({"actor": "token:ci"}, ALL[1:2]),
         ({"actor": "ana"}, [ALL[0], ALL[2]]),
+        ({"actor": "an*"}, [ALL[0], ALL[2]]),
+        ({"actor": "token:*"}, ALL[1:2]),
         ({"actor": "ci"}, []),
         ({"actor": "node"}, []),
         ({"actor": "user:*"}, [ALL[0], ALL[2]]),
@@ -335,6 +337,11 @@ def test_what_both_records_have_is_counted_once(
     }
     assert [(row.keys, row.count) for row in denied.rows] == [({"source": "both"}, 1)]
     assert (denied.matched, denied.both, denied.excluded) == (1, 1, 4)
+
+
+def test_a_span_that_ends_before_it_begins_is_refused(journal: Journal, ports: Ports) -> None:
+    with pytest.raises(RigError, match="--since 2h is later than --until 1d"):
+        list_audit.handle(ListAudit(since="2h", until="1d"), context(journal, ports))
 
 
 def test_words_are_not_counted(journal: Journal, ports: Ports) -> None:

@@ -103,6 +103,36 @@ def test_a_tail_goes_on_where_the_platform_is_away(
     assert next(following).version == 2
 
 
+def test_a_tail_begins_where_there_is_no_platform_and_follows_it_once_it_is_there(
+    local: Journal, node: Journal, tmp_path: Path, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the node of this machine does not run: then there is not even an address to ask."""
+    monkeypatch.setattr(observing, "AWAY_EVERY", 0.01)
+    runs: list[Platform] = []
+
+    class Stopped(Ports):
+        @property
+        def platform(self) -> Any:
+            if not runs:
+                raise RigError("unreachable", "The node of this machine does not run.")
+            return runs[0]
+
+        @platform.setter
+        def platform(self, platform: Any) -> None:
+            """Whatever is set: the node does not run."""
+
+    deploy_there(node, "n0", "old", 1)
+    follow(replica, node)
+    deploy_here(local, "d1", 1)
+    following = tail(local, Stopped(tmp_path, replica), limit=1)
+    assert next(following).version == 1
+    deploy_here(local, "d2", 2)
+    assert next(following).version == 2
+    deploy_there(node, "n", "elsewhere", 3)
+    runs.append(Platform(node))
+    assert told([next(following)]) == [("observed", "release.start", 3, "success")]
+
+
 def test_a_platform_that_contradicts_itself_is_said_and_followed_no_more(
     local: Journal, node: Journal, tmp_path: Path, replica: Replica
 ) -> None:
