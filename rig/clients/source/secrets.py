@@ -67,17 +67,30 @@ def looks_secret(name: bytes) -> bool:
 
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 """Ends the first line of a private key in PEM (RFC 7468) and in OpenSSH's own form."""
+_RARE = b"Y"
+"""The byte of it that stands in the fewest files: to look for one is some ten times as fast as for many."""
 
-_TOKENS: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
-    # What is sure to stand in it and quick to look for → the whole shape, narrow enough to be nothing else.
-    (b"AKIA", re.compile(rb"\bAKIA(?![A-Z0-9]{9}EXAMPLE)[A-Z2-7]{16}\b")),
-    (b"gh", re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{36}\b|\bgithub_pat_[A-Za-z0-9_]{80,}")),
-    (b"glpat-", re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}")),
-    (b"xox", re.compile(rb"\bxox[abprs]-[0-9]{8,}-[A-Za-z0-9-]{16,}")),
-    (b"_live_", re.compile(rb"\b[rs]k_live_[A-Za-z0-9]{20,}")),
-    (b"npm_", re.compile(rb"\bnpm_[A-Za-z0-9]{36}\b")),
-    (b"pypi-", re.compile(rb"\bpypi-AgE[A-Za-z0-9_-]{50,}")),
-    (b"rig_", re.compile(rb"\brig_(at|rt|st)\.[A-Za-z0-9_-]{40,}")),
+
+def _token(literal: bytes, rest: bytes, before: bytes = b"") -> re.Pattern[bytes]:
+    """The shape of a token: a word that begins with ``before`` and ``literal``, then ``rest``.
+
+    An expression that begins with a literal is searched for as fast as the literal itself. So nothing stands before it,
+    and what has to be there is looked up once it is found.
+    """
+    return re.compile(literal + rb"(?<=\b" + before + literal + rb")" + rest)
+
+
+_TOKENS = (
+    # Narrow enough to be nothing else.
+    _token(b"AKIA", rb"(?![A-Z0-9]{9}EXAMPLE)[A-Z2-7]{16}\b"),
+    _token(b"gh", rb"[pousr]_[A-Za-z0-9]{36}\b"),
+    _token(b"github_pat_", rb"[A-Za-z0-9_]{80,}"),
+    _token(b"glpat-", rb"[A-Za-z0-9_-]{20,}"),
+    _token(b"xox", rb"[abprs]-[0-9]{8,}-[A-Za-z0-9-]{16,}"),
+    _token(b"k_live_", rb"[A-Za-z0-9]{20,}", before=b"[rs]"),
+    _token(b"npm_", rb"[A-Za-z0-9]{36}\b"),
+    _token(b"pypi-AgE", rb"[A-Za-z0-9_-]{50,}"),
+    _token(b"rig_", rb"(at|rt|st)\.[A-Za-z0-9_-]{40,}"),
 )
 _WHERE_TOKENS_STAND = frozenset(
     b"json yaml yml toml ini cfg conf config properties xml sh bash ps1 tf tfvars env"
@@ -90,12 +103,12 @@ def holds_secret(name: bytes, content: bytes) -> bool:
     """Whether a file's content is a credential for certain: a private key, or a token that tells of itself."""
     if name == NPMRC:
         return npmrc_holds_token(content)
-    if _PRIVATE_KEY in content and b"-----BEGIN " in content:
+    if _RARE in content and _PRIVATE_KEY in content and b"-----BEGIN " in content:
         return True
     stem, _, ending = name.rpartition(b".")
     if stem and ending.lower() not in _WHERE_TOKENS_STAND:
         return False
-    return any(sure in content and shape.search(content) is not None for sure, shape in _TOKENS)
+    return any(token.search(content) for token in _TOKENS)
 
 
 def npmrc_holds_token(content: bytes) -> bool:
