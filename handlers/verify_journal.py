@@ -30,9 +30,20 @@ def handle(command: VerifyJournal, ctx: ClientContext) -> Verification:
     else:
         report = evidence.verify(command.pin)
         if ctx.ports.replica is not None:
-            report = with_replica(report, ctx.ports.replica, ctx)
+            report = with_any(report, ctx.ports.replica, ctx)
     require_verified(report)
     return report
+
+
+def with_any(report: Verification, replica: Replica, ctx: ClientContext) -> Verification:
+    """As :func:`with_replica`; that the file is no database any more is a finding, too."""
+    try:
+        return with_replica(report, replica, ctx)
+    except RigError as error:
+        if not error.details.get("damaged"):
+            raise
+        finding = Finding(code="DAMAGED", message=error.message.rstrip("."))
+        return msgspec.structs.replace(report, verdict="tampered", findings=[*report.findings, finding])
 
 
 def with_replica(report: Verification, replica: Replica, ctx: ClientContext) -> Verification:

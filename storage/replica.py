@@ -23,7 +23,7 @@ from rig.kernel.files import private_folder
 from rig.kernel.ids import rfc3339
 from rig.kernel.ports import Recorded
 from storage import record
-from storage.database import connect, transaction, unavailable
+from storage.database import connect, is_damage, transaction, unavailable
 from storage.export import Selection, export, exported, open_replica
 from storage.files import create_private
 from storage.merkle import Frontier
@@ -133,7 +133,7 @@ class Replica:
             names = [column[0] for column in cursor.description or ()]
             return iter([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
         except sqlite3.Error as error:
-            raise unavailable(self.path, error) from error
+            raise self._unavailable(error) from error
 
     def verify(self) -> list[Finding]:
         """See `rig.kernel.ports.Replica.verify`."""
@@ -143,7 +143,11 @@ class Replica:
         try:
             return findings_in(head, self.rows) or findings_in_tables(self.path, self._projections, self._timeout)
         except sqlite3.Error as error:
-            raise unavailable(self.path, error) from error
+            raise self._unavailable(error) from error
+        except ValueError as error:
+            return [
+                Finding(code="DAMAGED", message=f"the replica of the platform's record: checking it failed: {error}")
+            ]
 
     def export(
         self, write: Callable[[str], Any], *, positions: Sequence[int], chosen_by: dict[str, str], at: int
@@ -160,7 +164,7 @@ class Replica:
                     exported_at=rfc3339(at),
                 )
             except sqlite3.Error as error:
-                raise unavailable(self.path, error) from error
+                raise self._unavailable(error) from error
             return exported(written, source.verifier, complete=False)
 
     # -- keeping ----------------------------------------------------------------------------------------------------
@@ -197,7 +201,7 @@ class Replica:
             try:
                 self._keep(page, head, frontier, records, at)
             except sqlite3.Error as error:
-                raise unavailable(self.path, error) from error
+                raise self._unavailable(error) from error
         return frontier.size < page.size
 
     def begin_anew(self, at: int) -> str:
@@ -289,6 +293,17 @@ class Replica:
             unreadable = [(place,) for place, recorded in records if recorded is None]
             connection.executemany("INSERT OR IGNORE INTO unreadable VALUES (?)", unreadable)
             apply_all(connection, projections, [recorded for _, recorded in records if recorded is not None])
+
+    def _unavailable(self, error: sqlite3.Error) -> RigError:
+        """What is said of a file that cannot be used. Nothing is lost with one that is damaged."""
+        if not is_damage(error):
+            return unavailable(self.path, error)
+        return RigError(
+            "journal_unavailable",
+            f"The replica of the platform's record, {self.path}, is damaged ({error}).",
+            "Move it away; `rig audit --sync` fetches it again.",
+            damaged=True,
+        )
 
     # -- the file ---------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.records import open_record, replica_of
+from handlers.verify_journal import with_any
+from rig.contract.verification import Verification
+from rig.kernel.errors import RigError
+from tests.storage.records import Ports, context, open_record, replica_of
 from tests.storage.support import received, stamp
 
 WITHHELD = "rec = NULL, id = NULL, stream = NULL, ver = NULL, type = NULL, corr = NULL"
@@ -42,6 +45,7 @@ UPDATE sqlite_schema SET sql = replace(sql, ' AND pos <> 2', '') WHERE name = 'e
         ("UPDATE projection SET pos = 4 WHERE name = 'audit'", "PROJECTION_MISMATCH"),
         ("UPDATE projection SET code_version = 99 WHERE name = 'audit'", "PROJECTION_UNKNOWN"),
         (HIDDEN_FROM_AN_INDEX, "DAMAGED"),
+        ("UPDATE head SET note = 'nothing of the kind'", "DAMAGED"),
     ],
 )
 def test_a_replica_that_was_changed_does_not_verify(tmp_path: Path, statement: str, code: str) -> None:
@@ -56,3 +60,15 @@ def test_a_replica_that_was_changed_does_not_verify(tmp_path: Path, statement: s
         connection.executescript(statement)
     assert [finding.code for finding in replica.verify()] == [code]
     replica.close()
+
+
+def test_a_file_that_is_no_database_is_a_finding_and_can_be_fetched_again(tmp_path: Path) -> None:
+    with open_record(tmp_path / "node", "node") as node:
+        replica = replica_of(tmp_path, node)
+        replica.close()
+        Path(replica.path).write_bytes(b"x" * 9000)
+        report = with_any(Verification(verdict="verified", path="x"), replica, context(node, Ports(tmp_path, replica)))
+        assert (report.verdict, [finding.code for finding in report.findings]) == ("tampered", ["DAMAGED"])
+        with pytest.raises(RigError, match=f"{replica.path}, is damaged") as told:
+            replica.size()
+        assert "`rig audit --sync` fetches it again" in told.value.hint
