@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from rig.clients.source.tree import Tree
-from rig.contract.bundles import DIRECTORY, PART_SIZE, SYMLINK, Entry, entries_of
+from rig.contract.bundles import DIRECTORY, PART_SIZE, SYMLINK, Entry, digests_of, directories_of, entries_of
 from rig.wire import pack
 
 PACK_BYTES = 4 << 20
@@ -34,9 +34,8 @@ def all_directories(tree: Tree) -> Iterator[tuple[bytes, bytes]]:
     while waiting:
         digest, path = waiting.pop()
         yield digest, path
-        for entry in entries_of(tree.directories[digest]):
-            if entry.mode == DIRECTORY:
-                waiting.append((entry.digest, path + entry.name + b"/"))
+        for name, below in directories_of(tree.directories[digest]):
+            waiting.append((below, path + name + b"/"))
 
 
 def files_of(tree: Tree, directory: bytes) -> Iterator[Entry]:
@@ -52,7 +51,9 @@ def contents_of(tree: Tree, directories: Mapping[bytes, bytes], skip: Callable[[
     repeated = _maybe_repeated(tree, directories)
     seen: set[bytes] = set()
     for digest, path in directories.items():
-        for name, mode, size, content in files_of(tree, digest):
+        for name, mode, size, content in entries_of(tree.directories[digest]):
+            if mode == DIRECTORY:
+                continue
             if content in repeated:
                 if content in seen:
                     skip(size)
@@ -72,10 +73,10 @@ def _maybe_repeated(tree: Tree, directories: Iterable[bytes]) -> set[bytes]:
     marks = bytearray(mask + 1)
     repeated = set()
     for directory in directories:
-        for entry in files_of(tree, directory):
-            at = int.from_bytes(entry.digest[:4], "big") & mask
+        for digest in digests_of(tree.directories[directory]):
+            at = hash(digest) & mask
             if marks[at]:
-                repeated.add(entry.digest)
+                repeated.add(digest)
             marks[at] = 1
     return repeated
 

@@ -23,7 +23,6 @@ from rig.clients.source.listing import Listing
 from rig.clients.source.reading import READ_FLAGS, Gone, hash_file, read_link, stat_of
 from rig.clients.source.tree import show
 from rig.contract.bundles import (
-    DIRECTORY,
     MSGPACK,
     PACK,
     PART_SIZE,
@@ -33,7 +32,7 @@ from rig.contract.bundles import (
     Lacks,
     LargeContent,
     bundle_path,
-    entries_of,
+    directories_of,
 )
 from rig.kernel.errors import UNREADABLE, RigError
 from rig.kernel.failpoints import failpoint
@@ -133,7 +132,10 @@ class _Upload:
         contents = contents_of(self._tree, directories, self._advance)
         if self._nothing_there:
             for piece in contents:
-                yield from (piece,) if piece.size <= PART_SIZE else parts_of(piece)
+                if piece.size <= PART_SIZE:
+                    yield piece
+                else:
+                    yield from parts_of(piece)
             return
         while batch := list(islice(contents, CONTENTS_PER_ASK)):
             yield from self._lacking([piece for piece in batch if piece.size <= PART_SIZE])
@@ -169,10 +171,10 @@ class _Upload:
             for number in lacks.directories:
                 digest, path = batch[number]
                 missing[digest] = path
-                for entry in entries_of(self._tree.directories[digest]):
-                    if entry.mode == DIRECTORY and entry.digest not in asked:
-                        asked.add(entry.digest)
-                        waiting.append((entry.digest, path + entry.name + b"/"))
+                for name, below in directories_of(self._tree.directories[digest]):
+                    if below not in asked:
+                        asked.add(below)
+                        waiting.append((below, path + name + b"/"))
         return missing
 
     def _ask(self, ask: Ask) -> Lacks:

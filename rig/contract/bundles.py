@@ -27,6 +27,8 @@ DIRECTORY: Final = 4
 
 HEADER: Final = b"rig directory 1\n"
 _RECORD: Final = struct.Struct(">BQ32sH")
+_UNSIZED: Final = struct.Struct(">B8x32sH")
+"""The same without the size."""
 
 PART_SIZE: Final = 1 << 20
 """Contents above this many bytes travel, and are resumed, in parts of this size."""
@@ -120,6 +122,27 @@ def entries_of(encoding: bytes) -> Iterator[Entry]:
         name_at = at + _RECORD.size
         at = name_at + length
         yield Entry(encoding[name_at:at], mode, size, digest)
+
+
+def digests_of(encoding: bytes) -> Iterator[bytes]:
+    """The digests of the files in a directory that was encoded here, in half the time that the entries take."""
+    at, end, unpack = len(HEADER), len(encoding), _UNSIZED.unpack_from
+    while at < end:
+        mode, digest, length = unpack(encoding, at)
+        at += _RECORD.size + length
+        if mode != DIRECTORY:
+            yield digest
+
+
+def directories_of(encoding: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and id of the directories in one that was encoded here, in half the time that the entries take."""
+    at, end, unpack = len(HEADER), len(encoding), _UNSIZED.unpack_from
+    while at < end:
+        mode, digest, length = unpack(encoding, at)
+        name_at = at + _RECORD.size
+        at = name_at + length
+        if mode == DIRECTORY:
+            yield encoding[name_at:at], digest
 
 
 def check_entry(name: bytes, mode: int, size: int) -> None:

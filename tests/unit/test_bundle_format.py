@@ -20,6 +20,8 @@ from rig.contract.bundles import (
     BundleError,
     Entry,
     decode_directory,
+    digests_of,
+    directories_of,
     directory_id,
     encode_directory,
     entries_of,
@@ -48,6 +50,13 @@ def test_a_directory_decodes_to_what_was_encoded_in_whatever_order(directory: li
     encoding = encode_directory(shuffled)
     assert encoding == encode_directory(directory)
     assert decode_directory(encoding) == list(entries_of(encoding)) == sorted(directory)
+
+
+@given(directories)
+def test_a_part_of_what_is_in_a_directory_is_read_without_the_rest(directory: list[Entry]) -> None:
+    encoding, inside = encode_directory(directory), sorted(directory)
+    assert list(digests_of(encoding)) == [entry.digest for entry in inside if entry.mode != DIRECTORY]
+    assert list(directories_of(encoding)) == [(e.name, e.digest) for e in inside if e.mode == DIRECTORY]
 
 
 @given(st.binary(max_size=200))

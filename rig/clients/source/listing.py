@@ -89,15 +89,9 @@ def list_source(
     return Listing(folder, tree, walk.files, walk.bytes, tuple(walk.warnings), cache)
 
 
-class _Found(NamedTuple):
-    """What one file holds."""
-
-    seen: Stat
-    """The stat for which it is true."""
-    entry: Entry | None
-    """None for a file that has gone since: as if it had gone a moment before."""
-    secret: bool
-    """Whether its content is a credential."""
+_Found = tuple[Stat, Entry | None, bool]
+"""What one file holds: the stat for which it is true; the entry, None for a file that has gone since, as if it had gone
+a moment before; whether its content is a credential."""
 
 
 def _unchanged(folder: Folder, record: Record | None) -> bool:
@@ -168,7 +162,7 @@ class _Hashing:
             name, size = stat[0], stat[2]
             found = self._large.pop(folder.at(name), None) if size >= CHUNK else None
             if found is None:
-                found = known.get(stat) or self._read(folder, stat)
+                found = (known and known.get(stat)) or self._read(folder, stat)
                 self._advance(size)
             seen, entry, secret = found
             if entry is None:
@@ -208,16 +202,16 @@ class _Hashing:
 
     def _read(self, folder: Folder, stat: Stat) -> _Found:
         name = stat[0]
-        path = self._walk.full(folder.at(name))
+        path = folder.before + name
         try:
             if st.S_ISLNK(stat[1]):
                 target = read_link(path)
                 self._check_link(folder, name, target)
-                return _Found(stat, Entry(name, SYMLINK, len(target), sha256(target).digest()), False)
+                return stat, Entry(name, SYMLINK, len(target), sha256(target).digest()), False
             seen, digest, secret = hash_file(path, stat, holds_secret)
         except Gone:
-            return _Found(stat, None, False)
-        return _Found(seen, Entry(name, EXECUTABLE if seen[1] & st.S_IXUSR else FILE, seen[2], digest), secret)
+            return stat, None, False
+        return seen, Entry(name, EXECUTABLE if seen[1] & st.S_IXUSR else FILE, seen[2], digest), secret
 
     def _check_link(self, folder: Folder, name: bytes, target: bytes) -> None:
         depth = folder.path.count(b"/") + 1 if folder.path else 0
@@ -233,7 +227,7 @@ def _known(record: Record | None) -> dict[Stat, _Found]:
     if record is None:
         return {}
     pairs = zip(decode_stats(record.stats), _files_of(record), strict=True)
-    return {stat: _Found(stat, entry, stat[0] in record.suspects) for stat, entry in pairs}
+    return {stat: (stat, entry, stat[0] in record.suspects) for stat, entry in pairs}
 
 
 def _bad_links(links: list[str]) -> RigError:

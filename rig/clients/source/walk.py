@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat as st
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 from rig.clients.source.ignore import PatternList, Rules
 from rig.clients.source.reading import stat_of, unreadable
@@ -26,11 +27,13 @@ class Folder:
     Of its files only an encoding stays in memory, since a source may have hundreds of thousands of them.
     """
 
-    __slots__ = ("count", "folders", "largest", "longest", "name", "path", "size", "stats")
+    __slots__ = ("before", "count", "folders", "largest", "longest", "name", "path", "size", "stats")
 
-    def __init__(self, path: bytes, name: bytes) -> None:
+    def __init__(self, path: bytes, name: bytes, before: bytes) -> None:
         self.path = path
         self.name = name
+        self.before = before
+        """What comes before the names in it, in their absolute paths."""
         self.folders: list[Folder] = []
         self.stats = NO_STATS
         """MessagePack of the list of `Stat`, sorted by name."""
@@ -65,7 +68,6 @@ class Walk:
 
     def __init__(self, root: bytes, limits: Limits) -> None:
         self.root = root
-        self._base = os.path.join(root, b"")
         self.folders: list[Folder] = []
         self.warnings: list[str] = []
         self.files = 0
@@ -77,16 +79,13 @@ class Walk:
         rules = _rules_above(repository, self._prefix) if repository else Rules()
         self._walk(b"", b"", rules, Repository(repository, 0) if repository else None, False, 0)
 
-    def full(self, path: bytes) -> bytes:
-        return self._base + path if path else self.root
-
     def _walk(
         self, path: bytes, name: bytes, rules: Rules, repository: Repository | None, tracked_only: bool, depth: int
     ) -> Folder:
         if depth > self._limits.depth:
             raise RigError("invalid_data", f"`{show(path)}` is more than {self._limits.depth} folders deep.")
-        folder = Folder(path, name)
-        full = self.full(path)
+        full = os.path.join(self.root, path) if path else self.root
+        folder = Folder(path, name, os.path.join(full, b""))
         try:
             with os.scandir(full) as found:
                 entries = list(found)
@@ -128,19 +127,26 @@ class Walk:
         rules: Rules,
         repository: Repository | None,
         tracked_only: bool,
-    ) -> Iterator[tuple[os.DirEntry[bytes], bool]]:
+    ) -> Iterable[tuple[os.DirEntry[bytes], bool]]:
         """The entries that no rule excludes; with each, whether below it only what git tracks is kept."""
-        own, by_git = rules.own, rules.git
+        entries = [entry for entry in entries if entry.name.lower() not in _NEVER]
+        if rules.own or rules.git or tracked_only:
+            return self._by_rules(entries, prefix, rules, repository, tracked_only)
+        return zip(entries, repeat(False))
+
+    def _by_rules(
+        self,
+        entries: list[os.DirEntry[bytes]],
+        prefix: bytes,
+        rules: Rules,
+        repository: Repository | None,
+        tracked_only: bool,
+    ) -> Iterator[tuple[os.DirEntry[bytes], bool]]:
         for entry in entries:
             name = entry.name
-            if name in _NEVER or name.lower() in _NEVER:
-                continue
-            if not (own or by_git or tracked_only):
-                yield entry, False
-                continue
             is_directory = entry.is_dir(follow_symlinks=False)
             path = prefix + name
-            verdict = rules.by_own(path, name, is_directory) if own else None
+            verdict = rules.by_own(path, name, is_directory) if rules.own else None
             if verdict is None:
                 excluded = tracked_only or rules.by_git(path, name, is_directory)
                 if excluded and not (repository and repository.tracks(path[repository.base :])):
