@@ -239,7 +239,11 @@ GROUPS = "source|actor|day|hour|action|target|network|outcome|env|src"
 
 
 class AuditStats(AuditFilter, Command, frozen=True, kw_only=True, tag="audit.stats"):
-    """Count who did what, in groups. What both records have is counted once."""
+    """Count who did what, in groups. What both records have is counted once.
+
+    Entries are those of `rig audit --all`: each command, each fact, look-ups. To count what was done, name what stands
+    for it: `--type deploy.succeeded` for deployments.
+    """
 
     kind: ClassVar[str] = "audit-stats"
     reply: ClassVar[type[Reply]] = AuditSummary
