@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.runner import Shell
+from tests.e2e.rig import PATIENTLY
 from tests.support import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "hello-static"
@@ -26,7 +27,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     (folder / "broken" / "Procfile").write_text("web: true\nrelease: echo No database here.; exit 3\n")
     shell = Shell(folder / "home", folder)
     ports = ("--port", str(free_port()), "--api-port", str(free_port()))
-    started = shell.process("node", "start", *ports, "--isolation", "none")
+    started = shell.process("node", "start", *ports, *PATIENTLY, "--isolation", "none")
     assert started.code == 0, started
     try:
         shell.do("login")
@@ -35,7 +36,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         shell.do("create", "app", "demo/empty")
         yield shell
     finally:
-        stopped = shell.process("node", "stop")
+        stopped = shell.process("node", "stop", *PATIENTLY)
         assert stopped.code == 0, stopped
 
 

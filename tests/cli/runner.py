@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from tests.support import TIMEOUT
+from tests.e2e.rig import SECONDS
 
 RIG = (sys.executable, "-m", "rig")
 HOST = "laptop"
@@ -94,7 +94,7 @@ class Shell:
     def process(self, *argv: str, **options: Any) -> Result:
         """As a process of its own, to its end."""
         process = self.start(*argv, **options)
-        out, err = process.communicate(timeout=TIMEOUT)
+        out, err = process.communicate(timeout=SECONDS)
         return Result(process.returncode, out or "", err or "")
 
 

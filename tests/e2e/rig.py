@@ -25,6 +25,8 @@ RIG = Path(sys.executable).parent / "rig"
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SECONDS = 600
 """Reached only by a test that fails."""
+PATIENTLY = ("--wait", "300")
+"""Of a node: to start or to end, which a busy machine may not do within the usual minute."""
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -94,7 +96,8 @@ class User:
 
     def start_node(self, *arguments: str) -> None:
         """Start the node on ports of its own, and log in."""
-        self.ok("node", "start", "--port", str(free_port()), "--api-port", str(free_port()), *arguments)
+        ports = ("--port", str(free_port()), "--api-port", str(free_port()))
+        self.ok("node", "start", *ports, *PATIENTLY, *arguments)
         self.ok("login")
 
     @property
@@ -114,8 +117,8 @@ class User:
         if read_state(self.home / "node") is None:
             return
         if not runs(self.node):
-            self.rig("node", "start")
-        stopped = self.rig("node", "stop")
+            self.rig("node", "start", *PATIENTLY)
+        stopped = self.rig("node", "stop", *PATIENTLY)
         assert stopped.exit == 0, stopped.stderr
 
     # -- what is served ---------------------------------------------------------------------------------------------
