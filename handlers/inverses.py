@@ -79,12 +79,8 @@ def inverse_of(received: Recorded, ctx: ClientContext) -> Inverse:
             return Inverse(StartApp(app=target), f"rig start {target}")
         case "app.update":
             return inverse_of_scale(past(target, ctx), received.corr)
-        case "app.create":
-            return Inverse(
-                DeleteApp(app=target), f"rig delete app {target}", ("what was deployed to it since is lost",)
-            )
-        case "network.create":
-            return Inverse(DeleteNetwork(name=target), f"rig delete network {target}", ("it must hold no apps",))
+        case "app.create" | "network.create":
+            return inverse_of_made(target)
         case "token.create":
             name = str(fact.arguments.get("name", ""))
             return Inverse(DeleteToken(name=name), f"rig delete token {name}", ("what was done with it stays done",))
@@ -101,6 +97,13 @@ def inverse_of(received: Recorded, ctx: ClientContext) -> Inverse:
         f"`{fact.command}` cannot be taken back.",
         GONE.get(fact.command, "`rig audit` shows what else was done."),
     )
+
+
+def inverse_of_made(target: str) -> Inverse:
+    """The deletion of an app, or of a network."""
+    if "/" in target:
+        return Inverse(DeleteApp(app=target), f"rig delete app {target}", ("what was deployed to it since is lost",))
+    return Inverse(DeleteNetwork(name=target), f"rig delete network {target}", ("it must hold no apps",))
 
 
 def releases_of(known: Past, corr: str) -> list[DeployStarted]:

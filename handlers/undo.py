@@ -5,7 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from events.command import CommandReceived, CommandUndone
+from handlers.audit_sources import Sources
+from handlers.inverse_observed import inverse_of_observed
 from handlers.inverses import GONE, UNDOABLE, Inverse, inverse_of
+from handlers.observe import observed
 from handlers.show_audit import find
 from rig.contract.undo import Undo, UndoReport
 from rig.kernel.client import ClientContext
@@ -21,16 +24,28 @@ ORDER BY pos DESC LIMIT 1"""
 """Along the positions: it is mostly among the last rows, and nearly all rows of a machine are of one actor."""
 
 
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that is to be taken back."""
+
+    id: str
+    key: str
+    """By which it is known that it was taken back: the id of its command, or the correlation of somebody else's."""
+    what: str
+    target: str
+    at: int
+    actor: str
+    inverse: Inverse
+
+
 def handle(command: Undo, ctx: ClientContext) -> UndoReport:
-    received, inverse = named(command.id, ctx) if command.id else newest(ctx)
-    fact = received.fact
-    assert isinstance(fact, CommandReceived)
+    subject = named(command.id, ctx) if command.id else newest(ctx)
+    inverse = subject.inverse
     report = UndoReport(
-        id=received.id,
-        what=fact.command,
-        target=received.target,
-        at=rfc3339(received.at),
-        actor=received.actor,
+        id=subject.id,
+        what=subject.what,
+        target=subject.target,
+        at=rfc3339(subject.at),
+        actor=subject.actor,
         command=inverse.typed,
         remains=list(inverse.remains),
     )
@@ -39,8 +54,8 @@ def handle(command: Undo, ctx: ClientContext) -> UndoReport:
     if not command.yes:
         agree(report, ctx)
     ctx.ports.perform(inverse.command)
-    undone = CommandUndone(id=received.stream.removeprefix("command:"), command=fact.command)
-    ctx.emit(f"undo:{undone.id}", undone, target=received.target)
+    undone = CommandUndone(id=subject.key, command=subject.what)
+    ctx.emit(f"undo:{undone.id}", undone, target=subject.target)
     return msgspec.structs.replace(report, done=True)
 
 
@@ -54,20 +69,51 @@ def agree(report: UndoReport, ctx: ClientContext) -> None:
     terminal.confirm(question, flag="--yes", look="--dry-run")
 
 
-def named(wanted: str, ctx: ClientContext) -> tuple[Recorded, Inverse]:
-    """The beginning of the command that was named, and its inverse. Raises `RigError`."""
-    found = find(wanted, [("local", ctx.journal)]).fields
-    # A fact is taken back by taking back the command that it belongs to.
-    command = found["stream"].removeprefix("command:") if found["stream"].startswith("command:") else found["corr"]
-    records = ctx.journal.stream(f"command:{command}")
-    if not records or not isinstance(records[0].fact, CommandReceived):
-        raise RigError("conflict", f"`{wanted}` changed nothing.", "`rig audit` shows what did.")
+def named(wanted: str, ctx: ClientContext) -> Subject:
+    """The change that was named. Raises `RigError`."""
+    sources: Sources = [("local", ctx.journal)]
+    if (replica := observed(ctx, fetch=False)) is not None:
+        sources.append(("observed", replica))
+    found = find(wanted, sources)
+    fields = found.fields
+    # A fact is taken back by taking back the command that it belongs to; one of the platform's may belong to ours.
+    own = found.source == "local" and fields["stream"].startswith("command:")
+    command = fields["stream"].removeprefix("command:") if own else fields["corr"]
     if ctx.journal.stream(f"undo:{command}"):
         raise RigError("conflict", f"`{wanted}` was taken back already.", f"`rig audit show {wanted}` tells when.")
-    return records[0], inverse_of(records[0], ctx)
+    records = ctx.journal.stream(f"command:{command}")
+    if records and isinstance(records[0].fact, CommandReceived):
+        return subject_of(records[0], ctx)
+    if found.source == "local":
+        raise RigError("conflict", f"`{wanted}` changed nothing.", "`rig audit` shows what did.")
+    what = fields["body"].get("command", fields["type"])
+    return Subject(
+        id=fields["id"],
+        key=command,
+        what=what,
+        target=fields["target"],
+        at=int(fields["at"]),
+        actor=fields["actor"],
+        inverse=inverse_of_observed(fields["target"], command, what, ctx),
+    )
 
 
-def newest(ctx: ClientContext) -> tuple[Recorded, Inverse]:
+def subject_of(received: Recorded, ctx: ClientContext) -> Subject:
+    """The change that a command of this machine made. Raises `RigError` where nothing takes it back."""
+    fact = received.fact
+    assert isinstance(fact, CommandReceived)
+    return Subject(
+        id=received.id,
+        key=received.stream.removeprefix("command:"),
+        what=fact.command,
+        target=received.target,
+        at=received.at,
+        actor=received.actor,
+        inverse=inverse_of(received, ctx),
+    )
+
+
+def newest(ctx: ClientContext) -> Subject:
     """The newest change of this user that succeeded, that was not taken back, and that takes nothing back itself."""
     actions = msgspec.json.encode([*UNDOABLE, *GONE]).decode()
     below = 1 << 62
@@ -79,7 +125,7 @@ def newest(ctx: ClientContext) -> tuple[Recorded, Inverse]:
         if ctx.journal.stream(f"undo:{row['stream'].removeprefix('command:')}"):
             continue
         try:
-            return records[0], inverse_of(records[0], ctx)
+            return subject_of(records[0], ctx)
         except RigError as error:
             if not error.details.get("changed_nothing"):
                 raise

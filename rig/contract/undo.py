@@ -31,7 +31,8 @@ class Undo(Command, frozen=True, kw_only=True, tag="undo"):
     """Take back the last change that you made with rig, or the one that ID names: by a new command, on the record too.
 
     What made a release is taken back by a rollback, what was made or given by its deletion, a number or a variable by
-    the earlier one. What others changed since is left alone. Of what cannot be taken back it says what there is instead.
+    the earlier one. What others changed since is left alone. It says what cannot be taken back, and what there is
+    instead.
     """
 
     effect: ClassVar[Effect] = "local"
@@ -41,8 +42,11 @@ class Undo(Command, frozen=True, kw_only=True, tag="undo"):
 
     id: Annotated[
         str,
-        Meta(pattern=r"^([0-9a-f-]{1,36})?$(?!\n)"),
-        arg("A number of `rig audit`, or an id or how it begins.", metavar="[ID]"),
+        Meta(pattern=r"^([0-9a-f-]{1,36}|n[0-9]{1,9})?$(?!\n)"),
+        arg(
+            "An id or how it begins, or a number of `rig audit`: 12, n12 of the platform's record, whoever did it.",
+            metavar="[ID]",
+        ),
     ] = ""
     dry_run: Annotated[bool, opt("Only say what would be done.", "--dry-run")] = False
     yes: Annotated[bool, opt("Do not ask.", "--yes", "-y")] = False

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 import handlers
-from events.app import AppCreated, AppLimited, AppScaled
+from events.app import AppCrashed, AppCreated, AppDeleted, AppLimited, AppScaled, AppStarted, AppStopped
 from events.command import CommandCompleted, CommandReceived, CommandUndone
 from events.config import SecretRef, SecretsChanged, VarsChanged
+from events.network import NetworkCreated
 from handlers import undo
 from handlers.inverses import GONE, UNDOABLE
 from rig.contract.apps import DeleteApp, StartApp, StopApp, UpdateApp
@@ -203,6 +204,72 @@ def test_a_token_and_a_role_that_were_given_are_taken_away(own: Journal, asked: 
     assert undone(ctx, id="0").command == "rig delete token ci"
     assert undone(ctx).command == "rig delete member '*' ben"
     assert ctx.ports.performed == [DeleteToken(name="ci"), DeleteMember(network="*", name="ben")]
+
+
+# -- what others did ---------------------------------------------------------------------------------------------------
+
+
+def number_of(life: Life) -> str:
+    """The number of the newest of the platform's records, as `rig audit` shows it."""
+    return f"n{life.journal.info().size - 1}"
+
+
+def test_what_somebody_else_did_is_taken_back_by_the_number_of_the_platforms_record(
+    life: Life, own: Journal, asked: Any
+) -> None:
+    life.deploy("user:ana")
+    life.deploy("token:ci", "job")
+    ctx = asked()
+    report = undone(ctx, id=number_of(life))
+    assert (report.what, report.actor, report.command) == ("deploy.succeeded", "token:ci", f"rig rollback {APP} v1")
+    assert [draft.fact for draft in ctx.drafts] == [CommandUndone(id="job", command="deploy.succeeded")]
+    ctx.record()
+    with pytest.raises(RigError, match="taken back already"):
+        undone(asked(), id=number_of(life))
+
+
+@pytest.mark.parametrize(
+    ("fact", "command"),
+    [
+        (AppScaled(name=APP, scale={"web": 5}), f"rig update app {APP} --scale web=2"),
+        (AppStopped(name=APP), f"rig start {APP}"),
+        (AppStarted(name=APP), f"rig stop {APP}"),
+        (VarsChanged(scope=APP, set={"A": "1"}), f"rig delete var {APP} A"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.type,
+)
+def test_each_kind_of_change_that_somebody_else_made(life: Life, asked: Any, fact: Any, command: str) -> None:
+    life.deploy("user:ana")
+    life.happens(fact, actor="user:bea", corr="theirs")
+    assert undone(asked(), id=number_of(life), dry_run=True).command == command
+
+
+def test_what_somebody_else_made_is_deleted(life: Life, asked: Any) -> None:
+    life.happens(AppDeleted(name=APP))
+    life.happens(AppCreated(name=APP), actor="user:bea", corr="theirs")
+    assert undone(asked(), id=number_of(life), dry_run=True).command == f"rig delete app {APP}"
+    life.journal.append([Draft(stream="network:two", fact=NetworkCreated(name="two"), target="two")], stamp(id="two"))
+    assert undone(asked(), id=number_of(life), dry_run=True).command == "rig delete network two"
+
+
+def test_what_the_platform_did_for_a_command_of_this_machine_is_that_command(
+    life: Life, own: Journal, asked: Any
+) -> None:
+    life.deploy("user:ana")
+    life.deploy("user:ana", "mine")
+    did(own, "deploy", corr="mine")
+    ctx = asked()
+    assert undone(ctx, id=number_of(life)).what == "deploy"
+    assert [draft.fact for draft in ctx.drafts] == [CommandUndone(id="mine", command="deploy")]
+
+
+def test_what_the_platform_did_by_itself_cannot_be_taken_back(life: Life, asked: Any) -> None:
+    life.deploy("user:ana")
+    life.happens(AppCrashed(name=APP, instance="web.1", version=1, reason="exit 1"), actor="system:node", corr="alone")
+    with pytest.raises(RigError, match=f"`app.crashed` of {APP} cannot be taken back"):
+        undone(asked(), id=number_of(life))
+    with pytest.raises(RigError, match="No record is called"):
+        undone(asked(), id="n999")
 
 
 def test_what_was_stopped_is_started_and_the_other_way_round(own: Journal, asked: Any) -> None:
