@@ -71,6 +71,27 @@ def test_a_pack_whose_file_is_collected_under_it_is_sent_again(
     assert store.read(source.objects[0].digest) == data
 
 
+def test_an_upload_that_is_completed_while_it_is_looked_at_is_no_garbage(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source()
+    digest = source.content(os.urandom(2 * PART_SIZE))
+    send(store, source.objects[:1])
+    (partial,) = store.partial.iterdir()
+
+    def overtaken(index: Index, digest: bytes, size: int) -> set[int]:
+        partial.rename(partial.with_name("complete"))
+        return set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Index, "parts", overtaken)
+        assert collect(store, []) == Swept()
+    partial.with_name("complete").rename(partial)
+    send(store, source.objects)
+    check_whole(store)
+    assert store.lacks(Ask(contents=digest)).contents == []
+
+
 def test_a_reader_that_is_overtaken_by_a_repack_looks_again(
     store: Store, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +138,8 @@ def test_deployments_go_on_while_garbage_is_collected(store: Store, clock: Clock
                 clock.later(2 * DAY)
                 if turn % 4 == 1:
                     # Else it is up to chance how much is there still when it is asked for.
-                    wait_until(lambda before=before: len(swept) > before + 1, "all of it was collected")
+                    wait_until(lambda before=before: errors or len(swept) > before + 1, "all of it was collected")
+                    assert errors == []
             source = Source()
             entries = [source.file(b"%d" % n, filler(n)) for n in range(turn % 4, turn % 4 + 8)]
             root = source.root(*entries, source.file(b"large", filler(7, 3 * PART_SIZE // 2)))

@@ -115,7 +115,8 @@ def remove_unnamed(store: Store, since: int) -> None:
             _remove_unnamed_contents(store.index, folder)
     for path in store.partial.iterdir():
         digest, _, size = path.name.partition(".")
-        with store.index.change():
+        # It may be moved to its place meanwhile, as a content that is complete.
+        with store.index.change(), contextlib.suppress(FileNotFoundError):
             # Parts are written before they are in the index, so a young file may still get its rows.
             if not store.index.parts(bytes.fromhex(digest), int(size)) and path.stat().st_mtime < since:
                 _unlink([path])
