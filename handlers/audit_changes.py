@@ -156,7 +156,9 @@ def told(change: Change) -> AuditEntry:
     whole = {**head, **{name: end[name] for name in ("outcome", "code", "reason")}, "ended_at": ended_at}
     if twin is not None and is_command(twin) and head["actor"].startswith(UNKNOWN_HERE):
         whole["actor"] = twin["actor"]
-    own = (row["version"] for row in (head, *facts) if row["target"] == head["target"])
+    if not head["target"]:  # `rig undo` learns what it is about from the record
+        whole["target"] = next((row["target"] for row in facts if row["action"] == "command.undone"), "")
+    own = (row["version"] for row in (head, *facts) if row["target"] == whole["target"])
     return msgspec.structs.replace(
         entry(whole, change.source),
         observed_pos=twin["pos"] if twin else -1,

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from events.app import AppCrashed, DeployBuilt, DeployStarted, DeploySucceeded
-from events.command import CommandCompleted
+from events.command import CommandCompleted, CommandUndone
 from events.node import NodeStarted
 from handlers import audit_answer, audit_stats, export_audit, list_audit
 from rig.contract.review import AuditStats, ExportAudit, ListAudit
@@ -65,6 +65,16 @@ def test_the_platform_says_whose_token_it_was(local: Journal, node: Journal, tmp
     follow(replica, node)
     lines = listed(local, Ports(tmp_path, replica))
     assert [(line.action, line.actor) for line in lines] == [("settings.set", "os:runner"), ("app.create", "token:ci")]
+
+
+def test_taking_something_back_is_about_what_it_was_done_to(local: Journal, tmp_path: Path) -> None:
+    by = stamp("user:ana", "u")
+    local.append([command("u", "undo", "", process="7:1")], by)
+    local.append([fact(DeployStarted(app=SHOP, version=3, bundle="b")), fact(DeploySucceeded(app=SHOP, version=3))], by)
+    undone = Draft(stream="undo:d", fact=CommandUndone(id="d", command="deploy"), target=SHOP)
+    local.append([undone, end("u", "undo")], by)
+    (line,) = listed(local, Ports(tmp_path))
+    assert (line.action, line.target, line.version, line.outcome) == ("undo", SHOP, 3, "success")
 
 
 def test_a_release_that_goes_on_has_no_outcome_yet(
