@@ -116,8 +116,6 @@ def parse(data: str | bytes) -> Record:
 
 parse_open = _open_decoder.decode
 """As :func:`parse`, with the body as JSON values. Raises `ValueError` for a float in it, too."""
-parse_lines = _open_decoder.decode_lines
-"""As :data:`parse_open`, for many of them, one on a line; empty lines are left out."""
 
 
 def columns(record: Record) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ What binds the ranges together, the chain from one to the next and the tree over
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -30,7 +30,7 @@ Row = tuple[Any, ...]
 """What :data:`READ` gives of a record."""
 Found = tuple[str, str, int, int]
 """A finding: its code, a sentence, and the first and last position that it is about."""
-_encoder = msgspec.json.Encoder(order="deterministic")
+_encode = msgspec.json.Encoder(order="deterministic").encode
 """The fields of a record stand in their order; the maps in it are sorted. So this writes the canonical form."""
 OUT_OF_REACH = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
 """Errors of SQLite that say nothing about what is in the file."""
@@ -85,25 +85,40 @@ class Reader:
     def range(self, first: int, end: int) -> Range:
         """Check the records from ``first`` to ``end - 1``. Raises `sqlite3.Error` where they cannot be read."""
         result = Range(first, first)
-        leaves: list[bytes] = []
-        for page in self.pages(first, end, PAGE):
-            rows = self._page(*page)
-            if not rows:
-                continue
-            tip = leaves[-1].hex() if leaves else ""
-            # Nearly all are as they should be, which is told of a page in one go; the others are looked at one by one.
-            records = _sound(rows, result.end, tip) or _look_closely(result, rows, tip)
-            if rows[0][0] == first and records[0] is not None:
-                result.prev = records[0].prev
-            for parsed in records:
-                if parsed is not None and parsed.type == JournalArchived.type:
+        leaves, expected, tip = [], first, ""
+        # This runs for each of millions of records; a name that is not local, and a call, take their time.
+        parse, encode, columns, archived = record.parse_open, _encode, record.columns, JournalArchived.type
+        for row in self._rows(first, end):
+            pos, data, leaf = row[0], row[1], row[2]
+            if pos != expected:
+                _missing(result, expected, pos - 1)
+                tip = ""
+            # In one go, because nearly all are as they should be; what is wrong with the others is looked at closely.
+            parsed = None
+            try:
+                parsed = parse(data)
+                fine = (
+                    sha256(b"\x00" + data).digest() == leaf
+                    and encode(parsed) == data
+                    and (parsed.prev == tip or not tip)
+                    and parsed.pos == pos
+                    and columns(parsed) == row[3:]
+                )
+            except (ValueError, RecursionError):
+                fine = False
+            if not fine:
+                _explain(result, row, tip)
+            if parsed is not None:
+                if pos == first:
+                    result.prev = parsed.prev
+                if parsed.type == archived:
                     _note_archive(result, parsed.body)
-            leaves += [row[2] if isinstance(row[2], bytes) else b"" for row in rows]
-            result.end = rows[-1][0] + 1
-        if leaves:
-            result.tip = leaves[-1]
-        if result.end < end:
-            _missing(result, result.end, end - 1)
+            result.tip = leaf if isinstance(leaf, bytes) else b""
+            tip = result.tip.hex()
+            leaves.append(result.tip)
+            result.end = expected = pos + 1
+        if expected < end:
+            _missing(result, expected, end - 1)
         result.count = len(leaves)
         if result.whole:
             result.leaves = b"".join(leaves)
@@ -111,6 +126,10 @@ class Reader:
                 blocks = range(0, len(leaves) // BLOCK * BLOCK, BLOCK)
                 result.roots = [subtree(leaves[at : at + BLOCK]) for at in blocks]
         return result
+
+    def _rows(self, first: int, end: int) -> Iterator[Row]:
+        for page in self.pages(first, end, PAGE):
+            yield from self._page(*page)
 
     def _page(self, first: int, end: int) -> list[Row]:
         try:
@@ -126,52 +145,15 @@ def _missing(result: Range, first: int, last: int) -> None:
     result.findings.append(("GAP", f"records {first} to {last} are missing", first, last))
 
 
-def _sound(rows: Sequence[Row], first: int, tip: str) -> Sequence[record.OpenRecord] | None:
-    """The records of a page, if they begin at ``first`` and follow ``tip``, and nothing at all is wrong with them."""
-    datas = [row[1] for row in rows]
-    lines = b"\n".join([*datas, b""])
-    try:
-        records = record.parse_lines(lines)
-        # In the canonical form there is no line feed, nor is there a record without a byte.
-        if not len(rows) == len(records) == lines.count(b"\n"):
-            return None
-        leaves = [sha256(b"\x00" + data).digest() for data in datas]
-        before = [tip or records[0].prev, *map(bytes.hex, leaves[:-1])]
-        sound = (
-            leaves == [row[2] for row in rows]
-            and [row[0] for row in rows] == [each.pos for each in records] == list(range(first, first + len(rows)))
-            and _encoder.encode_lines(records) == lines
-            and [each.prev for each in records] == before
-            and [record.columns(each) for each in records] == [row[3:] for row in rows]
-        )
-    except (ValueError, RecursionError):
-        return None
-    return records if sound else None
-
-
-def _look_closely(result: Range, rows: Sequence[Row], tip: str) -> list[record.OpenRecord | None]:
-    """The records of a page, and what is wrong with each; ``tip`` is the leaf that it follows, where that is known."""
-    records, expected = [], result.end
-    for row in rows:
-        if row[0] != expected:
-            _missing(result, expected, row[0] - 1)
-            tip = ""
-        records.append(_explain(result, row, tip))
-        tip = row[2].hex() if isinstance(row[2], bytes) else ""
-        expected = row[0] + 1
-    return records
-
-
-def _explain(result: Range, row: Row, tip: str) -> record.OpenRecord | None:
-    """Find out what is wrong with a record; None where it is none."""
+def _explain(result: Range, row: Row, tip: str) -> None:
+    """Find out what is wrong with a record; ``tip`` is the leaf that it has to follow, where that is known."""
     pos, data, leaf = row[:3]
     find = result.findings.append
     if sha256(b"\x00" + data).digest() != leaf:
         find(("EDITED", f"record {pos} was edited: its hash is no longer the one that was kept", pos, pos))
-    parsed = None
     try:
         parsed = record.parse_open(data)
-        if _encoder.encode(parsed) != data:
+        if _encode(parsed) != data:
             find(("NOT_CANONICAL", f"record {pos} is not in canonical form", pos, pos))
         if tip and parsed.prev != tip:
             find(("CHAIN_BREAK", f"record {pos} does not follow the one before it", pos, pos))
@@ -179,7 +161,6 @@ def _explain(result: Range, row: Row, tip: str) -> record.OpenRecord | None:
             find(("COLUMN_MISMATCH", f"record {pos} says something else than the columns made from it", pos, pos))
     except (ValueError, RecursionError) as error:
         find(("EDITED", f"record {pos} is no record: {error}", pos, pos))
-    return parsed
 
 
 def _columns(parsed: record.Record) -> tuple[Any, ...]:
