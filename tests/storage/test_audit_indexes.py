@@ -116,9 +116,9 @@ def test_what_both_records_have_is_found_by_an_index(journal: Journal, tmp_path:
 def test_what_is_to_be_taken_back_is_found_without_a_scan(journal: Journal, tmp_path: Path) -> None:
     planned = Planned(journal)
     ctx = context(planned, Ports(tmp_path), stamp("user:ben"))
-    received, inverse = undo.newest(ctx)
-    assert (received.target, inverse.typed) == ("demo/app39", "rig delete app demo/app39")
-    assert inverse_settings.setting_before("output", "json", received.pos, ctx) == ""
+    found = undo.newest(ctx)
+    assert (found.target, found.inverse.typed) == ("demo/app39", "rig delete app demo/app39")
+    assert inverse_settings.setting_before("output", "json", 2 * 39, ctx) == ""
     assert len(planned.plans) == 3
     assert planned.scans() == []
 
