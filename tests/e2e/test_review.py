@@ -181,7 +181,7 @@ def test_an_export_is_a_file_of_its_own(user: User, kind: str) -> None:
 
 
 def test_the_platforms_record_is_proven_with_its_own_key(user: User) -> None:
-    """Picked from the replica, and as a whole where it is kept; both are checked with the key that the replica knows."""
+    """Picked from the replica, and as a whole where it is kept; both are checked with the key that the replica has."""
     picked, whole = user.home.parent / "picked.jsonl", user.home.parent / "node.jsonl"
     options = ["--format", "jsonl", "--file", str(picked), "-o", "json"]
     made = user.ok("audit", "export", "--record", "observed", "--type", "deploy*", *options).data
