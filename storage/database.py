@@ -112,6 +112,11 @@ def is_damage(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
+def is_misfit(error: BaseException) -> bool:
+    """Whether the tables are not those that the file says it has: one is missing, or there already."""
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR"
+
+
 def damaged(reason: str) -> sqlite3.DatabaseError:
     """The error that SQLite raises for a damaged file, for damage that it does not notice itself."""
     error = sqlite3.DatabaseError(reason)

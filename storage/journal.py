@@ -20,7 +20,7 @@ from rig.kernel.ids import SystemClock
 from rig.kernel.ports import Clock, Draft, OutboxRow, Recorded, Settled, Stamp
 from storage import files, keys, record
 from storage.checkpoint import KEPT_EVERY, Checkpoint, sign
-from storage.database import connect, is_damage, is_read_only, transaction, unavailable
+from storage.database import connect, is_damage, is_misfit, is_read_only, transaction, unavailable
 from storage.head import read_head
 from storage.merkle import leaf_hash
 from storage.pin import Pin
@@ -87,7 +87,7 @@ class Journal:
             if not isinstance(error, OSError | sqlite3.Error):
                 raise
             fault = unavailable(journal.path, error)
-            if not is_damage(error):
+            if not is_damage(error) and not is_misfit(error):
                 raise fault from error
             journal._fault = fault
         return journal

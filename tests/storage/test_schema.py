@@ -68,6 +68,20 @@ def test_a_file_of_an_older_rig_is_verified_as_it_is_and_brought_up_to_date(tmp_
     assert findings(tmp_path) == ("verified", [])
 
 
+@pytest.mark.parametrize("change", ["PRAGMA user_version = 2", "DROP TABLE head"])
+def test_tables_that_are_not_those_of_the_files_version_can_be_verified_and_nothing_else(
+    tmp_path: Path, change: str
+) -> None:
+    """Otherwise a check would end where a projection is to be brought up to date, or a migration fails."""
+    fill(tmp_path, 3)
+    tamper(tmp_path, change)
+    with open_journal(tmp_path) as journal:
+        assert journal.verify().verdict == "tampered"
+        with pytest.raises(RigError) as refused:
+            journal.append([received("command:after")], stamp())
+        assert refused.value.code == "journal_unavailable"
+
+
 def test_a_file_of_a_newer_rig_is_left_alone(tmp_path: Path) -> None:
     fill(tmp_path, 1)
     tamper(tmp_path, f"PRAGMA user_version={SCHEMA_VERSION + 1}")
