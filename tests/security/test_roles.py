@@ -31,6 +31,7 @@ from rig.contract.bundles import Ask, Commit, bundle_path
 from rig.contract.routing import request_of
 from tests.e2e.rig import User, running
 from tests.security.people import Answer, Browser, join, owner_token
+from tests.support import below
 
 SEEN, HIDDEN, MISSING = "demo", "veiled", "absent"
 """A network in which everybody but the stranger has a role, one in which none of them has, and one that is not."""
@@ -208,10 +209,10 @@ def test_a_deployment_that_is_denied_at_its_first_request_is_on_the_record(world
 @pytest.mark.parametrize("network", ["..%2F..%2Fescaped", "%2e%2e", "demo%2F..%2Fdemo", "demo%0A", "Demo", "%00"])
 def test_no_bundle_leaves_its_folder(world: World, network: str) -> None:
     """Not even the node's owner, who may make any network, can name a folder in place of one."""
-    before = sorted(path for path in world.user.home.rglob("*") if path.is_dir())
+    before = sorted(path for path in below(world.user.home) if path.is_dir())
     answer = world.bundle("node-owner", network, "", msgspec.json.encode(Commit(bundle=BUNDLE)))
     assert answer.status in (404, 422)
-    assert sorted(path for path in world.user.home.rglob("*") if path.is_dir()) == before
+    assert sorted(path for path in below(world.user.home) if path.is_dir()) == before
     assert not (world.user.home.parent / "escaped").exists()
 
 
