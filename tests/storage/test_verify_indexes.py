@@ -68,16 +68,20 @@ def test_entries_for_rows_that_a_partial_index_is_not_about(folder: Path, kind: 
     assert any("door_open" in message for message in messages(folder, "door"))
 
 
-def test_a_key_that_may_be_there_once_only(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "columns"), [("event_id", "id"), ("event_stream", "stream, ver"), ("event_idem", "idem")]
+)
+def test_a_key_that_may_be_there_once_only(folder: Path, name: str, columns: str) -> None:
     with closing(sqlite3.connect(folder / "journal.sqlite", isolation_level=None)) as connection:
-        (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'event_id'").fetchone()
-        connection.execute("DROP INDEX event_id")
+        (made,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
+        connection.execute(f"DROP INDEX {name}")
         connection.execute("DROP TRIGGER event_is_never_changed")
-        connection.execute("UPDATE event SET id = (SELECT id FROM event WHERE pos = 2) WHERE pos = 3")
-        connection.execute("CREATE INDEX event_id ON event(id)")
+        connection.execute("UPDATE event SET idem = 'once' WHERE pos = 2")
+        connection.execute(f"UPDATE event SET ({columns}) = (SELECT {columns} FROM event WHERE pos = 2) WHERE pos = 3")
+        connection.execute(made.replace("UNIQUE ", ""))
         connection.execute("PRAGMA writable_schema=ON")
-        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'event_id'", (sql,))
-    assert any("event_id" in message for message in messages(folder, "event"))
+        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (made, name))
+    assert any(name in message for message in messages(folder, "event"))
 
 
 def test_the_place_is_named(folder: Path) -> None:
