@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,7 +175,12 @@ def test_loading_is_cheap() -> None:
 
 def test_every_key_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "rig-toml.md").read_text()
-    tables = {"build": BuildConfig, "health": HealthConfig, "deploy": DeployConfig, "processes.NAME": ProcessConfig}
+    tables: dict[str, type[msgspec.Struct]] = {
+        "build": BuildConfig,
+        "health": HealthConfig,
+        "deploy": DeployConfig,
+        "processes.NAME": ProcessConfig,
+    }
     for table, config in tables.items():
         section = page.split(f"[{table}]", 2)[-1]
         missing = [field.name for field in fields(config) if f"| `{field.name}` |" not in section]

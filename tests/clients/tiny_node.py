@@ -20,11 +20,15 @@ from rig.node.lifecycle import Lifecycle, stop_requested
 from rig.node.paths import NodePaths
 
 
+async def versions(request: web.Request) -> web.Response:
+    return web.json_response({"versions": ["v1"]})
+
+
 async def serve(life: Lifecycle, options: argparse.Namespace) -> None:
     asked = stop_requested()
     listening = life.listen_api(options.api_port)
     app = web.Application()
-    app.router.add_get("/v1", lambda request: web.json_response({"versions": ["v1"]}))
+    app.router.add_get("/v1", versions)
     runner = web.AppRunner(app)
     await runner.setup()
     for each in listening.sockets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Iterable
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -15,6 +16,9 @@ from rig.contract.base import CommandOption, description_of, option_of
 PLAIN = {str: "text", int: "integer", bool: "boolean", Any: "any", type(None): "null"}
 
 
+Structs = tuple[type[msgspec.Struct], ...]
+
+
 class Field(msgspec.Struct, frozen=True):
     """One row of a table of fields."""
 
@@ -23,7 +27,7 @@ class Field(msgspec.Struct, frozen=True):
     default: str
     meaning: str
     option: CommandOption
-    inner: tuple[type[msgspec.Struct], ...]
+    inner: Structs
     """Structs that its type mentions."""
 
 
@@ -130,7 +134,7 @@ def structs_in(hint: Any) -> list[type[msgspec.Struct]]:
     return [struct for part in get_args(hint) for struct in structs_in(part)]
 
 
-def table(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(headers) + " |", "|" + "---|" * len(headers)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]

@@ -18,7 +18,7 @@ from tests.unit.buses import HANDLER, Handler, make_bus
 @pytest.fixture
 def handler(monkeypatch: pytest.MonkeyPatch) -> Handler:
     handler = Handler()
-    monkeypatch.setitem(sys.modules, HANDLER, SimpleNamespace(handle=handler.handle))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, HANDLER, SimpleNamespace(handle=handler.handle))
     return handler
 
 

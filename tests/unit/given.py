@@ -35,10 +35,10 @@ def started(version: int, *, bundle: str = BUNDLE, message: str = "", **config: 
     return DeployStarted(app=APP, version=version, bundle=bundle, message=message, config=dict(config))
 
 
-def served(version: int, *, bundle: str = BUNDLE, **config: object) -> list[Fact]:
+def served(version: int, *, bundle: str = BUNDLE, message: str = "", **config: object) -> list[Fact]:
     """A release from its beginning to its success."""
     return [
-        started(version, bundle=bundle, **config),
+        started(version, bundle=bundle, message=message, **config),
         DeployBuilt(app=APP, version=version, build=f"build-{version}", rebuilt=True, processes={"web": "./serve"}),
         DeploySucceeded(app=APP, version=version, bundle=bundle, url="http://hello.demo.localhost"),
     ]

@@ -253,7 +253,7 @@ def test_a_handler_is_found_by_the_name_of_its_command(
         "create_network",
         "show_app_status",
     ]
-    monkeypatch.setitem(sys.modules, "nowhere.show_thing", SimpleNamespace(handle=handler.handle))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "nowhere.show_thing", SimpleNamespace(handle=handler.handle))
     assert bus.dispatch(ShowThing(name="demo"), stamp())[0] == Made(name="demo")
 
 

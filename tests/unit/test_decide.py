@@ -28,7 +28,7 @@ from rig.node.handlers import (
     start_release,
     update_app,
 )
-from rig.node.releases import find_release
+from rig.node.releases import changes, find_release
 from tests.unit.given import APP, BUNDLE, CREATED, app, network, served, started
 
 NETWORK = NetworkCreated(name="demo")
@@ -150,10 +150,10 @@ def test_one_release_of_an_app_at_a_time() -> None:
 def test_what_changed_since_the_release_that_serves() -> None:
     config: dict[str, Any] = {"env": {"A": "1", "B": "2"}, "processes": {"web": {"count": 2}}}
     state = app(CREATED, *served(1, **config))
-    assert start_release.changes(state, BUNDLE, config) == []
+    assert changes(state, BUNDLE, config) == []
     changed = {"env": {"A": "1", "B": "3", "C": "4"}, "processes": {}}
-    assert start_release.changes(state, OTHER, changed) == ["source", "env.B", "env.C", "processes.web"]
-    assert start_release.changes(app(CREATED), BUNDLE, {}) == ["first release"]
+    assert changes(state, OTHER, changed) == ["source", "env.B", "env.C", "processes.web"]
+    assert changes(app(CREATED), BUNDLE, {}) == ["first release"]
 
 
 def test_a_rollback_restores_the_release_before_as_a_new_one_without_a_build() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from msgspec.structs import replace
 
 from rig.cli.deploy import show
 from rig.cli.output import Output
@@ -12,6 +13,7 @@ from rig.contract.deploy import Deployment
 from rig.contract.releases import SourceInfo
 
 URL = "http://shop.demo.localhost"
+MADE = Deployment(app="demo/shop", version=2, bundle="", source=SourceInfo(), files=1, bytes=1, url=URL, timings={})
 
 
 @pytest.mark.parametrize(
@@ -24,9 +26,7 @@ URL = "http://shop.demo.localhost"
 )
 def test_nothing_is_said_that_nobody_has_seen(fields: dict[str, object], said: str) -> None:
     output = Output("table", stdout=io.StringIO(), stderr=io.StringIO())
-    known = {"timings": {}, **fields}
-    report = Deployment(app="demo/shop", version=2, bundle="", source=SourceInfo(), files=1, bytes=1, url=URL, **known)
-    show(report, output)
+    show(replace(MADE, **fields), output)
     assert isinstance(output.stdout, io.StringIO)
     assert isinstance(output.stderr, io.StringIO)
     assert output.stdout.getvalue() == URL + "\n"

@@ -6,6 +6,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from rig.cli import history, humanize
 from rig.contract.releases import Release, ReleasePage, SourceInfo
@@ -109,14 +110,21 @@ def test_the_releases_of_an_app_fit_eighty_columns_and_say_why_one_failed(monkey
         assert max(map(len, out(printed).splitlines())) <= columns
         return out(printed)
 
-    made = {"app": "demo/shop", "phase": "done", "url": "", "created_by": "user:ana", "bundle": "1f0c" * 16}
-    source = SourceInfo(commit="0823c798" * 5, dirty=True)
     year = 2026
     monkeypatch.setattr(humanize, "time", SimpleNamespace(gmtime=lambda now: SimpleNamespace(tm_year=year)))
     failed = Release(
-        version=2, outcome="failed", code="build_timeout", created_at=f"{year}-11-20T09:00:00Z", source=source, **made
+        app="demo/shop",
+        version=2,
+        phase="done",
+        outcome="failed",
+        code="build_timeout",
+        url="",
+        created_at=f"{year}-11-20T09:00:00Z",
+        created_by="user:ana",
+        bundle="1f0c" * 16,
+        source=SourceInfo(commit="0823c798" * 5, dirty=True),
     )
-    old = Release(version=1, outcome="succeeded", created_at=f"{year - 1}-11-20T09:00:00Z", source=source, **made)
+    old = replace(failed, version=1, outcome="succeeded", code="", created_at=f"{year - 1}-11-20T09:00:00Z")
     page = ReleasePage(releases=[failed])
     assert re.search(r"v2 +build_timeout +11-20 09:00Z +ana +0823c798\+ +1f0c1f0c", shown(80))
     page = ReleasePage(releases=[failed, old])

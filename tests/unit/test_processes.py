@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from rig.kernel import processes
 from rig.kernel.files import write_atomic
 from rig.kernel.processes import alive, start_time
 from tests.support import wait_until
@@ -23,7 +22,7 @@ def test_a_process_has_one_start_time_until_it_ends(platform: str, monkeypatch: 
         pytest.skip("needs /proc")
     # What it looks like inside depends on the platform at the time of its import, and that is the real one.
     pytest.importorskip("psutil")
-    monkeypatch.setattr(processes.sys, "platform", platform)
+    monkeypatch.setattr(sys, "platform", platform)
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert child.stdin is not None
     try:

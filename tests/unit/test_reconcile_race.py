@@ -106,7 +106,7 @@ def test_a_change_whose_process_ends_it_while_we_look_is_left_alone(journal: Jou
         def __getattr__(self, name: str) -> Any:
             return getattr(journal, name)
 
-    assert unsettled(Late(), "local", START) == []  # type: ignore[arg-type]
+    assert unsettled(Late(), "local", START) == []
 
 
 def test_two_that_settle_the_same_change_record_one_end(journal: Journal) -> None:

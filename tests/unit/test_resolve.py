@@ -78,7 +78,7 @@ def given_layers(draw: st.DrawFn) -> list[Given]:
     for origin in ("node", "network", "rig.toml", "app"):
         variables = draw(plain_layers)
         secrets = {name: ref for name, ref in draw(st.dictionaries(names, refs)).items() if name not in variables}
-        made.append(Given(origin=origin, vars=variables, secrets=secrets))  # type: ignore[arg-type]
+        made.append(Given(origin=origin, vars=variables, secrets=secrets))
     return made
 
 

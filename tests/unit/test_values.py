@@ -80,9 +80,12 @@ def test_what_no_secret_can_be(data: bytes, code: str) -> None:
 def test_the_command_line_wins_over_the_file() -> None:
     assert wanted(CreateVars(app="a/b", values={"A": "1"}), {"A": "2", "B": "3"}) == {"A": "1", "B": "3"}
     assert wanted(CreateVars(app="a/b", values={"A": ""}, allow_empty=True), {}) == {"A": ""}
-    for owner, named in (({"app": "a/b"}, "rig delete var a/b A"), ({"network": "a"}, "rig delete var --network a A")):
+    for asked, named in (
+        (CreateVars(app="a/b", values={"A": ""}), "rig delete var a/b A"),
+        (CreateVars(network="a", values={"A": ""}), "rig delete var --network a A"),
+    ):
         with pytest.raises(RigError) as refused:
-            wanted(CreateVars(**owner, values={"A": ""}), {})
+            wanted(asked, {})
         assert named in refused.value.hint
 
 
