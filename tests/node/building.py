@@ -42,11 +42,16 @@ class App:
         return paths
 
     def build(
-        self, paths: BuildPaths, config: AppConfig | None = None, settings: dict[str, str] | None = None, **env: str
+        self,
+        paths: BuildPaths,
+        config: AppConfig | None = None,
+        *,
+        env: dict[str, str] | None = None,
+        settings: dict[str, str] | None = None,
     ) -> Build:
         self.lines = []
         request = BuildRequest(
-            owner="demo/app", paths=paths, config=config or AppConfig(), env=env, settings=settings or {}
+            owner="demo/app", paths=paths, config=config or AppConfig(), env=env or {}, settings=settings or {}
         )
         return asyncio.run(build(request, self.driver, self.lines.append))
 

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -210,9 +211,7 @@ class Deploying:
     async def say(self, *facts: Fact, stream: str = f"app:{APP}", actor: str = "user:ana") -> None:
         """Put facts on the record, as a handler does."""
         for fact in facts:
-            await self.writer.run(
-                lambda fact=fact: self.recorder.now(stream, fact, target=APP, outcome="success", actor=actor)
-            )
+            await self.writer.run(partial(self.recorder.now, stream, fact, target=APP, outcome="success", actor=actor))
 
     async def found(self) -> None:
         await self.say(NetworkCreated(name="demo"), stream="network:demo")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from rig.kernel.ids import uuid7
 from rig.node.logs.reader import LogReader
@@ -16,6 +17,14 @@ from rig.node.runtime.driver import Handle, IsolationName, Mount, ProcessSpec
 from rig.node.runtime.process import ProcessDriver
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+class Limits(TypedDict, total=False):
+    """What `Runs.spec` takes beside the words of a command."""
+
+    stop_timeout: int
+    memory: int
+    log_bytes: int
 
 
 class Runs:
@@ -59,10 +68,10 @@ class Runs:
             memory=memory,
         )
 
-    def shell(self, script: str, **more: int) -> ProcessSpec:
+    def shell(self, script: str, **more: Unpack[Limits]) -> ProcessSpec:
         return self.spec("/bin/sh", "-c", script, **more)
 
-    def python(self, script: str, **more: int) -> ProcessSpec:
+    def python(self, script: str, **more: Unpack[Limits]) -> ProcessSpec:
         return self.spec(os.path.realpath(sys.executable), "-I", "-S", "-c", script, **more)
 
     def output(self, handle: Handle | ProcessSpec) -> list[str]:

@@ -39,9 +39,10 @@ def test_they_wait_for_nobody(tmp_path: Path, busy: str) -> None:
             await made.deploy()
             node, done = node_of(made), threading.Event()
             if busy == "the writer":
-                waiting = asyncio.gather(made.writer.run(done.wait))
+                calls = [made.writer.run(done.wait)]
             else:
-                waiting = asyncio.gather(*(asyncio.to_thread(done.wait) for _ in range(BUSY)))
+                calls = [asyncio.to_thread(done.wait) for _ in range(BUSY)]
+            waiting = asyncio.gather(*calls)
             try:
                 answer, _ = await asyncio.wait_for(node.dispatch(ShowBuildLog(app=APP), stamp(), OWNER), TIMEOUT)
                 assert answer == BuildLog(app=APP, version=1, complete=True)

@@ -52,7 +52,9 @@ def test_a_build_sees_its_own_variables_and_nothing_of_the_nodes(app: App, monke
     monkeypatch.setenv("CANARY_TOKEN", "canary-of-the-node")
     monkeypatch.setenv("RIG_HOME", "/canary-of-the-node")
     monkeypatch.setenv("PYTHONPATH", "/canary-of-the-node")
-    app.build(app.paths(), command("env"), settings={"SSL_CERT_FILE": "/etc/ca"}, GREETING="hi", HOME="/wrong")
+    app.build(
+        app.paths(), command("env"), settings={"SSL_CERT_FILE": "/etc/ca"}, env={"GREETING": "hi", "HOME": "/wrong"}
+    )
     env = dict(line.split("=", 1) for line in app.lines if "=" in line and not line.startswith("----->"))
     env.pop("_", None)
     env.pop("SHLVL", None)
@@ -97,7 +99,7 @@ def test_a_build_that_hangs_is_ended_with_all_that_it_started(app: App, tmp_path
 
 def running(marker: str) -> list[str]:
     """Command lines of processes that hold ``marker``."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     lines = (" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
     return [line for line in lines if marker in line]

@@ -25,13 +25,13 @@ def test_python_without_dependencies_runs_its_main(app: App) -> None:
 
 def test_dependencies_are_installed_once_for_each_lock_file(app: App) -> None:
     files = {"main.py": "", "requirements.txt": "# nothing\n"}
-    first = app.build(app.paths("one", files), **OFFLINE)
+    first = app.build(app.paths("one", files), env=OFFLINE)
     assert first.installed
-    second = app.build(app.paths("two", {**files, "main.py": "print('changed')"}), **OFFLINE)
+    second = app.build(app.paths("two", {**files, "main.py": "print('changed')"}), env=OFFLINE)
     assert not second.installed
     assert second.layers == first.layers
     assert "-----> Dependencies are unchanged: nothing to install" in app.lines
-    third = app.build(app.paths("three", {**files, "requirements.txt": "# changed\n"}), **OFFLINE)
+    third = app.build(app.paths("three", {**files, "requirements.txt": "# changed\n"}), env=OFFLINE)
     assert third.installed
     assert third.layers != first.layers
 
@@ -39,12 +39,12 @@ def test_dependencies_are_installed_once_for_each_lock_file(app: App) -> None:
 def test_a_layer_that_could_not_be_filled_is_removed_and_made_again(app: App) -> None:
     files = {"main.py": "", "requirements.txt": "no-such-package-of-rig==1\n"}
     first = app.paths("one", files)
-    error = failure(lambda: app.build(first, **OFFLINE))
+    error = failure(lambda: app.build(first, env=OFFLINE))
     assert error.message == "Installing the dependencies failed: exit 1."
     assert any("no-such-package-of-rig" in line for line in error.details["output"])
     assert list(first.layers.iterdir()) == []
     assert not first.source.exists()
-    assert failure(lambda: app.build(app.paths("three", files), **OFFLINE)).code == "build_failed"
+    assert failure(lambda: app.build(app.paths("three", files), env=OFFLINE)).code == "build_failed"
 
 
 def test_a_dependency_of_the_source_is_installed_for_one_build_alone(app: App) -> None:
@@ -55,7 +55,7 @@ def test_a_dependency_of_the_source_is_installed_for_one_build_alone(app: App) -
     for name, text in (("one", "first"), ("two", "second")):
         paths = app.paths(name, files)
         wheel(paths.source / "mine-1.0-py3-none-any.whl", text)
-        built = app.build(paths, **OFFLINE)
+        built = app.build(paths, env=OFFLINE)
         assert built.installed
         assert app.run(built, paths, "python main.py") == [text]
 
@@ -131,6 +131,6 @@ def test_a_project_with_a_build_system_is_installed_with_its_scripts(app: App) -
     files = {"pyproject.toml": pyproject, "backend.py": BACKEND, "Procfile": "web: mine"}
     for name in ("first", "second"):
         paths = app.paths(name, {**files, "src/mine.py": f"def main(): print({name!r})"})
-        built = app.build(paths, **OFFLINE)
+        built = app.build(paths, env=OFFLINE)
         assert built.installed is (name == "first")
         assert app.run(built, paths, "mine") == [name]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,9 @@ def test_deployments_go_on_while_garbage_is_collected(store: Store, clock: Clock
         except BaseException as error:
             errors.append(error)
 
+    def collected_since(before: int) -> bool:
+        return bool(errors) or len(swept) > before + 1
+
     thread = threading.Thread(target=collecting)
     thread.start()
     spared = 0
@@ -138,7 +142,7 @@ def test_deployments_go_on_while_garbage_is_collected(store: Store, clock: Clock
                 clock.later(2 * DAY)
                 if turn % 4 == 1:
                     # Else it is up to chance how much is there still when it is asked for.
-                    wait_until(lambda before=before: errors or len(swept) > before + 1, "all of it was collected")
+                    wait_until(partial(collected_since, before), "all of it was collected")
                     assert errors == []
             source = Source()
             entries = [source.file(b"%d" % n, filler(n)) for n in range(turn % 4, turn % 4 + 8)]

@@ -31,8 +31,22 @@ def test_once_a_day_and_soon_after_deployments(last: float | None, deployed: flo
 
 
 def record(fact: Fact) -> Recorded:
-    empty = dict.fromkeys(("id", "stream", "actor", "outcome", "target", "src", "session", "corr", "caus"), "")
-    return Recorded(pos=0, ver=1, at=0, idem="", fact=fact, **empty)
+    return Recorded(
+        pos=0,
+        id="",
+        stream="",
+        ver=1,
+        at=0,
+        actor="",
+        outcome="",
+        target="",
+        src="",
+        session="",
+        corr="",
+        caus="",
+        idem="",
+        fact=fact,
+    )
 
 
 def test_a_deployment_brings_the_next_round_forward_and_a_failure_ends_none() -> None:

@@ -26,7 +26,7 @@ def test_what_a_kept_bundle_needs_stays_and_the_rest_goes(store: Store, clock: C
     kept = deploy(store, 2, 3, large=kept_large)
     clock.later(2 * DAY)
     planned = collect(store, [kept], dry_run=True)
-    assert store.bundle(old)
+    assert store.bundle(old).bundle == old
     swept = collect(store, [kept])
     assert swept == planned
     assert swept.contents.count == 2
@@ -172,7 +172,7 @@ def test_it_can_be_stopped_and_goes_on_the_next_time(store: Store, clock: Clock)
     with pytest.raises(Stopped):
         collect(store, [kept], stop=lambda: True)
     check_whole(store)
-    assert store.bundle(old)
+    assert store.bundle(old).bundle == old
     collect(store, [kept])
     nothing_hangs_loose(store)
 

@@ -14,6 +14,7 @@ import pytest
 from events.app import AppCreated, AppDeleted, AppState, DeployBuilt, DeployStarted, ReleaseState
 from events.release import Promoted
 from rig.node.builder.model import Build, BuildPaths, load_build
+from rig.node.builder.transfer import copy_build
 from rig.node.deploy import steps
 from rig.node.deploy.builds import KeptBuilds
 from rig.node.deploy.keys import lent_builds, pending_build
@@ -99,8 +100,6 @@ def test_a_build_that_is_gone_is_no_release(tmp_path: Path) -> None:
 def test_a_source_that_is_deleted_meanwhile_leaves_no_half_of_a_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy_build = steps.copy_build
-
     async def scenario(node: Deploying) -> None:
         loop = asyncio.get_running_loop()
 

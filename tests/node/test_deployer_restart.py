@@ -13,7 +13,7 @@ from events.network import NetworkCreated, NetworkDeleted
 from rig.contract.project import AppConfig, DeployConfig
 from rig.kernel.errors import RigError
 from rig.node.edge.slots import Route
-from rig.node.runtime.driver import ExitStatus
+from rig.node.runtime.driver import ExitStatus, Handle
 from tests.node.deploying import APP, OTHER, Deploying, HandMadeEdge, Runs, deploying
 from tests.support import until
 
@@ -97,12 +97,12 @@ def test_what_a_cut_off_switch_started_ends_after_the_edge_has_left_it(tmp_path:
         ended_at: list[tuple[int, ...]] = []
         stop = machine.runs.stop
 
-        async def stopping(handle: object) -> ExitStatus:
+        async def stopping(handle: Handle) -> ExitStatus:
             ended_at.append(next(route.ports for route in machine.edge.routes))
-            return await stop(handle)  # type: ignore[arg-type]
+            return await stop(handle)
 
         machine.edge.apply = apply  # type: ignore[method-assign]
-        machine.runs.stop = stopping  # type: ignore[method-assign, assignment]
+        machine.runs.stop = stopping  # type: ignore[method-assign]
         async with machine.next() as again:
             assert ended_at[0] == (serving,)
             await again.over(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_caddy_is_taken_from_path_if_it_is_new_enough(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PATH", str(new.parent))
     assert binary.find_caddy() == new
     monkeypatch.setenv("PATH", str(old.parent))
-    monkeypatch.setattr(binary.sysconfig, "get_path", lambda name: str(new.parent))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(new.parent))
     assert binary.find_caddy() == new
 
 
@@ -126,7 +127,7 @@ def test_a_caddy_that_will_not_do_is_named(
 ) -> None:
     old = fake_caddy(tmp_path / "old", says)
     monkeypatch.setenv("PATH", str(old.parent))
-    monkeypatch.setattr(binary.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(RigError, match=words) as missing:
         binary.find_caddy()
     assert missing.value.code == "missing_program"

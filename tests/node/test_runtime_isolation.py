@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rig.kernel.errors import RigError
-from rig.node.runtime import isolation, sandbox
+from rig.node.runtime import enter, isolation, sandbox
 from rig.node.runtime.cgroups import MemoryLimiter
 from rig.node.runtime.driver import Mount, ProcessSpec
 from rig.node.runtime.ownership import hand_over
@@ -55,7 +55,7 @@ def test_the_arguments_name_what_is_shown_and_nothing_else() -> None:
         ("/node/state/etc/passwd", "/etc/passwd"),
         ("/node/state/etc/group", "/etc/group"),
         ("/node/state/etc/hosts", "/etc/hosts"),
-        (sandbox.enter.__file__, "/run/rig/enter.py"),
+        (enter.__file__, "/run/rig/enter.py"),
         ("/node/app", "/app"),
     ]
     assert pairs(words, "--bind") == [("/node/home", "/home/app")]

@@ -66,6 +66,10 @@ class Node:
         return next(info for info in self.supervisor.instances("demo/hello") if condition(info))
 
 
+def up_again(info: InstanceInfo, restarts: int) -> bool:
+    return info.restarts == restarts and info.state == "up"
+
+
 def ask(port: int) -> str:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -147,7 +151,7 @@ def test_of_an_instance_that_keeps_ending_only_the_newest_logs_are_kept(
             for restarts in (1, 2, 3):
                 await made.answers()
                 os.kill(made.one().pid, signal.SIGKILL)
-                await made.sees(lambda info, n=restarts: info.restarts == n and info.state == "up", "the restart")
+                await made.sees(partial(up_again, restarts=restarts), "the restart")
 
             async def bounded() -> bool:
                 return len(list(instance.logs.iterdir())) == 2

@@ -69,7 +69,7 @@ def test_every_version_is_kept(folder: Folder) -> None:
 def test_a_value_that_was_moved_or_changed_does_not_open(folder: Folder, change: str) -> None:
     folder.vault.keep("demo/shop", 1, {"KEY": VALUE})
     folder.sql(f"UPDATE secret SET {change}")
-    row = {"app": "shop", "name": "KEY", "version": 1}
+    row: dict[str, str | int] = {"app": "shop", "name": "KEY", "version": 1}
     column, _, value = change.partition(" = ")
     row[column] = int(value) if value.isdigit() else value.strip("'")
     with pytest.raises(RigError, match="tampered with"):

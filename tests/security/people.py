@@ -67,7 +67,7 @@ class Browser:
         assert page.status == 200, page.text
         token = re.search(r'name="csrf" value="([^"]+)"', page.text)
         assert token is not None
-        return self.form(path.partition("?")[0], csrf=token[1], **fields)
+        return self.form(path.partition("?")[0], None, csrf=token[1], **fields)
 
 
 def owner_token(user: User) -> str:

@@ -71,7 +71,12 @@ def test_a_platform_opens_pages_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, opened: bool
 ) -> None:
     shown: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda address: shown.append(address) is None)
+
+    def show(address: str) -> bool:
+        shown.append(address)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", show)
     output, environ = Output(), {"RIG_HOME": str(tmp_path)}
     client = Client(
         settings=user_settings(environ=environ),
