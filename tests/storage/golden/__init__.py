@@ -19,7 +19,7 @@ from events.codec import facts_of
 from rig.kernel.ports import Draft, Stamp
 from storage import record
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parent
 
 
 def all_facts() -> list[type[Fact]]:
@@ -60,16 +60,3 @@ def _value(hint: Any, name: str) -> Any:
         return hint(**{field: _value(hints[field], field) for field in hint.__struct_fields__})
     values: dict[Any, Any] = {str: f"a {name}", int: 7, bool: True, Any: "anything"}
     return values[hint]
-
-
-def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    for fact in all_facts():
-        path = path_of(fact.type, fact.sv)
-        if not path.exists():
-            path.write_bytes(example(fact))
-            print(path)
-
-
-if __name__ == "__main__":
-    main()
