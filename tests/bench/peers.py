@@ -115,7 +115,7 @@ def _recorder(path: str) -> Any:
 
 
 def _fill_recorder(path: str, count: int) -> None:
-    from eventsourcing.persistence import StoredEvent
+    from eventsourcing.persistence import StoredEvent  # type: ignore[import-not-found]
 
     recorder = _recorder(path)
     for first in range(0, count, 5_000):

@@ -95,7 +95,9 @@ def test_a_reader_of_an_export_that_has_gone(argv: tuple[str, ...], environ: Map
     ran = run_for_nobody(argv, environ)
     assert (ran.exit, ran.stderr) == (0, "")
     record = Record(Path(environ["RIG_HOME"]))
-    assert record.news()[-1].fact.code == "cancelled"
+    end = record.news()[-1].fact
+    assert isinstance(end, CommandCompleted)
+    assert end.code == "cancelled"
     assert record.verify().verdict == "verified"
 
 

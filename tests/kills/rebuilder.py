@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from storage.projections import beside, runner
 from tests.storage.records import PROJECTIONS, open_record
@@ -13,9 +14,11 @@ PARTS = 3
 
 def main() -> None:
     """In a process of its own, which starts one for each part."""
-    runner.PAGE = 1
-    beside.processes_for = lambda records: PARTS
-    with open_record(Path(sys.argv[1])) as journal:
+    with (
+        patch.object(runner, "PAGE", 1),
+        patch.object(beside, "processes_for", lambda records: PARTS),
+        open_record(Path(sys.argv[1])) as journal,
+    ):
         journal.rebuild(PROJECTIONS)
 
 

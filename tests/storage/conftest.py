@@ -45,7 +45,7 @@ def own(tmp_path: Path) -> Iterator[Journal]:
 @pytest.fixture
 def asked(life: Life, own: Journal, tmp_path: Path) -> Iterator[Any]:
     """Gives the context of a handler, with a replica of all that has happened by then; the platform is away."""
-    replicas = []
+    replicas: list[Replica] = []
 
     def ask(asker: Stamp | None = None, platform: Platform | None = None) -> Any:
         folder = tmp_path / f"replica-{len(replicas)}"

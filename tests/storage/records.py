@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from rig.contract.base import Command
 from rig.contract.replica import PAGE, RecordPage, WireRecord
 from rig.kernel.context import Context
 from rig.kernel.errors import RigError
+from rig.kernel.ports import Journal as JournalPort
 from rig.kernel.ports import Stamp
 from storage.imports import ImportedJournal
 from storage.journal import Journal
@@ -110,11 +111,10 @@ class Ports:
     def perform(self, command: Command) -> None:
         self.performed.append(command)
 
-    @contextmanager
-    def writing(self, path: str, *, overwrite: bool = False) -> Iterator[Callable[[str], Any]]:
-        yield self.show
+    def writing(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[Callable[[str], Any]]:
+        return nullcontext(self.show)
 
 
-def context(journal: Journal, ports: Any, asker: Stamp | None = None) -> Context[Any]:
+def context(journal: JournalPort, ports: Any, asker: Stamp | None = None) -> Context[Any]:
     """One dispatch, as its handler sees it."""
     return Context(asker or stamp(), journal, ports, Silence())

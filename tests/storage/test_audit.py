@@ -215,7 +215,7 @@ def test_every_way_to_an_answer_gives_the_same_rows(
     rows = list(many.rows("SELECT * FROM audit ORDER BY at DESC, pos DESC"))
     since, until = rows[450]["at"], rows[150]["at"]
     for span in ({}, {"since": rfc3339(since), "until": rfc3339(until)}):
-        asked = AuditFilter(**filters, **span)
+        asked = msgspec.convert({**filters, **span}, AuditFilter)
         expected = [row for row in rows if fits(row, filters) and (not span or since <= row["at"] < until)]
         found = answer(many, question(asked, START), limit, texts)
         assert [row["pos"] for row in found.rows] == [row["pos"] for row in expected][:limit]
@@ -265,9 +265,9 @@ def test_what_both_records_have_is_one_entry(journal: Journal, tmp_path: Path) -
             ("role.granted", "observed", 1, -1),
         }
         assert (log.record, log.replica and log.replica.size) == ("local+observed", 2)
-        for name, size in (("local", 3), ("observed", 2)):
-            only = list_audit.handle(ListAudit(source=name), context(journal, Ports(tmp_path, replica)))
-            assert (only.record, len(only.entries)) == (name, size)
+        for asked, size in ((ListAudit(source="local"), 3), (ListAudit(source="observed"), 2)):
+            only = list_audit.handle(asked, context(journal, Ports(tmp_path, replica)))
+            assert (only.record, len(only.entries)) == (asked.source, size)
         replica.close()
 
 

@@ -52,14 +52,15 @@ class Planned:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self.stream = journal.stream
-        self.info = journal.info
         self.plans: list[tuple[str, list[str]]] = []
 
     def rows(self, sql: str, parameters: Any = ()) -> Iterator[dict[str, Any]]:
         steps = [row["detail"] for row in self._journal.rows(f"EXPLAIN QUERY PLAN {sql}", parameters)]
         self.plans.append((sql, steps))
         return iter(list(self._journal.rows(sql, parameters)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
 
     def scans(self) -> list[tuple[str, str]]:
         """Queries that look at rows of the table in no order that an index gives."""

@@ -18,6 +18,7 @@ from rig.contract.configuration import ConfigHistory, KeyHistory
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Draft
 from storage.journal import Journal
+from storage.replica import Replica
 from tests.storage.records import Ports, context, open_record, replica_of
 from tests.storage.support import stamp
 
@@ -49,7 +50,7 @@ def node(tmp_path: Path) -> Iterator[Journal]:
 def asked(node: Journal, tmp_path: Path) -> Iterator[Any]:
     """Asks a replica of it; the platform is away."""
     own = open_record(tmp_path / "own")
-    replicas = []
+    replicas: list[Replica] = []
 
     def ask(target: str, **more: Any) -> KeyHistory:
         folder = tmp_path / f"replica-{len(replicas)}"

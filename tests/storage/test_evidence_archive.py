@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from events.command import CommandReceived
+from events.journal import JournalArchived
 from handlers import show_audit
 from rig.contract.review import ShowAudit
 from rig.kernel.errors import RigError
@@ -39,6 +40,7 @@ def test_what_was_archived_is_whole_and_so_is_what_is_left(journal: Journal, tmp
     assert [(s.first, s.last, s.present) for s in report.segments] == [(0, 3, True)]
     assert [record.pos for record in journal.read()] == list(range(4, COUNT + 1))
     (noted,) = journal.stream("journal:archive")
+    assert isinstance(noted.fact, JournalArchived)
     assert noted.fact.sha256 == done.sha256
     assert next(journal.rows("SELECT min(pos) AS first FROM audit"))["first"] == 4
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from events.command import CommandReceived
 from handlers import rebuild_projections
 from rig.contract.evidence import (
     RebuildProjections,
@@ -73,7 +74,7 @@ def test_what_does_not_verify_is_not_folded(journal: Journal, tmp_path: Path) ->
 
 
 def test_a_fact_that_is_not_known_fails_and_says_so(journal: Journal) -> None:
-    class Mystery(type(received().fact), frozen=True, kw_only=True):  # type: ignore[misc]
+    class Mystery(CommandReceived, frozen=True, kw_only=True):
         type = "mystery.happened"
 
     journal.projections = ()

@@ -112,9 +112,9 @@ def test_an_app_as_it_was(life: Life, asked: Any) -> None:
         assert app.at
     before = first - 3_600_000_000_000
     later = asked(msgspec.structs.replace(stamp(), at=gone + 3_600_000_000_000))
-    for at, known in ((gone + 1_000_000, "it was deleted by then"), (before, "the record tells of it since 20")):
+    for moment, known in ((gone + 1_000_000, "it was deleted by then"), (before, "the record tells of it since 20")):
         with pytest.raises(RigError, match=f"There was no app `{APP}` at .*Z: {known}"):
-            show_app.handle(ShowApp(app=APP, at=rfc3339(at)), later)
+            show_app.handle(ShowApp(app=APP, at=rfc3339(moment)), later)
 
 
 def test_that_it_was_not_there_yet_is_told_as_exactly_as_it_takes(asked: Any) -> None:

@@ -16,6 +16,7 @@ from rig.kernel.ports import Recorded
 from storage import journal, verify, verify_records, verify_tables, verify_work
 from storage.merkle import leaf_hash
 from storage.projections.audit import AuditProjection
+from storage.projections.base import Projection
 from tests.storage import tampering
 from tests.storage.support import fill, findings, open_journal, received, stamp, tamper, verification
 from tests.storage.tampering import COUNT, MATRIX, Row, edited, records, rewrite
@@ -76,7 +77,8 @@ class Unreadable:
 
 
 def test_a_projection_that_cannot_be_folded_says_nothing_about_the_others(folder: Path) -> None:
-    path, projections = str(folder / "journal.sqlite"), [AuditProjection(), Unreadable()]
+    path = str(folder / "journal.sqlite")
+    projections: list[Projection] = [AuditProjection(), Unreadable()]
     tamper(folder, "INSERT INTO projection SELECT 'unreadable', 1, size FROM head")
     codes = [code for code, *_ in verify_tables.check_projections(path, projections, 10.0)]
     assert codes == ["PROJECTION_UNKNOWN"]
@@ -239,7 +241,7 @@ def test_several_processes_find_the_same(folder: Path, monkeypatch: pytest.Monke
     expected = verification(folder)
     monkeypatch.setattr(verify_work, "PART", 3)
     monkeypatch.setattr(verify_work, "WORTH_PROCESSES", 1)
-    monkeypatch.setattr(verify_work.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     found = verification(folder)
     assert [finding.code for finding in found.findings] == [finding.code for finding in expected.findings]
     assert found == msgspec.structs.replace(expected, findings=found.findings)
@@ -277,7 +279,7 @@ def test_processes_that_cannot_be_started_say_nothing_about_the_journal(
 ) -> None:
     monkeypatch.setattr(verify_work, "PART", 3)
     monkeypatch.setattr(verify_work, "WORTH_PROCESSES", 1)
-    monkeypatch.setattr(verify_work.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     monkeypatch.setattr(verify_work, "_open_reader", os.abort)
     assert findings(folder) == ("verified", [])
     MATRIX[0].do(folder)
