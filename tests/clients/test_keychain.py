@@ -6,6 +6,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,13 @@ from rig.clients.keychain import Vault
 from rig.kernel.errors import RigError
 
 
+@dataclass(eq=False)
 class MemoryRing(KeyringBackend):
     """A keychain as Windows has it: it refuses entries over 2560 bytes of UTF-16."""
 
     priority = 5
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.entries: dict[tuple[str, str], str] = {}
+    entries: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def get_password(self, service: str, username: str) -> str | None:
         return self.entries.get((service, username))
@@ -41,12 +41,11 @@ class MemoryRing(KeyringBackend):
         del self.entries[service, username]
 
 
+@dataclass(eq=False)
 class StuckRing(MemoryRing):
     """A keychain that waits for somebody to click."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.clicked = threading.Event()
+    clicked: threading.Event = field(default_factory=threading.Event)
 
     def get_password(self, service: str, username: str) -> str | None:
         self.clicked.wait()
