@@ -23,9 +23,7 @@ def handle(command: DiffReleases, ctx: ClientContext) -> AppDiff:
     if command.at or command.to:
         before = known.moment(command.at or "now", ctx.stamp.at, "--at")
         after = known.moment(command.to or "now", ctx.stamp.at, "--to")
-        older, newer = known.state(before), known.state(after)
-        sides = [side(known, state, state.current, at) for state, at in ((older, before), (newer, after))]
-        changes = compare(running(older), running(newer))
+        sides, changes = moments(known, before, after)
     else:
         now = known.ever()
         last = version_number(command.newer) or now.current
@@ -33,6 +31,20 @@ def handle(command: DiffReleases, ctx: ClientContext) -> AppDiff:
         sides = [side(known, now, version) for version in (first, last)]
         changes = compare(release(now, first), release(now, last))
     return AppDiff(app=command.app, older=sides[0], newer=sides[1], changes=changes, record=known.source)
+
+
+def moments(known: Past, before: int, after: int) -> tuple[list[Side], list[Change]]:
+    """Two moments compared; where there was no app at one of them, the other with nothing.
+
+    Raises `RigError` ``not_found`` where there was none at either.
+    """
+    reasons = [known.absence(at) for at in (before, after)]
+    sides, made = [], []
+    for at, absent in zip((before, after), reasons, strict=True):
+        state = AppState() if absent and not all(reasons) else known.state(at)
+        sides.append(msgspec.structs.replace(side(known, state, state.current, at), absent=absent))
+        made.append({} if absent else {"app": known.app, **running(state)})
+    return sides, compare(*made)
 
 
 def previous(state: AppState, version: int) -> int:

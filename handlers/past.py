@@ -8,6 +8,7 @@ import msgspec
 
 from events.app import AppCreated, AppDeleted, AppState
 from handlers.observe import history
+from rig.contract.history import Absent
 from rig.kernel.apps import served_from, state_at
 from rig.kernel.client import ClientContext
 from rig.kernel.errors import RigError
@@ -82,6 +83,16 @@ class Past(msgspec.Struct, frozen=True):
             f"`{self.app}` was deleted {self.told_deletion()}.",
             f"`rig history {self.app}` lists the releases that it had.",
         )
+
+    def absence(self, at: int) -> Absent:
+        """Why there was no app at a time, by what the record tells; empty where there was one."""
+        state = state_at(self.records, at)
+        if state.exists or state.releases:
+            return ""
+        lives = [record for record in self.records if isinstance(record.fact, AppCreated | AppDeleted)]
+        if any(record.at <= at for record in lives):
+            return "deleted"
+        return "not_yet" if lives and lives[0] is self.records[0] else "unrecorded"
 
     def state(self, at: int | None = None) -> AppState:
         """The app at a time; now, without one. Raises `RigError` ``not_found`` where it was not there then."""

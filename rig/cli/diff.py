@@ -5,9 +5,14 @@ from __future__ import annotations
 from rig.cli.humanize import minute, who
 from rig.cli.output import Output
 from rig.cli.verb import Verb, detailed
-from rig.contract.history import AppDiff, DiffReleases, Side
+from rig.contract.history import Absent, AppDiff, DiffReleases, Side
 
 SHORT = 12
+ABSENT: dict[Absent, str] = {
+    "not_yet": "not there yet",
+    "unrecorded": "not on the record yet",
+    "deleted": "not there any more: it was deleted by then",
+}
 
 
 def show(diff: AppDiff, out: Output) -> None:
@@ -20,7 +25,7 @@ def show(diff: AppDiff, out: Output) -> None:
 
 def described(side: Side) -> str:
     """``v3, since 2026-11-01 12:00Z, by ana: Fix the prices``."""
-    version = f"v{side.version}" if side.version else "nothing deployed"
+    version = f"v{side.version}" if side.version else ABSENT.get(side.absent, "nothing deployed")
     at = f"at {minute(side.at)}: " if side.at else ""
     since = f", since {minute(side.served_at)}" if side.served_at else ", never served" if side.version else ""
     by = f", by {who(side.created_by)}" if side.created_by else ""

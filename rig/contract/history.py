@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,12 +12,15 @@ from rig.contract.base import Command, Reply, arg, opt
 from rig.contract.names import VERSION_PATTERN, optional
 from rig.contract.times import Moment
 
+Absent = Literal["", "not_yet", "unrecorded", "deleted"]
+"""Why there was no app at a moment; empty where there was one."""
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that differs. A side that is null does not have it."""
 
     key: str
-    """``source``, ``env.NAME``, ``processes.web.command``, ``scale.web`` …"""
+    """``source``, ``env.NAME``, ``processes.web.command``, ``scale.web`` …; ``app`` where one side has none."""
     before: str | None = None
     after: str | None = None
 
@@ -29,6 +32,9 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """The release; 0 where none served."""
     at: str = ""
     """The moment that was asked for; empty where a release was."""
+    absent: Absent = ""
+    """``not_yet``: the app was made later; ``unrecorded``: the record does not tell of it yet; ``deleted`` by then.
+    The other side is compared with nothing then. Empty where the app was there."""
     served_at: str = ""
     """When the release began to serve; empty if it never did."""
     created_by: str = ""
@@ -50,7 +56,8 @@ class AppDiff(Reply, frozen=True, kw_only=True):
 class DiffReleases(Command, frozen=True, kw_only=True, tag="release.diff"):
     """Show what differs between two releases of an app, or between two moments of its life.
 
-    Without anything it is the release that serves and the one before it.
+    Without anything it is the release that serves and the one before it. At a moment when there was no app, the
+    other one is compared with nothing.
     """
 
     kind: ClassVar[str] = "diff"

@@ -193,6 +193,7 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "list secrets": ("", "list secrets demo/site", ""),
     "diff": (TWICE, "diff other/site", UNSERVE),
     "diff of one release": ("", "diff demo/site", ""),
+    "diff with when it was not there yet": (SERVE, "diff other/site --at 2026-01-01 --to now", UNSERVE),
     "dashboard": (TWICE, "dashboard other/site --since 2026-01-01", UNSERVE),
     "dashboard of nothing": ("", "dashboard other/none --since 2026-01-01", ""),
     "blame": (TWICE, "blame other/site", UNSERVE),

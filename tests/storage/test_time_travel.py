@@ -60,7 +60,7 @@ def test_two_moments_compared(life: Life, asked: Any) -> None:
         (DiffReleases(app=APP, at="v2"), "not_found"),
         (DiffReleases(app=APP), "conflict"),
         (DiffReleases(app="demo/none"), "not_found"),
-        (DiffReleases(app=APP, at="2000-01-01"), "not_found"),
+        (DiffReleases(app=APP, at="2000-01-01", to="2000-01-02"), "not_found"),
     ],
     ids=str,
 )
@@ -69,6 +69,37 @@ def test_what_cannot_be_compared(life: Life, asked: Any, command: DiffReleases, 
     with pytest.raises(RigError) as refused:
         diff_releases.handle(command, asked())
     assert refused.value.code == code
+
+
+def test_before_it_was_made_and_after_it_was_deleted_it_is_compared_with_nothing(life: Life, asked: Any) -> None:
+    born = past(APP, asked()).records[0].at
+    before = rfc3339(born - 1)
+    diff = diff_releases.handle(DiffReleases(app=APP, at=before, to=rfc3339(born)), asked())
+    assert (diff.older.absent, diff.newer.absent, diff.newer.version) == ("not_yet", "", 0)
+    assert diff.changes == [Change(key="app", before=None, after=APP)]
+    life.deploy("user:ana", GREETING="hi")
+    made = diff_releases.handle(DiffReleases(app=APP, at=before, to="now"), asked())
+    assert (made.older.version, made.older.at, made.older.absent, made.newer.version) == (0, before, "not_yet", 1)
+    assert [change.key for change in made.changes] == [
+        *("app", "release", "source", "commit", "env.GREETING", "processes.web.count"),
+    ]
+    assert all(change.before is None and change.after for change in made.changes)
+    gone = life.happens(AppDeleted(name=APP))[0].at
+    ended = diff_releases.handle(DiffReleases(app=APP, at="v1", to=rfc3339(gone)), asked())
+    assert (ended.older.absent, ended.newer.absent, ended.newer.version) == ("", "deleted", 0)
+    assert ended.changes == [Change(key=c.key, before=c.after, after=None) for c in made.changes]
+    life.happens(AppCreated(name=APP))
+    anew = diff_releases.handle(DiffReleases(app=APP, at=rfc3339(gone), to="now"), asked())
+    assert (anew.older.absent, anew.changes) == ("deleted", [Change(key="app", before=None, after=APP)])
+    with pytest.raises(RigError, match=f"There was no app `{APP}` at .*: the record tells of it since"):
+        diff_releases.handle(DiffReleases(app=APP, at=before, to=rfc3339(gone)), asked())
+
+
+def test_of_what_the_record_does_not_tell_it_is_not_said_that_it_was_not_there(own: Journal, tmp_path: Path) -> None:
+    life = Life(own)
+    born = life.deploy("user:ana")
+    diff = diff_releases.handle(DiffReleases(app=APP, at=rfc3339(born - 10**12)), context(own, Ports(tmp_path)))
+    assert (diff.older.absent, diff.newer.version, diff.record) == ("unrecorded", 1, "local")
 
 
 def test_who_set_what(life: Life, asked: Any) -> None:
