@@ -75,7 +75,7 @@ def _token(literal: bytes, rest: bytes, before: bytes = b"") -> re.Pattern[bytes
     """The shape of a token: a word that begins with ``before`` and ``literal``, then ``rest``.
 
     An expression that begins with a literal is searched for as fast as the literal itself. So nothing stands before it,
-    and what has to be there is looked up once it is found.
+    and what has to be there is looked up once it is found. The seldomer its first byte, the faster it goes.
     """
     return re.compile(literal + rb"(?<=\b" + before + literal + rb")" + rest)
 
@@ -88,9 +88,9 @@ _TOKENS = (
     _token(b"glpat-", rb"[A-Za-z0-9_-]{20,}"),
     _token(b"xox", rb"[abprs]-[0-9]{8,}-[A-Za-z0-9-]{16,}"),
     _token(b"k_live_", rb"[A-Za-z0-9]{20,}", before=b"[rs]"),
-    _token(b"npm_", rb"[A-Za-z0-9]{36}\b"),
-    _token(b"pypi-AgE", rb"[A-Za-z0-9_-]{50,}"),
-    _token(b"rig_", rb"(at|rt|st)\.[A-Za-z0-9_-]{40,}"),
+    _token(b"pm_", rb"[A-Za-z0-9]{36}\b", before=b"n"),
+    _token(b"AgE", rb"[A-Za-z0-9_-]{50,}", before=b"pypi-"),
+    _token(b"g_", rb"(at|rt|st)\.[A-Za-z0-9_-]{40,}", before=b"ri"),
 )
 _WHERE_TOKENS_STAND = frozenset(
     b"json yaml yml toml ini cfg conf config properties xml sh bash ps1 tf tfvars env"
