@@ -5,6 +5,9 @@ import sys
 from rig import __version__
 from rig.help import help_text
 
+COLLECT_AFTER = 10_000
+"""New objects after which Python looks for cycles; its own 700 are reached again and again while modules load."""
+
 
 def main() -> int:
     """The entry point of the `rig` command; gives the exit code."""
@@ -25,12 +28,20 @@ def _answer(argv: list[str]) -> int:
         return _print(f"rig {__version__}\n")
     if argv[0] == "help":
         argv = [*argv[1:], "--help"]
-    from rig.light import import_msgspec
+    import gc
 
-    import_msgspec()
-    from rig.cli.run import run
+    # Imports leave thousands of objects and no cycle: looking for some took a tenth of a short command, half of it at
+    # its very end.
+    gc.set_threshold(COLLECT_AFTER)
+    try:
+        from rig.light import import_msgspec
 
-    return run(argv)
+        import_msgspec()
+        from rig.cli.run import run
+
+        return run(argv)
+    finally:
+        gc.freeze()
 
 
 def _print(text: str) -> int:

@@ -41,6 +41,20 @@ with open(os.devnull, "w") as sink:
 print(json.dumps([code, sorted(set(sys.modules) - before)]))
 """
 """Runs a command line and prints its exit code and the modules that it brought in."""
+GARBAGE = """
+import gc, os, sys
+searches = []
+gc.callbacks.append(lambda phase, _: searches.append(phase))
+from rig.__main__ import main
+sys.argv = ["rig", *sys.argv[1:]]
+with open(os.devnull, "w") as sink:
+    out, sys.stdout = sys.stdout, sink
+    main()
+    sys.stdout = out
+print(searches.count("start"), gc.get_freeze_count() > 10_000)
+"""
+"""Runs a command line and prints how often garbage was looked for, and whether the end of the process looks at what
+modules have left."""
 
 
 def imported(home: Path, *argv: str, **environ: str) -> tuple[int, set[str]]:
@@ -91,3 +105,12 @@ def test_our_own_verbs_are_found_without_looking_for_plugins(tmp_path: Path) -> 
     assert "rig.cli.plugins" not in modules
     _, modules = imported(tmp_path, "no-such-verb")
     assert "rig.cli.plugins" in modules
+
+
+def test_what_modules_leave_is_hardly_searched_for_garbage(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "RIG_HOME": str(tmp_path)}
+    argv = [sys.executable, "-c", GARBAGE, "settings", "list", "-o", "json"]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True, cwd=tmp_path)
+    searches, frozen = done.stdout.split()
+    assert int(searches) < 10
+    assert frozen == "True"
