@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from rig.__main__ import COLLECT_AFTER
 from rig.clients.http import Answer, Body
 from rig.clients.source.listing import Listing, list_source
 from rig.clients.upload import upload
@@ -63,6 +65,7 @@ class Nowhere:
 
 def pack_all(source: Path) -> None:
     """What `rig deploy` does to send a source to a platform that has nothing of it, less the sending."""
+    gc.set_threshold(COLLECT_AFTER)  # as in a process of its own
     listing = list_source(str(source))
     upload(Nowhere(listing), "demo", listing)
 
