@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 MAX_INT = 2**53 - 1
+MAX_DEPTH = 500
+"""Lists and maps within each other; readers of JSON stop somewhere behind it, each at another place."""
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -22,7 +24,7 @@ def encode(value: Any) -> bytes:
     A `msgspec.Raw` inside a Struct is taken as it is: it must be canonical already.
     """
     try:
-        _check(value, "$")
+        _check(value, "$", MAX_DEPTH)
         return _encoder.encode(value)
     except UnicodeEncodeError as error:
         raise ValueError("a text holds half of a surrogate pair, which UTF-8 cannot carry") from error
@@ -40,23 +42,26 @@ def writes(value: Any, data: bytes) -> bool:
     return _encoder.encode(value) == data
 
 
-def _check(value: Any, path: str) -> None:
+def _check(value: Any, path: str, depth: int) -> None:
+    """``depth`` is how many lists and maps may be within each other from here on."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return
     if kind is int:
         if not -MAX_INT <= value <= MAX_INT:
             raise ValueError(f"{path} is beyond the integers that every JSON reader keeps exactly; record it as text")
+    elif depth == 0 and kind is not msgspec.Raw:
+        raise ValueError("it is nested too deeply")
     elif kind is dict:
         for key, item in value.items():
             if type(key) is not str:
                 raise ValueError(f"{path} has a key that is not text: {key!r}")
-            _check(item, f"{path}.{key}")
+            _check(item, f"{path}.{key}", depth - 1)
     elif kind is list or kind is tuple:
         for index, item in enumerate(value):
-            _check(item, f"{path}[{index}]")
+            _check(item, f"{path}[{index}]", depth - 1)
     elif isinstance(value, msgspec.Struct):
         for field in value.__struct_fields__:
-            _check(getattr(value, field), f"{path}.{field}")
+            _check(getattr(value, field), f"{path}.{field}", depth - 1)
     elif kind is not msgspec.Raw:
         raise ValueError(f"{path} is a {kind.__name__}; a record holds text, integers, true, false, null, lists, maps")

@@ -63,7 +63,7 @@ class Evidence:
         try:
             with open(export, "rb") as file:
                 header = msgspec.json.decode(file.readline(verify_export.MAX_LINE), type=dict[str, Any])
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, ValueError, RecursionError):
             return ""
         return str(header.get("origin", ""))
 
@@ -183,8 +183,12 @@ class Evidence:
         if not key:
             return _verifier(self._journal())
         if os.path.isfile(key):
-            with open(key, encoding="utf-8", errors="replace") as file:
-                return file.read(4096).strip()
+            try:
+                with open(key, encoding="utf-8", errors="replace") as file:
+                    return file.read(4096).strip()
+            except OSError as error:
+                reason = error.strerror or error
+                raise RigError("usage", f"The key {key} cannot be read: {reason}.", "Name it, or its file.") from error
         return key
 
     def _projections(self, names: Sequence[str]) -> list[Projection]:

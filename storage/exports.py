@@ -18,11 +18,13 @@ def check(path: str, key: str, pin: str) -> Export:
     return Export(path, key, pin, verify=_ed25519, read=_read).check()
 
 
-def _read(line: bytes) -> dict[str, Any]:
-    value = _decoder.decode(line)
-    if not canonical.writes(value, line):
-        raise ValueError("it is not in canonical form")
-    return value
+def _read(line: bytes) -> dict[str, Any] | None:
+    """As `storage.verify_export.read_json`; what is no object is none, either."""
+    try:
+        value = _decoder.decode(line)
+        return value if canonical.writes(value, line) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _ed25519(public: bytes, message: bytes, signature: bytes) -> bool:

@@ -24,6 +24,9 @@ from typing import Any, BinaryIO, Optional
 FORMAT = "rig-journal-export/1"
 END = "rig-journal-export-end/1"
 MAX_LINE = 1 << 22
+MAX_INT = 2**53 - 1
+MAX_DEPTH = 500
+"""Lists and maps within each other: far more than a record has, and fewer than break any reader of JSON."""
 MAX_FINDINGS = 1000
 TOLD = 5
 """Findings of each kind that are printed: of an edited range there is one for every record."""
@@ -129,13 +132,13 @@ def unbase64(text: str) -> bytes:
 
 def read_key(text: str) -> tuple[str, bytes]:
     """Name and 32 bytes of a public key ``NAME+KEYID+BASE64``. Raises `Bad`."""
+    name, identifier, encoded = [*text.strip().split("+", 2), "", ""][:3]
     try:
-        name, identifier, encoded = text.strip().split("+", 2)
         data = unbase64(encoded)
-        if not name or len(data) != 33 or data[:1] != b"\x01" or key_id(name, data[1:]).hex() != identifier:
-            raise ValueError("not an Ed25519 key")
-    except ValueError as error:
-        raise Bad("NO_KEY", f"{text.strip()[:80]!r} is no public key of a journal: {error}") from error
+    except ValueError:
+        data = b""
+    if not name or len(data) != 33 or data[:1] != b"\x01" or key_id(name, data[1:]).hex() != identifier:
+        raise Bad("NO_KEY", f"{text.strip()[:80]!r} is no public key of a journal")
     return name, data[1:]
 
 
@@ -247,18 +250,43 @@ def goes_on(old: int, old_root: bytes, size: int, root: bytes, proof: list[bytes
 # -- the export -------------------------------------------------------------------------------------------------------
 
 
-def read_record(line: bytes) -> Json:
-    """A line as JSON. Raises `ValueError` where it is not in canonical form."""
+def read_json(line: bytes) -> Any:
+    """A line as JSON; None where it is not in canonical form."""
 
     def refuse(text: str) -> None:
         raise ValueError(f"{text} is no integer")
 
-    value = json.loads(line.decode(), parse_float=refuse, parse_constant=refuse)
-    if json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() != line:
-        raise ValueError("it is not in canonical form")
-    if not isinstance(value, dict):
-        raise ValueError("it is no object")
-    return value
+    try:
+        value = json.loads(line.decode(), parse_float=refuse, parse_constant=refuse)
+        written = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if written == line else None
+
+
+def within_limits(value: Any) -> bool:
+    """Whether no integer is too great, and nothing nested too deeply, for any reader: each stops at another place."""
+    level, depth = [value], 0
+    while level:
+        nested = [list(each.values()) if isinstance(each, dict) else each for each in level]
+        nested = [each for each in nested if isinstance(each, list)]
+        if any(isinstance(each, int) and abs(each) > MAX_INT for each in level) or (nested and depth == MAX_DEPTH):
+            return False
+        level = [inner for each in nested for inner in each]
+        depth += 1
+    return True
+
+
+def short(value: Any) -> str:
+    """What stands in an export where something else is to stand, for a message."""
+    return str(value)[:80]
+
+
+def read_hashes(value: Any) -> list[bytes]:
+    """Hashes that stand in an export as hexadecimal digits. Raises `ValueError` where they are none."""
+    if not isinstance(value, list) or not all(isinstance(text, str) and len(text) == 64 for text in value):
+        raise ValueError("it is no list of hashes")
+    return [bytes.fromhex(text) for text in value]
 
 
 Leaf = tuple[int, bytes, Any]
@@ -275,7 +303,7 @@ class Export:
         pin: str = "",
         *,
         verify: Verify = ed25519,
-        read: Callable[[bytes], Json] = read_record,
+        read: Callable[[bytes], Any] = read_json,
     ) -> None:
         self.path, self.key, self.pin = path, key, pin
         self.verify, self.read = verify, read
@@ -304,9 +332,10 @@ class Export:
         except Bad as bad:
             self.findings.append(bad.finding)
         except OSError as error:
-            self.findings.append(("UNREADABLE", f"it cannot be read: {error}", -1, -1))
+            self.findings.append(("UNREADABLE", f"it cannot be read: {error.strerror or error}", -1, -1))
         except Exception as error:  # whatever a forged file breaks has to be told, not raised
-            self.findings.append(("EDITED", f"checking it failed: {type(error).__name__}: {error}", -1, -1))
+            broken = f"it holds something that no export does, and broke the check ({type(error).__name__})"
+            self.findings.append(("EDITED", broken, -1, -1))
         return self
 
     def find(self, code: str, message: str, first: int = -1, last: int = -1) -> None:
@@ -321,7 +350,7 @@ class Export:
         origin = self.header["origin"]
         name, public = read_key(self.key)
         if name != origin:
-            raise Bad("WRONG_ORIGIN", f"it says that it is of {origin}, and the trusted key is that of {name}")
+            raise Bad("WRONG_ORIGIN", f"it says that it is of {short(origin)}, and the trusted key is that of {name}")
         pinned = self._read_pin(name, public)
         roots: dict[int, bytes] = {}
         leaves: list[Leaf] = []
@@ -332,7 +361,7 @@ class Export:
         if trailer.get("sha256") != digest.hexdigest():
             self.find("EDITED", "the bytes are not those that were written: the digest in the trailer is another one")
         if trailer.get("count") != self.count:
-            self.find("GAP", f"the trailer counts {trailer.get('count')} records, and {self.count} are here")
+            self.find("GAP", f"the trailer counts {short(trailer.get('count'))} records, and {self.count} are here")
         if file.read(1):
             self.find("EDITED", "something stands behind the trailer")
         if not trailer.get("checkpoint") and not self.count:
@@ -346,15 +375,17 @@ class Export:
             self._check_pin(pinned, roots)
 
     def _head(self, line: bytes) -> Json:
-        try:
-            header = self.read(line.rstrip(b"\n"))
-            first, end = header["first"], header["end"]
-            fits = header["format"] == FORMAT and 0 <= first <= end and isinstance(header["origin"], str)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Bad("NOT_AN_EXPORT", f"the first line is no header of an export: {error}") from error
-        if not fits:
+        header = self.read(line.rstrip(b"\n"))
+        if not isinstance(header, dict) or not within_limits(header) or not isinstance(header.get("format"), str):
+            raise Bad("NOT_AN_EXPORT", "the first line is no header of an export")
+        if header["format"] != FORMAT:
             raise Bad("NOT_AN_EXPORT", f"it is of another format than {FORMAT}")
-        return dict(header)
+        first, end = header.get("first"), header.get("end")
+        if type(first) is not int or type(end) is not int or not 0 <= first <= end:
+            raise Bad("NOT_AN_EXPORT", "its header does not say which records it holds")
+        if not isinstance(header.get("origin"), str) or not isinstance(header.get("complete"), bool):
+            raise Bad("NOT_AN_EXPORT", "its header does not say of which journal it is, or whether it is complete")
+        return header
 
     def _read_pin(self, name: str, public: bytes) -> Pinned:
         if not self.pin:
@@ -363,8 +394,11 @@ class Export:
             with open(self.pin, encoding="utf-8", newline="") as file:
                 note = file.read(1 << 16)
             origin, size, root = read_checkpoint(note)
-        except (OSError, ValueError) as error:
-            self.find("BAD_PIN", f"the checkpoint {self.pin} cannot be read: {error}")
+        except OSError as error:
+            self.find("BAD_PIN", f"the checkpoint {self.pin} cannot be read: {error.strerror or error}")
+            return None
+        except ValueError:
+            self.find("BAD_PIN", f"{self.pin} holds no checkpoint")
             return None
         if origin != name or not signed_by(note, name, public, self.verify):
             self.find("BAD_PIN", f"the checkpoint {self.pin} is not signed by the trusted key")
@@ -378,18 +412,24 @@ class Export:
             if not line.endswith(b"\n"):
                 raise Bad("TRUNCATED", f"it breaks off after {self.count} records: the trailer is missing")
             data = line[:-1]
-            try:
-                value = self.read(data)
-            except (ValueError, RecursionError) as error:
-                raise Bad("EDITED", f"line {self.count + 2} is no record: {error}") from error
+            value = self.read(data)
+            if not isinstance(value, dict):
+                raise Bad("EDITED", f"what follows {self.count} records is no JSON object in canonical form")
+            ends = value.get("format") == END
+            if ends and not within_limits(value):
+                raise Bad("EDITED", "its trailer holds what no trailer does")
             yield data, value
-            if value.get("format") == END:
+            if ends:
                 return
             digest.update(line)
 
     def _contiguous(self, file: BinaryIO, digest: Any, pinned: Pinned) -> tuple[Json, dict[int, bytes]]:
         """A whole range: every record is there, chained to the one before it. Gives the root at its end."""
-        frontier = Frontier(self.header["first"], [bytes.fromhex(root) for root in self.header["frontier"]])
+        try:
+            roots_before = read_hashes(self.header.get("frontier"))
+        except ValueError as error:
+            raise Bad("NOT_AN_EXPORT", "its header holds no tree of the records before its first one") from error
+        frontier = Frontier(self.header["first"], roots_before)
         previous, roots, trailer = "", {}, {}
         for data, value in self._lines(file, digest):
             if pinned and frontier.size == pinned[0]:
@@ -399,7 +439,7 @@ class Export:
                 break
             pos = frontier.size
             if value.get("pos") != pos:
-                raise Bad("GAP", f"the record at {pos} is missing: {value.get('pos')} follows", pos)
+                raise Bad("GAP", f"the record at {pos} is missing: {short(value.get('pos'))} follows", pos)
             if previous and value.get("prev") != previous:
                 self.find("CHAIN_BREAK", f"records {pos - 1} and {pos} do not belong together", pos - 1, pos)
             leaf = hashlib.sha256(b"\x00" + data).digest()
@@ -423,7 +463,9 @@ class Export:
                 break
             pos = value.get("pos")
             if not isinstance(pos, int) or not last < pos < self.header["end"]:
-                raise Bad("GAP", f"the record at {pos} follows {last} in a range up to {self.header['end']}", last)
+                raise Bad(
+                    "GAP", f"the record at {short(pos)} follows {last} in a range up to {self.header['end']}", last
+                )
             _, following = next(lines)
             if "proof" not in following:
                 raise Bad("BAD_PROOF", f"the proof of record {pos} is missing", pos)
@@ -436,18 +478,21 @@ class Export:
         note = str(trailer.get("checkpoint"))
         try:
             origin, self.size, self.root = read_checkpoint(note)
-        except (ValueError, AttributeError, TypeError) as error:
-            raise Bad("BAD_SIGNATURE", f"its checkpoint cannot be read: {error}") from error
+        except ValueError as error:
+            raise Bad("BAD_SIGNATURE", "it ends with no checkpoint that can be read") from error
         if not signed_by(note, name, public, self.verify):
             self.find("BAD_SIGNATURE", "its checkpoint is not signed by the trusted key")
         elif origin != name:
-            self.find("WRONG_ORIGIN", f"its checkpoint is that of {origin}")
+            self.find("WRONG_ORIGIN", f"its checkpoint is that of {short(origin)}")
 
     def _check_range(self, trailer: Json, roots: dict[int, bytes]) -> None:
         end = max(roots)
         self.end_root = roots[end]
-        proof = [bytes.fromhex(node) for node in trailer.get("consistency", [])]
-        if not goes_on(end, roots[end], self.size, self.root, proof):
+        try:
+            proven = goes_on(end, roots[end], self.size, self.root, read_hashes(trailer.get("consistency", [])))
+        except ValueError:
+            proven = False
+        if not proven:
             first = self.header["first"]
             message = f"records {first} to {end - 1} are not the ones that the signed checkpoint was made over"
             self.find("ROOT_MISMATCH", message, first, end - 1)
@@ -455,8 +500,8 @@ class Export:
     def _check_picked(self, leaves: list[Leaf]) -> None:
         for pos, leaf, proof in leaves:
             try:
-                proven = root_by_inclusion(leaf, pos, self.size, [bytes.fromhex(node) for node in proof]) == self.root
-            except (ValueError, TypeError):
+                proven = root_by_inclusion(leaf, pos, self.size, read_hashes(proof)) == self.root
+            except ValueError:
                 proven = False
             if not proven:
                 self.find("BAD_PROOF", f"record {pos} is not the one that the signed checkpoint was made over", pos)
@@ -495,8 +540,11 @@ def main() -> int:
     given = parser.parse_args()
     key = given.key
     if os.path.isfile(key):
-        with open(key, encoding="utf-8") as file:
-            key = file.read(1 << 12)
+        try:
+            with open(key, encoding="utf-8", errors="replace") as file:
+                key = file.read(1 << 12)
+        except OSError as error:
+            parser.error(f"the key {key} cannot be read: {error.strerror or error}")
     export = Export(given.export, key, given.pin).check()
     kinds: dict[str, int] = {}
     for code, message, _, _ in export.findings:
