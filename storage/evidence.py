@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from rig.contract.evidence import Archived, Exported, Imported, Rebuilt, Replayed
-from rig.contract.verification import Finding, JournalReport, Verification
+from rig.contract.verification import Finding, JournalReport, Verdict, Verification
 from rig.kernel.errors import RigError
 from rig.kernel.evidence import require_verified
 from rig.kernel.files import require_absent, write_atomic
@@ -24,7 +24,7 @@ from storage.export import Selection, export, exported, open_source
 from storage.fold import digest_of_all
 from storage.journal import Journal
 from storage.projections.base import Projection
-from storage.verify import verify
+from storage.verify import UNPROVEN, verify
 
 JOURNAL = "."
 """Stands for the journal of this machine where an export is asked for."""
@@ -38,7 +38,12 @@ class Evidence:
 
     def verify(self, pin: str) -> Verification:
         """See `rig.kernel.evidence.Evidence.verify`."""
-        journal = self._journal()
+        try:
+            journal = self._journal()
+        except RigError as error:
+            if "finding" not in error.details:
+                raise
+            return _of_another_file(error)
         return verify(
             journal.path,
             journal.key_path,
@@ -197,6 +202,13 @@ class Evidence:
             if name not in known:
                 raise RigError("usage", f"There is no projection `{name}`.", f"It is one of: {', '.join(known)}.")
         return [known[name] for name in names] or list(known.values())
+
+
+def _of_another_file(error: RigError) -> Verification:
+    """What is said of a file that is not opened, because it is no journal."""
+    finding = Finding(code=error.details["finding"], message=error.message.rstrip("."))
+    verdict: Verdict = "unverifiable" if finding.code in UNPROVEN else "tampered"
+    return Verification(verdict=verdict, path=error.details["path"], findings=[finding])
 
 
 def _require(export: str) -> None:

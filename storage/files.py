@@ -45,6 +45,8 @@ def refuse_link(path: str) -> None:
             "journal_unavailable",
             f"{path} is {kind}, and the journal is kept in plain files only.",
             f"Look where it leads with `ls -l {path}`; to move the journal, move its whole folder and set RIG_HOME.",
+            path=path,
+            finding="UNREADABLE",
         )
 
 

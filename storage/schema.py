@@ -21,6 +21,8 @@ def check(connection: sqlite3.Connection, path: str) -> int:
             "journal_unavailable",
             f"{path} is a database of another program.",
             "Move it away, or set RIG_HOME to another folder.",
+            path=path,
+            finding="SCHEMA_MISMATCH",
         )
     if version > SCHEMA_VERSION:
         raise RigError(

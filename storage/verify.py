@@ -16,7 +16,7 @@ import msgspec
 
 from rig.contract.verification import Anchor, AnchorKind, Finding, Segment, Verdict, Verification
 from rig.kernel.errors import RigError
-from storage import archive, cosigned, heartbeat, keys, record, verify_tables
+from storage import archive, cosigned, files, heartbeat, keys, record, verify_tables
 from storage.checkpoint import KEPT_EVERY, MAX_NOTE, Checkpoint, parse
 from storage.checkpoint import verify as signature_is_good
 from storage.database import connect
@@ -56,10 +56,16 @@ def verify(
         except (sqlite3.Error, OSError) as error:
             check.find(code_of(error), f"the file cannot be read: {error}")
         except Exception as error:  # a file made by somebody else may break anything: that has to be told, not raised
-            check.find("DAMAGED", f"checking it failed: {type(error).__name__}: {error}")
+            check.find("DAMAGED", f"it holds what no rig writes, and that broke the check ({type(error).__name__})")
         if not check.overtaken():
             break
     return check.report()
+
+
+def _whole(head: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """The head; None where one of its columns is of another type, as in a page that is damaged."""
+    kinds = (str, int, bytes, bytes, int, int)
+    return head if head and all(isinstance(value, kind) for value, kind in zip(head, kinds, strict=True)) else None
 
 
 class _Check:
@@ -126,7 +132,13 @@ class _Check:
         if not os.path.exists(self.path):
             self._missing()
             return
+        try:
+            files.refuse_link(self.path)
+        except RigError as error:
+            self.find("UNREADABLE", error.message.rstrip("."))
+            return
         with closing(connect(self.path, read_only=True, timeout=self.timeout)) as connection:
+            self.find_all(verify_tables.check_application(connection))
             schema = connection.execute("PRAGMA user_version").fetchone()[0]
             head, end = self._read_head(connection, heartbeats=schema >= heartbeat.SINCE)
             self.find_all(verify_tables.check_schema(connection, self.projections))
@@ -139,7 +151,7 @@ class _Check:
 
     def overtaken(self) -> bool:
         """Whether records were archived meanwhile: then those that this check misses are no gap."""
-        if not os.path.exists(self.path):
+        if not os.path.isfile(self.path):
             return False
         try:
             with closing(connect(self.path, read_only=True, timeout=self.timeout)) as connection:
@@ -204,7 +216,7 @@ class _Check:
     def _read_head(self, connection: sqlite3.Connection, *, heartbeats: bool) -> tuple[tuple[Any, ...] | None, int]:
         """The head, and the position where the check ends; both as of one moment, with the checkpoints."""
         connection.execute("BEGIN")
-        head = connection.execute(READ_HEAD).fetchone()
+        head = _whole(connection.execute(READ_HEAD).fetchone())
         stored = connection.execute("SELECT size, note FROM checkpoint ORDER BY size").fetchall()
         beaten = connection.execute("SELECT size, note FROM heartbeat").fetchall() if heartbeats else []
         low, high = connection.execute(READ_SPAN).fetchone()
@@ -254,7 +266,7 @@ class _Check:
     def _read_checkpoint(self, size: int | None, note: str) -> Checkpoint | None:
         """Note what the journal's own checkpoint says; None where it does not count."""
         try:
-            checkpoint = parse(note)
+            checkpoint = parse(str(note))
         except ValueError as error:
             self.find("BAD_SIGNATURE", f"the checkpoint at {size} is no signed note: {error}")
             return None
@@ -364,7 +376,7 @@ class _Check:
                     self.find("ROLLED_BACK", lost, self.size, size - 1)
         if head is None:
             if self.size:
-                self.find("HEAD_MISMATCH", "the row that says where the journal ends is missing")
+                self.find("HEAD_MISMATCH", "the row that says where the journal ends is missing, or damaged")
             return
         origin, size, tip, frontier = head[:4]
         if self.keys is not None and origin != self.keys.origin:

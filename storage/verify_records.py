@@ -104,7 +104,7 @@ class Reader:
                     and parsed.pos == pos
                     and columns(parsed) == row[3:]
                 )
-            except (ValueError, RecursionError):
+            except (ValueError, TypeError, RecursionError):
                 fine = False
             if not fine:
                 _explain(result, row, tip)
@@ -149,6 +149,9 @@ def _explain(result: Range, row: Row, tip: str) -> None:
     """Find out what is wrong with a record; ``tip`` is the leaf that it has to follow, where that is known."""
     pos, data, leaf = row[:3]
     find = result.findings.append
+    if not isinstance(data, bytes):  # of a page that is damaged
+        find(("EDITED", f"record {pos} is no record: nothing stands where its text was", pos, pos))
+        return
     if sha256(b"\x00" + data).digest() != leaf:
         find(("EDITED", f"record {pos} was edited: its hash is no longer the one that was kept", pos, pos))
     try:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -21,12 +22,23 @@ from storage.database import connect
 from storage.projections import runner
 from storage.projections.base import Projection
 from storage.projections.shadow import Shadow
+from storage.schema import APPLICATION_ID
 from storage.verify_records import Found
 
 READ_OUTBOX = """
 SELECT o.idem, o.key, o.fingerprint, o.body, o.state, intent.rec, (
     SELECT rec FROM event WHERE stream = 'command:' || o.idem AND type = 'command.completed' ORDER BY ver DESC LIMIT 1
 ) FROM outbox o LEFT JOIN event intent ON intent.stream = 'command:' || o.idem AND intent.ver = 1"""
+
+
+RESERVED = "subject_key"
+"""A table of the format that is empty: no fact is encrypted under a key of its own yet."""
+
+
+def check_application(connection: sqlite3.Connection) -> Iterator[Found]:
+    """Whether the file says that it is a journal."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        yield "SCHEMA_MISMATCH", "the file says that it is a database of another program", -1, -1
 
 
 def check_schema(connection: sqlite3.Connection, projections: Sequence[Projection]) -> Iterator[Found]:
@@ -42,6 +54,8 @@ def check_schema(connection: sqlite3.Connection, projections: Sequence[Projectio
         if expected.get(name) != found.get(name):
             change = "is missing" if name not in found else "was changed" if name in expected else "was added"
             yield "SCHEMA_MISMATCH", f"`{name}` of the schema {change}", -1, -1
+    if RESERVED in found and connection.execute(f"SELECT 1 FROM {RESERVED} LIMIT 1").fetchone():  # noqa: S608
+        yield "SCHEMA_MISMATCH", f"`{RESERVED}` holds rows, and no rig has written any yet", -1, -1
 
 
 def _expected(projections: Sequence[Projection], version: int) -> dict[str, str]:
@@ -136,9 +150,13 @@ def check_projections(path: str, projections: Sequence[Projection], timeout: flo
     ours: list[Projection] = []
     for projection in projections:
         state = known.get(projection.name)
-        if state is None or state.version < projection.version:
+        version: Any = state.version if state else 0
+        if not isinstance(version, int):  # of a page that is damaged
+            found.append(("DAMAGED", f"which version of `{projection.name}` is in the file cannot be read", -1, -1))
+            continue
+        if version < projection.version:
             continue  # not made yet: it will be, from the records
-        if state.version > projection.version:
+        if version > projection.version:
             message = f"the tables of `{projection.name}` were made by a newer rig, which has to check them"
             found.append(("PROJECTION_UNKNOWN", message, -1, -1))
             continue

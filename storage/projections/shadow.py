@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from storage.database import damaged
 from storage.projections.base import Projection
 from storage.projections.folding import fold_range, make_tables
 
@@ -77,7 +78,10 @@ class Shadow:
         """Records in the journal, the first one that is there, and how many the projection has folded."""
         query = "SELECT size, min_pos, (SELECT pos FROM journal.projection WHERE name = ?) FROM journal.head"
         found = self.connection.execute(query, (projection.name,)).fetchone()
-        return (found[0], found[1], found[2] or 0) if found else (0, 0, 0)
+        size, first, folded = (found[0], found[1], found[2] or 0) if found else (0, 0, 0)
+        if not all(isinstance(value, int) for value in (size, first, folded)):
+            raise damaged("where the records begin and end is no number")
+        return size, first, folded
 
     def _table_difference(self, table: str) -> str:
         """Rows are found by their key on the other side, so it takes one pass and no sorting."""

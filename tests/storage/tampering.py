@@ -292,6 +292,12 @@ MATRIX: list[Row] = [
         0,
     ),
     Row("a table dropped", sql("DROP TABLE checkpoint"), ("DAMAGED",)),
+    Row(
+        "a row put into a table that stays empty",
+        sql("INSERT INTO subject_key VALUES ('x', x'00', NULL)"),
+        ("SCHEMA_MISMATCH",),
+    ),
+    Row("the file called that of another program", sql("PRAGMA application_id = 1"), ("SCHEMA_MISMATCH",)),
 ]
 
 

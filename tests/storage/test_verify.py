@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ import pytest
 from rig.kernel.errors import RigError
 from rig.kernel.ports import Recorded
 from storage import journal, verify, verify_records, verify_tables, verify_work
+from storage.evidence import Evidence
 from storage.merkle import leaf_hash
 from storage.projections.audit import AuditProjection
 from storage.projections.base import Projection
@@ -62,6 +65,48 @@ def test_tampering_is_found_and_its_place_is_named(folder: Path, row: Row) -> No
     codes = {finding.code for finding in report.findings} - {"NO_PIN"}
     assert tuple(sorted(codes)) == (row.found if row.without_pin is None else row.without_pin)
     assert report.verdict == ("tampered" if codes - {"UNREADABLE"} else "unverifiable")
+
+
+@pytest.mark.parametrize("half", [(0, 2048), (2048, 4096), (100, 4096)], ids=str)
+def test_half_a_page_that_is_empty_is_told_in_plain_words(folder: Path, half: tuple[int, int]) -> None:
+    path = folder / "journal.sqlite"
+    whole = path.read_bytes()
+    first, end = half
+    for page in range(0, len(whole), 4096):
+        path.write_bytes(whole[: page + first] + bytes(end - first) + whole[page + end :])
+        report = verification(folder)
+        same = path.read_bytes() == whole or all(not whole[page + at] for at in range(first, end))
+        assert same or page == 0 or report.verdict != "verified", page
+        assert not [finding for finding in report.findings if re.search("broke the check|NoneType", finding.message)]
+
+
+def test_what_no_part_of_a_check_reckons_with_is_a_finding(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_tables, "check_application", lambda: None)
+    message = "it holds what no rig writes, and that broke the check (TypeError)"
+    assert [(each.code, each.message) for each in verification(folder).findings] == [("DAMAGED", message)]
+
+
+@pytest.mark.parametrize("kind", ["a database", "a folder", "a link", "a pipe"])
+def test_what_is_no_journal_is_not_opened_and_a_finding(folder: Path, kind: str) -> None:
+    path = folder / "journal.sqlite"
+    path.rename(folder / "elsewhere.sqlite")
+    match kind:
+        case "a database":
+            with closing(sqlite3.connect(path)) as other:
+                other.execute("CREATE TABLE mine(x)")
+        case "a folder":
+            path.mkdir()
+        case "a link":
+            path.symlink_to(folder / "elsewhere.sqlite")
+        case _:
+            os.mkfifo(path)
+    report = Evidence(lambda: open_journal(folder)).verify("")
+    code, verdict, said = ("UNREADABLE", "unverifiable", "plain files only")
+    if kind == "a database":
+        code, verdict, said = ("SCHEMA_MISMATCH", "tampered", "is a database of another program")
+    assert (report.verdict, report.path, [each.code for each in report.findings]) == (verdict, str(path), [code])
+    assert said in report.findings[0].message
+    assert code in findings(folder)[1]
 
 
 class Unreadable:
