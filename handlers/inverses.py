@@ -11,6 +11,8 @@ from events.base import Happened
 from events.command import CommandReceived
 from events.config import ConfigState
 from events.network import NetworkState, evolve
+from handlers.inverse_network import inverse_of_network
+from handlers.inverse_roles import inverse_of_role
 from handlers.inverse_settings import setting_before
 from handlers.inverse_variables import inverse_of_variables
 from handlers.observe import history
@@ -34,17 +36,14 @@ RELEASING = (
 VARIABLES = ("var.create", "var.delete", "secret.create", "secret.delete")
 """Of these, what may be staged, or be about a network: then no release came of it that could be taken back."""
 UNDOABLE = (
-    *RELEASING, "app.create", "app.start", "app.stop", "app.update", "member.create", "network.create", "settings.set",
-    "token.create",
+    *RELEASING, "app.create", "app.start", "app.stop", "app.update", "member.create", "member.delete", "member.update",
+    "network.create", "network.update", "settings.set", "token.create",
 )  # fmt: skip
 GONE = {
     "app.delete": "Its processes, files and address are gone. `rig deploy --create` makes it anew from the source.",
     "config.apply": "Apply the file as it was before: `rig config apply`, from your version control.",
     "network.delete": "`rig create network` makes one of the same name, without its roles.",
     "account.invite": "An invitation ends by itself a day after it was made.",
-    "member.delete": "`rig create member` gives the role again.",
-    "member.update": "`rig update member` gives another role.",
-    "network.update": "`rig update network` changes it again.",
     "token.delete": "A token that was ended stays so; make another one under another name.",
 }
 """What cannot be taken back, and what there is instead."""
@@ -88,6 +87,10 @@ def inverse_of(received: Recorded, ctx: ClientContext) -> Inverse:
             name, network = (str(fact.arguments.get(field, "")) for field in ("name", "network"))
             typed = f"rig delete member {shlex.quote(network)} {name}"
             return Inverse(DeleteMember(network=network, name=name), typed, ("what was done in that role stays done",))
+        case "member.update" | "member.delete":
+            return Inverse(*inverse_of_role(str(fact.arguments.get("name", "")), received.corr, ctx))
+        case "network.update":
+            return Inverse(*inverse_of_network(target, received.corr, ctx))
         case "settings.set":
             key = str(fact.arguments.get("key", ""))
             before = setting_before(key, str(fact.arguments.get("value", "")), received.pos, ctx)

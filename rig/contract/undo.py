@@ -30,9 +30,9 @@ class UndoReport(Reply, frozen=True, kw_only=True):
 class Undo(Command, frozen=True, kw_only=True, tag="undo"):
     """Take back the last change that you made with rig, or the one that ID names: by a new command, on the record too.
 
-    What made a release is taken back by a rollback, what was made or given by its deletion, a number or a variable by
-    the earlier one. What others changed since is left alone. It says what cannot be taken back, and what there is
-    instead.
+    What made a release is taken back by a rollback, what was made or given by its deletion, a number, a variable, a
+    role or what is said of a network by the earlier one. What others changed since is left alone. It says what cannot
+    be taken back, and what there is instead.
     """
 
     effect: ClassVar[Effect] = "local"

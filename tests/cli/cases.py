@@ -194,6 +194,21 @@ PLATFORM: dict[str, tuple[str, str, str]] = {
     "diff": (TWICE, "diff other/site", UNSERVE),
     "diff of one release": ("", "diff demo/site", ""),
     "diff with when it was not there yet": (SERVE, "diff other/site --at 2026-01-01 --to now", UNSERVE),
+    "undo of another role": (
+        "create member demo ana --role operator\nupdate member demo ana --role viewer",
+        "undo --yes",
+        "delete member demo ana --yes",
+    ),
+    "undo of a role that was taken away": (
+        "create member demo ana --role operator\ndelete member demo ana --yes",
+        "undo --yes",
+        "delete member demo ana --yes",
+    ),
+    "undo of what was said of a network": (
+        f"{MAKE}\nupdate network other --description Shops --protected",
+        "undo --yes",
+        UNMAKE,
+    ),
     "dashboard": (TWICE, "dashboard other/site --since 2026-01-01", UNSERVE),
     "dashboard of nothing": ("", "dashboard other/none --since 2026-01-01", ""),
     "blame": (TWICE, "blame other/site", UNSERVE),

@@ -315,8 +315,7 @@ def test_a_setting_is_taken_back_by_the_one_before(own: Journal, asked: Any) -> 
     [
         ("app.delete", "cannot be taken back"),
         ("account.invite", "cannot be taken back"),
-        ("member.update", "cannot be taken back"),
-        ("network.update", "cannot be taken back"),
+        ("token.delete", "cannot be taken back"),
         ("deploy", "first release"),
         ("release.rollback", "No release"),
     ],
