@@ -28,7 +28,9 @@ def main() -> int:
     # Sources and builds are read by users of their own. What nobody else may read is made 0600 or 0700 explicitly.
     os.umask(0o022)
     from rig.node.bootstrap import NodeOptions, serve
+    from rig.node.descriptors import raise_limit
 
+    raise_limit()
     options = NodeOptions(
         home=given.home.absolute(),
         api_port=given.api_port,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from rig.kernel.errors import RigError
+from rig.node import descriptors
 from rig.node.logs.reader import LogReader, StreamInfo
 from rig.node.runtime import identity, keeper
 from rig.node.runtime.cgroups import MemoryLimiter
@@ -63,6 +65,22 @@ def test_no_descriptor_is_inherited(runs: Runs) -> None:
         os.set_inheritable(held.fileno(), True)
         asyncio.run(runs.driver.run(spec, TIMEOUT))
     assert runs.output(spec) == ["0", "1", "2", "3"]  # 3 is the folder that ls reads
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of other processes are set on Linux alone")
+def test_a_run_may_open_as_many_files_as_the_node_was_given(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(descriptors, "_given", None)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        descriptors.raise_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
+        spec = runs.shell("ulimit -S -n; ulimit -H -n")
+        asyncio.run(runs.driver.run(spec, TIMEOUT))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    hard = "unlimited" if before[1] == resource.RLIM_INFINITY else str(before[1])
+    assert runs.output(spec) == ["256", hard]
 
 
 def test_secrets_are_in_no_command_line_and_no_file(runs: Runs) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from rig.kernel.errors import RigError
 from rig.kernel.failpoints import failpoint
 from rig.kernel.files import write_atomic
+from rig.node.descriptors import restore_limit
 from rig.node.logs.reader import META, LogReader, StreamInfo
 from rig.node.processes import until_ended
 from rig.node.runtime import identity, keeper, sandbox, shim
@@ -174,6 +175,7 @@ class ProcessDriver:
                 env={},
                 cwd="/",
             )
+        restore_limit(starter.pid)  # it waits for its order, and what it starts inherits it
         answer, _ = starter.communicate(marshal.dumps(order))
         if answer != keeper.READY:
             self._limiter.remove(spec.id)
