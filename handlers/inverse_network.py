@@ -55,6 +55,7 @@ def told(record: Recorded) -> dict[str, Any]:
 
 
 def state_of(records: Sequence[Recorded]) -> NetworkState:
+    """The network that its records come to."""
     state = NetworkState()
     for each in records:
         state = evolve(state, each.fact, Happened(each.at, each.actor))

@@ -7,11 +7,9 @@ import shlex
 import msgspec
 
 from events.app import AppLimited, AppScaled, AppState, DeployStarted
-from events.base import Happened
 from events.command import CommandReceived
 from events.config import ConfigState
-from events.network import NetworkState, evolve
-from handlers.inverse_network import inverse_of_network
+from handlers.inverse_network import inverse_of_network, state_of
 from handlers.inverse_roles import inverse_of_role
 from handlers.inverse_settings import setting_before
 from handlers.inverse_variables import inverse_of_variables
@@ -119,10 +117,8 @@ def settings_of(target: str, known: Past | None, ctx: ClientContext) -> tuple[li
     if known is not None:
         return known.records, known.state().config
     record, _ = history(ctx)
-    records, state = record.stream(f"network:{target}"), NetworkState()
-    for each in records:
-        state = evolve(state, each.fact, Happened(each.at, each.actor))
-    return records, state.config
+    records = record.stream(f"network:{target}")
+    return records, state_of(records).config
 
 
 def inverse_of_release(known: Past, corr: str, *, watched: bool) -> Inverse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import tempfile
@@ -194,6 +195,10 @@ def test_rows_and_keys_are_taken_over_as_they_are(tmp_path: Path, projection: Pr
                 assert "MakeRecord" not in steps, "the second part comes to rows that are there"
 
 
-def test_a_short_journal_is_worth_no_processes() -> None:
+@pytest.mark.parametrize(("processors", "processes"), [(None, 1), (1, 1), (4, 4), (64, beside.MAX_PROCESSES)])
+def test_a_short_journal_is_worth_no_processes(
+    processors: int | None, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
     assert beside.processes_for(beside.WORTH_PROCESSES - 1) == 1
-    assert 1 <= beside.processes_for(beside.WORTH_PROCESSES) <= beside.MAX_PROCESSES
+    assert beside.processes_for(beside.WORTH_PROCESSES) == processes
